@@ -1,0 +1,141 @@
+"""Writing and reading audit events. Each organization has one chain: every hash covers the one before."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from waypost.access import Caller
+from waypost.db.database import Tx, metadata
+from waypost.ids import new_id
+
+Status = Literal["successful", "refused", "attempted"]
+
+audit_event = sa.Table(
+    "audit_event",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("organization_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("environment_id", sa.String(36)),
+    sa.Column("user_id", sa.BigInteger),
+    sa.Column("client_id", sa.String(255), nullable=False),
+    sa.Column("request_ip", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("route", sa.Text, nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("previous_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.UniqueConstraint("organization_id", "number"),
+)
+
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("organization_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events to list; None and the empty tuple leave a thing open. Times in ms."""
+
+    user_id: int | None = None
+    start: int | None = None
+    stop: int | None = None
+    status: str | None = None
+    types: tuple[str, ...] = ()
+
+
+def record(
+    tx: Tx,
+    caller: Caller,
+    type_: str,
+    *,
+    organization_id: int,
+    now_ms: int,
+    environment_id: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    status: Status = "successful",
+) -> str:
+    """Append one event to the organization's chain, in the transaction of the act itself; its id.
+
+    `details` holds no secret and no message content: the caller says "changed" for a secret.
+    """
+    head = tx.execute(
+        sa.select(audit_head).where(audit_head.c.organization_id == organization_id).with_for_update()
+    ).one_or_none()
+    event = {
+        "id": new_id(),
+        "organization_id": organization_id,
+        "number": (head.number if head else 0) + 1,
+        "environment_id": environment_id,
+        "user_id": caller.user_id,
+        "client_id": caller.principal.client_id,
+        "request_ip": caller.ip,
+        "request_id": caller.request_id,
+        "route": caller.route,
+        "type": type_,
+        "status": status,
+        "details": json.dumps(dict(details or {}), separators=(",", ":"), sort_keys=True, default=str),
+        "created_at": now_ms,
+        "previous_hash": head.hash if head else "",
+    }
+    event["hash"] = chain_hash(event)
+    tx.execute(audit_event.insert().values(event))
+    moved = {"number": event["number"], "hash": event["hash"]}
+    if head is None:
+        tx.execute(audit_head.insert().values(organization_id=organization_id, **moved))
+    else:
+        tx.execute(audit_head.update().where(audit_head.c.organization_id == organization_id).values(moved))
+    return str(event["id"])
+
+
+def chain_hash(event: Mapping[str, Any]) -> str:
+    """SHA-256 over every column but the hash itself, hex."""
+    covered = {name: value for name, value in event.items() if name != "hash"}
+    return hashlib.sha256(json.dumps(covered, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+
+
+def broken_link(tx: Tx, organization_id: int) -> int | None:
+    """The number of the first event that does not fit the chain; None when the whole chain holds."""
+    number, previous = 0, ""
+    rows = tx.execute(
+        sa.select(audit_event)
+        .where(audit_event.c.organization_id == organization_id)
+        .order_by(audit_event.c.number)
+    ).mappings()
+    for row in rows:
+        number += 1
+        if row["number"] != number or row["previous_hash"] != previous or row["hash"] != chain_hash(dict(row)):
+            return number
+        previous = row["hash"]
+    head = tx.execute(sa.select(audit_head).where(audit_head.c.organization_id == organization_id)).one_or_none()
+    if head is not None and (head.number != number or head.hash != previous):
+        return number + 1
+    return None
+
+
+def page(tx: Tx, organization_id: int, wanted: Filter, *, offset: int, count: int) -> list[sa.RowMapping]:
+    """One page of events, newest first; one more than `count` when there is a next page."""
+    c = audit_event.c
+    query = sa.select(audit_event).where(c.organization_id == organization_id)
+    for column, value in ((c.user_id, wanted.user_id), (c.status, wanted.status)):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.start is not None:
+        query = query.where(c.created_at >= wanted.start)
+    if wanted.stop is not None:
+        query = query.where(c.created_at <= wanted.stop)
+    if wanted.types:
+        query = query.where(c.type.in_(wanted.types))
+    found = tx.execute(query.order_by(c.number.desc()).offset(offset).limit(count + 1))
+    return list(found.mappings())

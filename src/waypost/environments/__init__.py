@@ -1,0 +1,1 @@
+"""Organizations and their environments: the walls between tenants."""

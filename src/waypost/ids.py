@@ -1,0 +1,38 @@
+"""Identifiers made by the application, so that no store needs a serial column.
+
+Ids never order anything (ENGINE invariant 1 in `ARCHITECTURE.md`); UUIDv7 only keeps index pages warm.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+import uuid
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 (RFC 9562) as text."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF000 << 64) | 0x7000 << 64
+    value = value & ~(0xC000 << 48) | 0x8000 << 48
+    return str(uuid.UUID(int=value))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the text is a UUID in its usual form, 36 characters with hyphens."""
+    if len(text) != 36:
+        return False
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def new_secret() -> str:
+    """256 random bits, URL-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a random secret that only has to be recognised: its SHA-256, hex."""
+    return hashlib.sha256(secret.encode()).hexdigest()

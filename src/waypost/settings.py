@@ -1,0 +1,102 @@
+"""The one place that reads the environment: `WAYPOST_…`, all faults at once.
+
+`docs/reference/settings.md` is this table in prose; a test holds the two together.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SettingsInvalid(Exception):
+    """Some settings cannot be used; the message names each of them on a line of its own."""
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _network(value: Any) -> Any:
+    return ipaddress.ip_network(value, strict=False) if isinstance(value, str) else value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an absolute http(s) URL")
+    return value.rstrip("/")
+
+
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_split)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set; each field is the variable `WAYPOST_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYPOST_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data: Path = Field(Path("waypost-data"), description="The data folder; `--data` wins over it.")
+    database_url: str | None = Field(
+        None, description="The store: SQLite in the data folder when unset (PostgreSQL is not built yet)."
+    )
+    base_url: HttpUrl | None = Field(
+        None, description="How clients reach this server; token audiences and links are made from it."
+    )
+    token_audiences: Words = Field(
+        (), description="Further `aud` values that a token assertion may name, comma-separated."
+    )
+    master_key_file: Path | None = Field(
+        None, description="The sealing key file; in the data folder when unset, which is for loopback only."
+    )
+    allowed_networks: Networks = Field(
+        (), description="Networks (CIDR, comma-separated) that may be reached although they are private."
+    )
+    egress_proxy: HttpUrl | None = Field(
+        None, description="Proxy for every outbound call; the ambient *_PROXY variables are ignored."
+    )
+    retry_schedule: Seconds = Field(
+        (0, 10, 10, 20, 30, 50, 80, 120),
+        description="Seconds before each retry of a held queue, comma-separated; the last one repeats for ever.",
+        min_length=1,
+    )
+    retention_days: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="Days that an ended message is kept; unset keeps everything (purging is not built yet).",
+    )
+    rate_limits: Literal["roomy", "vendor"] = Field(
+        "roomy", description="`vendor` applies the vendor's documented request limits."
+    )
+    trusted_proxies: Networks = Field(
+        (),
+        description="Networks of reverse proxies whose `X-Forwarded-For` is believed, with `--behind-proxy`.",
+    )
+    metrics_token: str | None = Field(None, description="Bearer token for `/metrics` from outside loopback.")
+    application_name: str = Field(
+        "RedoxEngine", description="Value of the `application-name` header.", pattern=r"^[\x21-\x7e]{1,64}$"
+    )
+    azure_blob_url: str = Field(
+        "https://{account}.blob.core.windows.net",
+        description="Azure Blob endpoint, with `{account}` (not used yet).",
+    )
+    s3_url: str | None = Field(None, description="S3 endpoint in place of Amazon's (not used yet).")
+    gcs_url: str | None = Field(None, description="Cloud Storage endpoint in place of Google's (not used yet).")
+
+
+def load(**overrides: Any) -> Settings:
+    """Settings from the environment, command-line values winning. Raises SettingsInvalid."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"WAYPOST_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsInvalid("\n".join(lines)) from None

@@ -1,0 +1,112 @@
+"""AES-256-GCM for secrets and message bodies.
+
+A blob is `0x01 | data key id (16) | nonce (12) | ciphertext and tag`. Its associated data names table, row
+and version, so a blob moved to another place does not open. A data key belongs to one scope (an
+environment, or `INSTALLATION`) and is replaced after a day or 2^30 uses.
+"""
+
+import os
+import secrets
+import uuid
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from waypost.clock import Clock
+from waypost.db.database import Database, Tx, metadata
+from waypost.ids import new_id
+from waypost.vault.keyring import Keyring, KeyUnavailable
+
+INSTALLATION = "installation"
+KEY_LIFE_MS = 24 * 3600 * 1000
+MOST_USES = 2**30
+
+data_key = sa.Table(
+    "data_key",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("scope", sa.String(36), nullable=False),
+    sa.Column("kek_id", sa.String(64), nullable=False),
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Index(None, "scope", "created_at"),
+)
+
+
+@dataclass(slots=True)
+class _Current:
+    id: bytes
+    cipher: AESGCM
+    created_at: int
+    uses: int = 0
+
+
+class Vault:
+    """Seals and opens. `prepare` a scope before sealing in it; sealing itself touches no database."""
+
+    def __init__(self, db: Database, keyring: Keyring, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self.keyring = keyring
+        self._current: dict[str, _Current] = {}
+        self._ciphers: dict[bytes, AESGCM] = {}
+
+    async def prepare(self, scope: str) -> None:
+        """Make sure that the scope has a data key to seal with. Free, but for once a day and scope."""
+        current = self._current.get(scope)
+        if current and current.uses < MOST_USES and self._clock.now_ms() - current.created_at < KEY_LIFE_MS:
+            return
+        key, key_id, now = secrets.token_bytes(32), new_id(), self._clock.now_ms()
+        kek_id, wrapped = self.keyring.wrap(key, _context(key_id, scope))
+        row = {"id": key_id, "scope": scope, "kek_id": kek_id, "wrapped": wrapped, "created_at": now}
+        await self._db.write(lambda tx: tx.execute(data_key.insert().values(row)) and None)
+        raw_id = uuid.UUID(key_id).bytes
+        cipher = self._ciphers[raw_id] = AESGCM(key)
+        self._current[scope] = _Current(raw_id, cipher, now)
+
+    def seal(self, scope: str, data: bytes, *, table: str, row: str, version: int = 1) -> bytes:
+        """The blob to keep; the scope was prepared before."""
+        current = self._current[scope]
+        current.uses += 1
+        nonce = os.urandom(12)
+        return b"\x01" + current.id + nonce + current.cipher.encrypt(nonce, data, _place(table, row, version))
+
+    def open(self, tx: Tx, blob: bytes, *, table: str, row: str, version: int = 1) -> bytes:
+        """The data again. Raises KeyUnavailable when its key is lost or the blob was tampered with."""
+        cipher = self._ciphers.get(blob[1:17]) or self._load(tx, blob[1:17])
+        try:
+            return cipher.decrypt(blob[17:29], blob[29:], _place(table, row, version))
+        except InvalidTag:
+            raise KeyUnavailable(f"A sealed value in {table} does not open: it was changed or moved.") from None
+
+    def use(self, keyring: Keyring) -> None:
+        """Wrap with this ring's current key from now on."""
+        self.keyring = keyring
+
+    def rewrap(self, tx: Tx) -> int:
+        """Wrap every data key under the current key-encryption key; how many were wrapped anew."""
+        stale = tx.execute(sa.select(data_key).where(data_key.c.kek_id != self.keyring.current)).all()
+        for row in stale:
+            context = _context(row.id, row.scope)
+            kek_id, wrapped = self.keyring.wrap(self.keyring.unwrap(row.kek_id, row.wrapped, context), context)
+            tx.execute(data_key.update().where(data_key.c.id == row.id).values(kek_id=kek_id, wrapped=wrapped))
+        return len(stale)
+
+    def _load(self, tx: Tx, raw_id: bytes) -> AESGCM:
+        key_id = str(uuid.UUID(bytes=raw_id)) if len(raw_id) == 16 else ""
+        row = tx.execute(sa.select(data_key).where(data_key.c.id == key_id)).one_or_none()
+        if row is None:
+            raise KeyUnavailable("A value was sealed under a data key that the store does not hold.")
+        key = self.keyring.unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
+        cipher = self._ciphers[raw_id] = AESGCM(key)
+        return cipher
+
+
+def _context(key_id: str, scope: str) -> bytes:
+    return f"data_key:{key_id}:{scope}".encode()
+
+
+def _place(table: str, row: str, version: int) -> bytes:
+    return f"{table}:{row}:{version}".encode()

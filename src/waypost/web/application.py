@@ -1,0 +1,39 @@
+"""The HTTP application: routers, errors and request ids put together the same way for server and tests."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
+
+from waypost import __version__
+from waypost.web import middleware, problems
+from waypost.web.callers import Authenticate
+from waypost.web.limits import Limits
+
+
+def application(
+    *,
+    routers: Sequence[APIRouter],
+    routes: Sequence[BaseRoute] = (),
+    authenticate: Authenticate,
+    limits: Limits,
+    refused: problems.Refused,
+) -> FastAPI:
+    """The application. Plain `routes` are matched first; they appear in OpenAPI only by `openapi.py`."""
+    app = FastAPI(
+        title="Waypost",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+    )
+    app.state.authenticate = authenticate
+    app.state.limits = limits
+    app.router.routes[:0] = routes
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, refused)
+    app.add_middleware(middleware.RequestIds)
+    return app

@@ -1,0 +1,51 @@
+"""The vendor's envelope: `{"meta": {"version": "1.0.0"}, "payload": {…}}`."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from waypost.web.problems import META
+
+P = TypeVar("P")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Meta(BaseModel):
+    """Version of the payload's format."""
+
+    version: str = "1.0.0"
+
+
+class Envelope(BaseModel, Generic[P]):
+    """The shape of every successful answer, for the OpenAPI document."""
+
+    meta: Meta
+    payload: P
+
+
+class Message(BaseModel):
+    """What a deletion answers."""
+
+    message: str
+
+
+class Success(BaseModel):
+    """What a change of a role answers."""
+
+    success: bool
+
+
+def answer(
+    payload: Mapping[str, Any],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> Response:
+    """A successful answer; `meta` adds to the envelope's own (paging, say)."""
+    body = _encode({"meta": {**META, **(meta or {})}, "payload": payload})
+    return Response(body, status, headers, "application/json")
