@@ -80,6 +80,7 @@ class NotFound(WaypostError):
     title = "Not found"
 
     def __init__(self, noun: str) -> None:
+        self.noun = noun
         super().__init__(f"There is no such {noun} where you have a role.")
 
 

@@ -1,7 +1,31 @@
 """Every table of the product in one import, for migrations and for tests that compare the two."""
 
+from waypost.apikeys import store as apikeys
 from waypost.audit import store as audit
+from waypost.credentials import store as credentials
+from waypost.destinations import store as destinations
 from waypost.environments import store as environments
+from waypost.logs import store as logs
+from waypost.messages import idempotency
+from waypost.queues import store as queues
+from waypost.sources import store as sources
+from waypost.subscriptions import store as subscriptions
+from waypost.tokens import store as tokens
+from waypost.users import store as users
 from waypost.vault import vault
 
-__all__ = ["audit", "environments", "vault"]
+__all__ = [
+    "apikeys",
+    "audit",
+    "credentials",
+    "destinations",
+    "environments",
+    "idempotency",
+    "logs",
+    "queues",
+    "sources",
+    "subscriptions",
+    "tokens",
+    "users",
+    "vault",
+]

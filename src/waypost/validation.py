@@ -3,10 +3,12 @@
 Faults name a JSON pointer and a stable code, never the value that was refused: it could be a secret.
 """
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from waypost.errors import Fault, Invalid
 
@@ -25,11 +27,31 @@ _CODES = {
     "float_type": ("wrong_type", "This must be a number."),
 }
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(value: str) -> str:
+    """The text, when it has a visible character and neither control characters nor line ends."""
+    if not value.strip():
+        raise PydanticCustomError("blank", "This needs at least one visible character.")
+    if _CONTROL.search(value):
+        raise PydanticCustomError("invalid_character", "This is one line without control characters.")
+    return value
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(one_line)]
+"""A name, and any other short text of a person's: one line of 1 to 255 characters, not blank."""
+
 
 class Body(BaseModel):
     """A request body: strict types, and a field that is not declared is a fault."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+
+def absent() -> Any:
+    """The default of a field that may be left out but not be null; the OpenAPI document shows no default."""
+    return Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None) and None)
 
 
 def check(model: type[M], raw: Any, *, context: Any = None) -> tuple[M | None, list[Fault]]:
@@ -53,6 +75,26 @@ def faults_of(error: ValidationError, *, skip: int = 0) -> list[Fault]:
     return [
         _fault(fault["loc"][skip:], fault["type"], fault["msg"])
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+
+
+def checked_patch(
+    model: type[M], raw: Any, current: Mapping[str, Any], *, immutable: Sequence[str], context: Any = None
+) -> M:
+    """The checked model of a partial update. Raises Invalid with every fault, immutable fields included."""
+    found, faults = check(model, raw, context=context)
+    faults += unchanged(raw, current, immutable)
+    if found is None or faults:
+        raise Invalid(faults)
+    return found
+
+
+def unchanged(raw: Any, current: Mapping[str, Any], fields: Sequence[str]) -> list[Fault]:
+    """One fault for each of these fields that was sent and is not what it is now; an absent field is null."""
+    return [
+        Fault(pointer([name]), "immutable", "This field cannot change; leave it out, or send it as it is.")
+        for name in fields
+        if isinstance(raw, Mapping) and name in raw and raw[name] != current.get(name)
     ]
 
 

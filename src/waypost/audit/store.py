@@ -125,17 +125,29 @@ def broken_link(tx: Tx, organization_id: int) -> int | None:
 
 
 def page(tx: Tx, organization_id: int, wanted: Filter, *, offset: int, count: int) -> list[sa.RowMapping]:
-    """One page of events, newest first; one more than `count` when there is a next page."""
+    """One page of events, newest first."""
+    query = sa.select(audit_event).where(*_matching(organization_id, wanted))
+    return list(tx.execute(query.order_by(audit_event.c.number.desc()).offset(offset).limit(count)).mappings())
+
+
+def total(tx: Tx, organization_id: int, wanted: Filter) -> int:
+    """How many events match."""
+    query = sa.select(sa.func.count()).select_from(audit_event)
+    return tx.scalar(query.where(*_matching(organization_id, wanted))) or 0
+
+
+def _matching(organization_id: int, wanted: Filter) -> list[sa.ColumnElement[bool]]:
     c = audit_event.c
-    query = sa.select(audit_event).where(c.organization_id == organization_id)
-    for column, value in ((c.user_id, wanted.user_id), (c.status, wanted.status)):
-        if value is not None:
-            query = query.where(column == value)
+    found = [c.organization_id == organization_id]
+    found += [
+        column == value
+        for column, value in ((c.user_id, wanted.user_id), (c.status, wanted.status))
+        if value is not None
+    ]
     if wanted.start is not None:
-        query = query.where(c.created_at >= wanted.start)
+        found.append(c.created_at >= wanted.start)
     if wanted.stop is not None:
-        query = query.where(c.created_at <= wanted.stop)
+        found.append(c.created_at <= wanted.stop)
     if wanted.types:
-        query = query.where(c.type.in_(wanted.types))
-    found = tx.execute(query.order_by(c.number.desc()).offset(offset).limit(count + 1))
-    return list(found.mappings())
+        found.append(c.type.in_(wanted.types))
+    return found

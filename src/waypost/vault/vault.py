@@ -78,7 +78,7 @@ class Vault:
         cipher = self._ciphers.get(blob[1:17]) or self._load(tx, blob[1:17])
         try:
             return cipher.decrypt(blob[17:29], blob[29:], _place(table, row, version))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: so short that the nonce is cut
             raise KeyUnavailable(f"A sealed value in {table} does not open: it was changed or moved.") from None
 
     def use(self, keyring: Keyring) -> None:
@@ -86,13 +86,32 @@ class Vault:
         self.keyring = keyring
 
     def rewrap(self, tx: Tx) -> int:
-        """Wrap every data key under the current key-encryption key; how many were wrapped anew."""
+        """Wrap every data key under the current key-encryption key; how many were wrapped anew.
+
+        One whose own key is lost stays as it is: it harms nothing but what was sealed under it.
+        """
         stale = tx.execute(sa.select(data_key).where(data_key.c.kek_id != self.keyring.current)).all()
+        wrapped = 0
         for row in stale:
             context = _context(row.id, row.scope)
-            kek_id, wrapped = self.keyring.wrap(self.keyring.unwrap(row.kek_id, row.wrapped, context), context)
-            tx.execute(data_key.update().where(data_key.c.id == row.id).values(kek_id=kek_id, wrapped=wrapped))
-        return len(stale)
+            try:
+                key = self.keyring.unwrap(row.kek_id, row.wrapped, context)
+            except KeyUnavailable:
+                continue
+            kek_id, blob = self.keyring.wrap(key, context)
+            tx.execute(data_key.update().where(data_key.c.id == row.id).values(kek_id=kek_id, wrapped=blob))
+            wrapped += 1
+        return wrapped
+
+    def lost(self, tx: Tx) -> dict[str, str]:
+        """The data keys that the key-encryption keys do not open, by id, each with the reason in words."""
+        found = {}
+        for row in tx.execute(sa.select(data_key)).all():
+            try:
+                self.keyring.unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
+            except KeyUnavailable as error:
+                found[row.id] = error.detail
+        return found
 
     def _load(self, tx: Tx, raw_id: bytes) -> AESGCM:
         key_id = str(uuid.UUID(bytes=raw_id)) if len(raw_id) == 16 else ""

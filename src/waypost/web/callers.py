@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from waypost.access import Caller, Principal, User
+from waypost.access import Caller, Principal, Source, User
 from waypost.errors import Forbidden, Unauthenticated
 
 Authenticate = Callable[[str], Awaitable[Principal]]
@@ -32,6 +32,14 @@ async def user(request: Request) -> Caller:
     caller = await any_caller(request)
     if not isinstance(caller.principal, User):
         raise Forbidden("This is a source's token; the Platform API needs that of a user-level API key.")
+    return caller
+
+
+async def source(request: Request) -> Caller:
+    """A source. Raises Forbidden for a user's token."""
+    caller = await any_caller(request)
+    if not isinstance(caller.principal, Source):
+        raise Forbidden("This is a user's token; messages need that of an API key of their environment.")
     return caller
 
 

@@ -1,7 +1,7 @@
 """The vendor's envelope: `{"meta": {"version": "1.0.0"}, "payload": {…}}`."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from pydantic import BaseModel
@@ -25,6 +25,13 @@ class Envelope(BaseModel, Generic[P]):
 
     meta: Meta
     payload: P
+
+
+class EnvironmentShown(BaseModel):
+    """The environment that a resource is in."""
+
+    id: str
+    environmentFlag: Literal["Production", "Staging", "Development"]
 
 
 class Message(BaseModel):

@@ -1,9 +1,16 @@
 """The OpenAPI document: what FastAPI knows, the bodies that `JsonBody` declares, and the plain routes."""
 
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from waypost.web.body import JsonBody
 
 
 class ProblemFault(BaseModel):
@@ -36,3 +43,58 @@ def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of everything the application serves and wants known."""
+    made = get_openapi(
+        title="Waypost",
+        version=app.version,
+        summary="A self-hosted destination platform for healthcare data.",
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=[],
+    )
+    models: list[type[BaseModel]] = [Problem]
+    for operation, body in _bodies(app, made):
+        models.append(body.model)
+        schema = {"$ref": f"#/components/schemas/{body.model.__name__}"}
+        operation["requestBody"] = {"required": body.required, "content": {"application/json": {"schema": schema}}}
+    components = made.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_schemas(models))
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    for path, methods in made["paths"].items():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            if not path.startswith(_OPEN):
+                operation["security"] = [{"bearer": []}]
+    return made
+
+
+def _bodies(app: FastAPI, made: dict[str, Any]) -> Iterator[tuple[dict[str, Any], JsonBody]]:
+    """Each operation that declares a `JsonBody`, with it."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        for dependency in route.dependant.dependencies:
+            if isinstance(dependency.call, JsonBody):
+                for method in context.methods or ():
+                    yield made["paths"][context.path][method.lower()], dependency.call
+
+
+def _schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """The component schemas of these models and of all that they lean on."""
+    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [
+        (m, "validation") for m in dict.fromkeys(models)
+    ]
+    _, definitions = models_json_schema(inputs, ref_template="#/components/schemas/{model}")
+    found: dict[str, Any] = definitions.get("$defs", {})
+    return found
+
+
+_OPEN = ("/health/", "/v2/auth/", "/auth/", "/metrics", "/openapi.json")
+_DESCRIPTION = """
+Paths under `/platform/v1`, `/v2/auth`, `/auth` and `/endpoint` are those of the Redox Platform API; paths under
+`/waypost/v1` are Waypost's own. Success is `{"meta": …, "payload": …}`, failure an RFC 9457 problem document.
+"""

@@ -7,9 +7,10 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from waypost import errors
 from waypost.errors import Fault
@@ -132,10 +133,9 @@ def install(app: FastAPI, refused: Refused) -> None:
 def _methods(app: FastAPI, request: Request) -> set[str]:
     """Every method that some route takes at this path."""
     found: set[str] = set()
-    for route in app.routes:
-        match, _ = route.matches({**request.scope, "method": "\0"})
-        if match is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
+    for context in iter_route_contexts(app.routes):
+        if context.path and compile_path(context.path)[0].match(request.url.path):
+            found |= context.methods or set()
     return found - {"HEAD"}
 
 

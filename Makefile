@@ -1,0 +1,60 @@
+# Every verb prints itself with `make`. Needs Python 3.11 or newer, git and make; nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# Twice quiet: only errors. The hashes in the requirements files are checked whatever the index is.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --quiet
+EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
+
+.PHONY: help setup demo run test check fix bench
+.DEFAULT_GOAL := help
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.setup-dev ## make the virtual environment with everything for development
+
+demo: $(VENV)/.setup-run ## run the main job end to end and keep the server up (ARGS=--exit stops after the table)
+	@$(BIN)/python -m waypost.demo $(ARGS)
+
+run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS go to `waypost serve`)
+	@[ -e "$${WAYPOST_DATA:-waypost-data}/waypost.sqlite3" ] || $(BIN)/waypost init
+	@exec $(BIN)/waypost serve $(ARGS)
+
+test: $(VENV)/.setup-dev ## run every test (ARGS go to pytest)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+
+check: $(VENV)/.setup-dev ## check format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
+	@$(BIN)/python -m bench $(ARGS)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Waypost needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		rm -rf $(VENV); echo "python3 -m venv does not work here; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# A stamp is as new as the last installation: a changed requirements file installs again.
+$(VENV)/.setup-run: requirements/run.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing what Waypost needs into $(VENV) ..."
+	@$(PIP) install --requirement requirements/run.txt
+	@$(EDITABLE)
+	@touch $@
+
+$(VENV)/.setup-dev: requirements/dev.txt requirements/run.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing what development needs into $(VENV) ..."
+	@$(PIP) install --requirement requirements/dev.txt
+	@$(EDITABLE)
+	@touch $(VENV)/.setup-run $@

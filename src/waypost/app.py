@@ -1,0 +1,237 @@
+"""The one place that builds: settings in, everything that runs out. Plain calls, in order.
+
+Stopping is the reverse of starting. Rooms do not know each other's builders; what one must tell another is
+passed in here as a function.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from waypost.apikeys import api as apikeys_api
+from waypost.apikeys.service import ApiKeys
+from waypost.audit import api as audit_api
+from waypost.audit.refusals import Refusals
+from waypost.clock import Clock
+from waypost.credentials import api as credentials_api
+from waypost.credentials.authorization import Authorizer
+from waypost.credentials.service import Credentials
+from waypost.db import migrate
+from waypost.db.database import Database, Tx
+from waypost.db.sqlite import SqliteDatabase
+from waypost.delivery.attempt import Deliverer
+from waypost.delivery.model import Schedule
+from waypost.delivery.runner import Runner
+from waypost.delivery.worker import Worker
+from waypost.destinations import api as destinations_api
+from waypost.destinations import store as destination_rows
+from waypost.destinations.service import Destinations, Queues
+from waypost.destinations.verification import Verification
+from waypost.egress.client import Client
+from waypost.egress.policy import Policy
+from waypost.environments import api as environments_api
+from waypost.errors import Unavailable
+from waypost.logs import api as logs_api
+from waypost.messages import api as messages_api
+from waypost.messages.service import Intake
+from waypost.metrics import Metrics
+from waypost.queues import api as queues_api
+from waypost.queues import store as queue_rows
+from waypost.roles import api as roles_api
+from waypost.roles.service import Roles
+from waypost.settings import Settings
+from waypost.sources import api as sources_api
+from waypost.sources.service import Sources
+from waypost.subscriptions import api as subscriptions_api
+from waypost.subscriptions import store as subscription_rows
+from waypost.subscriptions.model import Subscription
+from waypost.subscriptions.service import Subscriptions
+from waypost.tokens import api as tokens_api
+from waypost.tokens.keysets import KeySets
+from waypost.tokens.service import Tokens
+from waypost.users.service import Users
+from waypost.vault import keyring
+from waypost.vault.vault import Vault
+from waypost.web import root, unbuilt
+from waypost.web.application import application
+from waypost.web.limits import Limits
+
+DATABASE_FILE = "waypost.sqlite3"
+KEY_FILE = "sealing.key"
+
+
+class FolderMissing(Exception):
+    """There is no Waypost data in the folder."""
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the sealing keys are."""
+    return settings.master_key_file or settings.data / KEY_FILE
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator["Waypost"]:
+    """Everything built on an existing data folder, at the newest schema, without delivering.
+
+    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer.
+    """
+    path = settings.data / DATABASE_FILE
+    if not path.exists():
+        raise FolderMissing(f"There is no Waypost data in {settings.data}. Make it with: waypost init")
+    keys = keyring.load(key_file(settings))
+    migrate.upgrade(path)
+    async with AsyncExitStack() as stack:
+        db = SqliteDatabase(path)
+        stack.push_async_callback(db.close)
+        waypost = Waypost(settings, clock or Clock(), db, keys)
+        await waypost.client.start()
+        stack.push_async_callback(waypost.client.close)
+        stack.push_async_callback(waypost.worker.stop)
+        yield waypost
+
+
+class Waypost:
+    """Everything that runs on this node. Make it with `opened`."""
+
+    def __init__(self, settings: Settings, clock: Clock, db: Database, keys: keyring.Keyring) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.db = db
+        self.vault = Vault(db, keys, clock)
+        self.metrics = Metrics()
+        self.policy = Policy(settings.allowed_networks)
+        self.client = Client(self.policy, proxy=settings.egress_proxy)
+        self._audiences: frozenset[str] = frozenset(settings.token_audiences)
+        if settings.base_url:
+            self._audiences |= {f"{settings.base_url}/v2/auth/token"}
+        self._build_access()
+        self._build_delivery()
+        self._build_configuration()
+        self.http = self._http()
+
+    def bound(self, host: str, port: int, *, tls: bool) -> None:
+        """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
+        self.policy.protect(host, port)
+        if self.settings.base_url is None and host in {"127.0.0.1", "::1", "localhost"}:
+            shown = f"[{host}]" if ":" in host else host
+            self._audiences |= {f"{'https' if tls else 'http'}://{shown}:{port}/v2/auth/token"}
+
+    def wake_credential(self, credential_id: str) -> None:
+        """Drop a changed credential's tokens, and try the held queues of every destination that uses it."""
+        self.authorizer.forget(credential_id)
+        self.worker.wake_credential(credential_id)
+
+    def _build_access(self) -> None:
+        keysets = KeySets(self.client, self.clock)
+        self.tokens = Tokens(self.db, self.vault, self.clock, keysets, audiences=lambda: self._audiences)
+        self.users = Users(self.db, self.clock, self.tokens.forget)
+        self.roles = Roles(self.db, self.clock, self.tokens.forget)
+        self.apikeys = ApiKeys(self.db, self.clock, self.policy, self.tokens.forget)
+
+    def _build_delivery(self) -> None:
+        self.authorizer = Authorizer(self.client, self.clock)
+        deliverer = Deliverer(
+            self.client, self.authorizer, self.clock, application_name=self.settings.application_name
+        )
+        runner = Runner(
+            self.db,
+            self.vault,
+            self.clock,
+            deliverer,
+            self.metrics,
+            schedule=Schedule(self.settings.retry_schedule),
+        )
+        self.worker = Worker(self.db, self.clock, runner)
+        self.intake = Intake(self.db, self.vault, self.clock, self.metrics, self.worker.arrived)
+
+    def _build_configuration(self) -> None:
+        self.destinations = Destinations(
+            self.db,
+            self.vault,
+            self.clock,
+            self.policy,
+            wake=self.worker.wake,
+            queues=Queues(pending=_pending, end=_end),
+        )
+        self.verification = Verification(
+            self.destinations, self.client, application_name=self.settings.application_name
+        )
+        self.credentials = Credentials(
+            self.db,
+            self.vault,
+            self.clock,
+            self.policy,
+            wake=self.wake_credential,
+            in_use=destination_rows.users_of_credential,
+        )
+        self.sources = Sources(self.db, self.clock, subscribed=_subscribed)
+        self.subscriptions = Subscriptions(
+            self.db,
+            self.clock,
+            pending=queue_rows.pending,
+            skip_all=queue_rows.skip_all,
+            opened=_open_queue,
+            closed=queue_rows.close_queue,
+        )
+
+    def _http(self) -> FastAPI:
+        routers = [
+            root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token),
+            tokens_api.router(self.tokens),
+            environments_api.router(self.db),
+            roles_api.router(self.roles),
+            audit_api.router(self.db),
+            apikeys_api.router(self.apikeys),
+            credentials_api.router(self.credentials),
+            sources_api.router(self.sources),
+            destinations_api.router(self.destinations, self.verification),
+            subscriptions_api.router(self.subscriptions),
+            queues_api.router(self.db),
+            logs_api.router(self.db),
+        ]
+        app = application(
+            routers=routers,
+            routes=messages_api.routes(self.intake, self.metrics),
+            authenticate=self.tokens.authenticate,
+            limits=Limits(self.settings.rate_limits),
+            refused=Refusals(self.db, self.clock).record,
+        )
+        root.add_reference(app)
+        app.router.routes.extend(unbuilt.routes(unbuilt.served(app.routes)))
+        return app
+
+    async def _is_ready(self) -> bool:
+        try:
+            await self.db.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+        except Unavailable:
+            return False
+        return True
+
+
+def _subscribed(tx: Tx, source_id: str) -> list[str]:
+    return [found.id for found in subscription_rows.of_source(tx, source_id)]
+
+
+def _open_queue(tx: Tx, subscription: Subscription) -> None:
+    queue_rows.open_queue(
+        tx,
+        environment_id=subscription.environment_id,
+        subscription_id=subscription.id,
+        destination_id=subscription.destination_id,
+    )
+
+
+def _pending(tx: Tx, destination_id: str) -> int:
+    return sum(queue_rows.pending(tx, found.id) for found in subscription_rows.of_destination(tx, destination_id))
+
+
+def _end(tx: Tx, destination_id: str, now_ms: int, reason: str) -> int:
+    """End a destination's subscriptions with what is pending in them; how many logs were skipped."""
+    skipped = 0
+    for found in subscription_rows.of_destination(tx, destination_id):
+        skipped += queue_rows.skip_all(tx, found.id, now_ms, reason)
+        queue_rows.close_queue(tx, found.id, now_ms)
+        subscription_rows.delete(tx, found.id, now_ms)
+    return skipped

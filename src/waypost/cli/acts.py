@@ -1,0 +1,161 @@
+"""What the writing commands do to an opened Waypost: one function a command, from plain values to plain values.
+
+They run in the server while one runs on the folder (`control.py`), else in the command's own process.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
+from waypost.app import Waypost
+from waypost.cli import founding, upkeep
+from waypost.cli.output import Failure, words
+from waypost.db.database import Tx
+from waypost.environments import store as environments
+from waypost.environments.store import Environment, Organization
+from waypost.errors import NotFound, WaypostError
+from waypost.users.model import NewUser, PublicKeys
+from waypost.validation import Body, Line, checked
+
+Params = dict[str, Any]
+Act = Callable[[Waypost, Params], Awaitable[dict[str, Any]]]
+
+
+async def perform(waypost: Waypost, command: str, params: Params) -> dict[str, Any]:
+    """Run a command by name. Raises Failure with words for whoever typed it."""
+    act = ACTS.get(command)
+    if act is None:
+        raise Failure(f"The running server does not know `{command}`; restart it with this version of Waypost.")
+    try:
+        return await act(waypost, params)
+    except (WaypostError, OSError) as error:
+        raise Failure(words(error)) from error
+
+
+class NewOrganization(Body):
+    """What `organizations add` is given."""
+
+    name: Line
+
+
+async def add_organization(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`name` → the organization and its three environments."""
+    name = checked(NewOrganization, params).name
+
+    def add(tx: Tx) -> tuple[Organization, list[Environment]]:
+        number = max((one.id for one in environments.list_organizations(tx)), default=0) + 1
+        organization, made = Organization(number, name), founding.usual_environments(number)
+        founding.found(tx, operator("organizations add"), organization, made, waypost.clock.now_ms())
+        return organization, made
+
+    return founding.shown(*await waypost.db.write(add))
+
+
+async def add_user(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`email`, `name`, `organization`, its role, `environmentRoles`, key → the user and the client id."""
+    roles = {name: EnvironmentRole(role) for name, role in params["environmentRoles"].items()}
+    new = NewUser(
+        email=params["email"],
+        organization_id=params["organization"]
+        or await waypost.db.read(lambda tx: _organization_of(tx, list(roles))),
+        keys=_keys(params),
+        name=params["name"],
+        organization_role=OrganizationRole(params["organizationRole"]),
+        environment_roles=roles,
+        client_id=params["clientId"],
+    )
+    added = await waypost.users.add(operator("users add"), new)
+    return {
+        "user": {"id": added.user.id, "email": added.user.email},
+        "apiKey": {"clientId": added.key.client_id},
+    }
+
+
+async def list_users(waypost: Waypost, _: Params) -> dict[str, Any]:
+    """Everybody, with roles and the client ids of live keys."""
+    caller = operator("users list")
+    return {
+        "users": [
+            {
+                "id": member.user.id,
+                "email": member.user.email,
+                "name": member.user.name,
+                "organizations": {str(number): role.value for number, role in member.organizations.items()},
+                "environments": {name: role.value for name, role in member.environments.items()},
+                "apiKeys": await _live_keys(waypost, caller, member.user.id),
+            }
+            for member in await waypost.users.list_all(caller)
+        ]
+    }
+
+
+async def remove_user(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`email`, `organization` (or null for all) → the user, and the client ids that ended with that."""
+    caller = operator("users remove")
+    user = (await waypost.users.find(caller, params["email"])).user
+    before = await _live_keys(waypost, caller, user.id)
+    await waypost.users.remove(caller, user.id, organization_id=params["organization"])
+    after = await _live_keys(waypost, caller, user.id)
+    return {"user": {"id": user.id, "email": user.email}, "revoked": [key for key in before if key not in after]}
+
+
+async def add_user_key(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`email`, `name`, key → the user and the client id."""
+    caller = operator("users keys add")
+    user = (await waypost.users.find(caller, params["email"])).user
+    key = await waypost.users.add_key(caller, user.id, params["name"], _keys(params), client_id=params["clientId"])
+    return {"user": {"id": user.id, "email": user.email}, "apiKey": {"clientId": key.client_id}}
+
+
+async def revoke_user_key(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`clientId` → the same."""
+    await waypost.users.revoke_key(operator("users keys revoke"), params["clientId"])
+    return {"apiKey": {"clientId": params["clientId"]}}
+
+
+async def add_api_key(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`environment`, `name`, `publicKey` → the client id."""
+    caller = operator("apikeys add")
+    key = await waypost.apikeys.add(caller, params["environment"], params["name"], params["publicKey"])
+    return {"apiKey": {"clientId": key.id}}
+
+
+async def add_legacy_key(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`environment`, `name` → key and secret; the secret is nowhere else."""
+    caller = operator("apikeys add --legacy")
+    key, secret = await waypost.apikeys.add_legacy(caller, params["environment"], params["name"])
+    return {"apiKey": {"key": key, "secret": secret}}
+
+
+ACTS: dict[str, Act] = {
+    "organizations add": add_organization,
+    "users add": add_user,
+    "users list": list_users,
+    "users remove": remove_user,
+    "users keys add": add_user_key,
+    "users keys revoke": revoke_user_key,
+    "apikeys add": add_api_key,
+    "apikeys add --legacy": add_legacy_key,
+    "keys rotate": upkeep.rotate_keys,
+    "backup": upkeep.backup,
+    "check": upkeep.check,
+}
+
+
+def _keys(params: Params) -> PublicKeys:
+    return PublicKeys(params["jwksURL"], params["jwkSet"])
+
+
+def _organization_of(tx: Tx, environment_ids: list[str]) -> int:
+    """The organization that is meant where none is named: the environments', or the first one."""
+    if environment_ids:
+        return environments.get(tx, environment_ids[0]).organization_id
+    known = environments.list_organizations(tx)
+    if not known:
+        raise NotFound("organization")
+    return known[0].id
+
+
+async def _live_keys(waypost: Waypost, caller: Caller, user_id: int) -> list[str]:
+    keys = await waypost.users.keys(caller, user_id)
+    return [key.client_id for key in keys if key.revoked_at is None]

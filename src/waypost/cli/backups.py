@@ -1,0 +1,49 @@
+"""`waypost backup`, `restore` and `check`: keeping the data and knowing that it is whole."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from waypost.cli import session
+from waypost.cli.options import FOLDER, Data, Json
+from waypost.cli.output import Failure, show, words
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    data: Data = FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Write a consistent copy of the store while it is used; keys are not in it."""
+    result = session.perform(data, "backup", {"file": str(file.absolute())})
+    show(result, as_json=as_json, text=_lines(result))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="F", help="The sealing key file that the backup needs.")
+    ] = None,
+    data: Data = FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Set up an empty folder from a backup."""
+    from waypost.cli import upkeep
+
+    session.settings(data)
+    try:
+        result = upkeep.restore(file, data, key_file)
+    except session.expected() as error:
+        raise Failure(words(error)) from error
+    show(result, as_json=as_json, text=_lines(result))
+
+
+def check(data: Data = FOLDER, as_json: Json = False) -> None:
+    """Verify the store: integrity, the ledger recounted, every secret opens, the audit chain holds."""
+    result = session.perform(data, "check", {})
+    show(result, as_json=as_json, text=_lines(result))
+
+
+def _lines(result: dict[str, Any]) -> list[str]:
+    return [f"{name}: {value}" for name, value in result.items()]

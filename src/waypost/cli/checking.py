@@ -1,0 +1,179 @@
+"""What `waypost check` looks at: the file, the ledger, every sealed value, every audit chain."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from waypost.app import Waypost, key_file
+from waypost.audit import store as audit
+from waypost.credentials import store as credentials
+from waypost.db.database import Tx
+from waypost.destinations import secrets as destination_secrets
+from waypost.destinations.store import destination
+from waypost.environments import store as environments
+from waypost.errors import Unavailable, WaypostError
+from waypost.logs.store import attempt
+from waypost.queues import recount
+from waypost.queues.store import message
+from waypost.tokens import store as tokens
+from waypost.vault import keyring
+from waypost.vault.keyring import KeyFileInvalid
+from waypost.vault.vault import Vault, data_key
+
+T = TypeVar("T")
+
+A_PAGE = 200
+MOST_DAMAGE_LINES = 20
+
+
+@dataclass(slots=True)
+class _Report:
+    """What was found wrong, and how much was looked at."""
+
+    findings: list[dict[str, str]] = field(default_factory=list)
+    checked: Counter[str] = field(default_factory=Counter)
+
+    def add(self, area: str, details: Iterable[str]) -> None:
+        self.findings += [{"area": area, "detail": detail} for detail in details]
+
+
+async def run(waypost: Waypost) -> dict[str, Any]:
+    """`ok`, `findings` (each with an `area` and a `detail` in words) and `checked` (counts)."""
+    report = _Report()
+    report.add("integrity", await _read(waypost, damage, report, "integrity") or ())
+    report.add("ledger", await _read(waypost, recount.faults, report, "ledger") or ())
+    report.checked.update(await _read(waypost, recount.size, report, "ledger") or {})
+    await _secrets(waypost, report)
+    await _trails(waypost, report)
+    return {"ok": not report.findings, "findings": report.findings, "checked": dict(report.checked)}
+
+
+def damage(tx: Tx) -> list[str]:
+    """What SQLite finds wrong with its own file; empty when it is whole."""
+    found = [str(row[0]) for row in tx.exec_driver_sql(f"PRAGMA integrity_check({MOST_DAMAGE_LINES})")]
+    lines = [f"The SQLite file is damaged: {line}" for line in found if line != "ok"]
+    for row in tx.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_DAMAGE_LINES):
+        lines.append(f"A row of {row[0]} points to a row of {row[2]} that is not there.")
+    return lines
+
+
+async def _read(waypost: Waypost, fn: Callable[[Tx], T], report: _Report, area: str) -> T | None:
+    """One read; None and a finding when the file is too damaged for it."""
+    try:
+        return await waypost.db.read(fn)
+    except (sa.exc.DatabaseError, Unavailable) as error:
+        report.add(area, [f"This cannot be read: {str(getattr(error, 'orig', error)).splitlines()[0][:200]}."])
+        return None
+
+
+async def _secrets(waypost: Waypost, report: _Report) -> None:
+    """Open everything that is sealed, with the key file as it lies there now."""
+    try:
+        vault = Vault(waypost.db, keyring.load(key_file(waypost.settings)), waypost.clock)
+    except KeyFileInvalid as error:
+        report.add("secrets", [str(error)])
+        return
+    lost = await _read(waypost, vault.lost, report, "secrets") or {}
+    report.add("secrets", _summed("data keys", Counter(lost.values())))
+    report.checked["dataKeys"] = await _read(waypost, _data_keys, report, "secrets") or 0
+    for name, look in _SMALL.items():
+        opened = await _read(waypost, lambda tx, look=look: look(tx, vault), report, "secrets")
+        _note(report, name, opened or ())
+    for table, column in ((message, message.c.body), (attempt, attempt.c.answer)):
+        await _bodies(waypost, vault, report, table, column)
+
+
+async def _bodies(
+    waypost: Waypost, vault: Vault, report: _Report, table: sa.Table, column: sa.Column[bytes]
+) -> None:
+    """Page by page, so that neither memory nor one long snapshot is needed."""
+    faults: Counter[str] = Counter()
+    name = "message bodies" if table is message else "kept answers"
+    after = ""
+    while True:
+        query = sa.select(table.c.id, column).where(table.c.id > after, column.is_not(None))
+        query = query.order_by(table.c.id).limit(A_PAGE)
+        page = await _read(
+            waypost, lambda tx, query=query: _open_all(tx, vault, table.name, query), report, "secrets"
+        )
+        if not page:
+            break
+        faults.update(fault for _, fault in page if fault)
+        report.checked[name] += len(page)
+        after = page[-1][0]
+    report.add("secrets", _summed(name, faults))
+
+
+def _open_all(tx: Tx, vault: Vault, table: str, query: sa.Select[Any]) -> list[tuple[str, str]]:
+    return [
+        (row[0], _fault(lambda row=row: vault.open(tx, row[1], table=table, row=row[0])))
+        for row in tx.execute(query)
+    ]
+
+
+def _of_credentials(tx: Tx, vault: Vault) -> list[str]:
+    ids = tx.scalars(sa.select(credentials.credential.c.id)).all()
+    return [
+        _fault(lambda found=found: credentials.open_secrets(tx, vault, found))
+        for found in (credentials.get(tx, id_) for id_ in ids)
+    ]
+
+
+def _of_destinations(tx: Tx, vault: Vault) -> list[str]:
+    c = destination.c
+    rows = tx.execute(sa.select(destination).where(sa.or_(c.token.is_not(None), c.client_key.is_not(None)))).all()
+    return [_fault(lambda row=row: destination_secrets.open_secrets(tx, vault, row)) for row in rows]
+
+
+def _of_signing(tx: Tx, vault: Vault) -> list[str]:
+    table = tokens.signing_secret.name
+    return [
+        _fault(lambda sealed=sealed: vault.open(tx, sealed.secret, table=table, row=sealed.id))
+        for sealed in tokens.secrets(tx)
+    ]
+
+
+_SMALL: dict[str, Callable[[Tx, Vault], list[str]]] = {
+    "credentials": _of_credentials,
+    "destinations' secrets": _of_destinations,
+    "signing secrets": _of_signing,
+}
+
+
+def _data_keys(tx: Tx) -> int:
+    return tx.scalar(sa.select(sa.func.count()).select_from(data_key)) or 0
+
+
+def _fault(open_: Callable[[], object]) -> str:
+    """Why it does not open; empty when it does."""
+    try:
+        open_()
+    except WaypostError as error:
+        return error.detail
+    return ""
+
+
+def _note(report: _Report, name: str, faults: Iterable[str]) -> None:
+    found = list(faults)
+    report.checked[name] = len(found)
+    report.add("secrets", _summed(name, Counter(fault for fault in found if fault)))
+
+
+def _summed(name: str, faults: Counter[str]) -> list[str]:
+    """One sentence a reason: a lost key touches many."""
+    return [f"{number} {name} do not open: {reason}" for reason, number in sorted(faults.items())]
+
+
+async def _trails(waypost: Waypost, report: _Report) -> None:
+    organizations = await _read(waypost, environments.list_organizations, report, "audit") or []
+    report.checked["organizations"] = len(organizations)
+    for one in organizations:
+        number = await _read(waypost, lambda tx, one=one: audit.broken_link(tx, one.id), report, "audit")
+        if number is not None:
+            words = (
+                f"The audit chain of organization {one.id} breaks at event {number}: changed, removed or added."
+            )
+            report.add("audit", [words])

@@ -1,0 +1,137 @@
+"""`waypost init`: a new data folder with an organization, its environments and its first user.
+
+The store is built under another name and moved to its place last, so that a folder either is set up or can be
+set up again.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from waypost.cli import publickeys, session
+from waypost.cli.folder import Folder
+from waypost.cli.options import FOLDER, Data, Json
+from waypost.cli.output import Failure, show, words
+
+if TYPE_CHECKING:
+    from waypost.cli.plan import Plan
+    from waypost.cli.setup import Owner
+    from waypost.settings import Settings
+
+OWNER = "owner@example.org"
+ORGANIZATION = "My organization"
+STAGE = ".init"
+OURS = {"lock", "sealing.key", "keys", "lost+found", STAGE}
+"""What an empty folder may hold: leftovers of an `init` that was cut short, and what file systems put there."""
+
+
+def init(
+    data: Data = FOLDER,
+    as_json: Json = False,
+    owner_jwks: Annotated[
+        str | None,
+        typer.Option(
+            "--owner-jwks", metavar="FILE|URL", help="The first user's public keys; none is made here then."
+        ),
+    ] = None,
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Fixed ids and public keys (docs/reference/init-from.md); repeatable."
+        ),
+    ] = None,
+    email: Annotated[str, typer.Option("--email", metavar="EMAIL", help="The first user.")] = OWNER,
+    organization: Annotated[str, typer.Option("--organization", metavar="NAME")] = ORGANIZATION,
+) -> None:
+    """Make a data folder with an organization, three environments and a first user."""
+    from waypost.cli.plan import read
+    from waypost.cli.setup import Owner
+    from waypost.db.lock import FolderInUse, FolderLock
+
+    plan = read(from_ or [])
+    if plan.users and (owner_jwks or email != OWNER):
+        raise typer.BadParameter("--owner-jwks and --email are for a first user that no --from file names.")
+    keys = publickeys.Keys() if plan.users else publickeys.given_or_new(owner_jwks)
+    found = session.settings(data)
+    folder = Folder(data)
+    _claim(folder)
+    lock = FolderLock(data)
+    try:
+        lock.acquire()
+    except FolderInUse as error:
+        raise Failure(str(error)) from None
+    try:
+        result = _build(folder, found, plan, Owner(email, organization, str(uuid4()), keys))
+    finally:
+        lock.release()
+    show(result, as_json=as_json, text=_text(data, result))
+
+
+def _claim(folder: Folder) -> None:
+    """Make the folder, or take an empty one. Raises Failure."""
+    if folder.database.exists():
+        raise Failure(f"{folder.path} holds a Waypost database already; init does not overwrite it.")
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    others = sorted({entry.name for entry in folder.path.iterdir()} - OURS)
+    if others:
+        raise Failure(f"{folder.path} is not empty (it holds {others[0]}); name a folder of its own.")
+    folder.path.chmod(0o700)
+
+
+def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:
+    """Everything in the folder; the database comes last. Raises Failure."""
+    import asyncio
+    import logging
+
+    from waypost import logging as log
+    from waypost.db import migrate
+    from waypost.vault import keyring
+
+    log.configure(logging.WARNING)
+    stage = Folder(folder.path / STAGE)
+    shutil.rmtree(stage.path, ignore_errors=True)
+    stage.path.mkdir(mode=0o700)
+    sealing_key = found.master_key_file or folder.sealing_key
+    try:
+        if not sealing_key.exists():
+            keyring.create(sealing_key)
+        migrate.upgrade(stage.database)
+        staged = found.model_copy(update={"data": stage.path, "master_key_file": sealing_key})
+        result = asyncio.run(_fill(staged, plan, owner))
+        user = result["user"]
+        if owner.keys.pair is not None:
+            result["apiKey"] = publickeys.shown(
+                folder, owner.keys, owner.client_id, user=(user["id"], user["email"])
+            )
+        os.replace(stage.database, folder.database)
+    except session.expected() as error:
+        raise Failure(words(error)) from error
+    finally:
+        shutil.rmtree(stage.path, ignore_errors=True)
+    return result
+
+
+async def _fill(staged: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:
+    from waypost.app import opened
+    from waypost.cli import setup
+
+    async with opened(staged) as waypost:
+        result: dict[str, Any] = await waypost.db.write(lambda tx: setup.fill(tx, waypost, plan, owner))
+        return result
+
+
+def _text(data: Path, result: dict[str, Any]) -> list[str]:
+    key = result["apiKey"]
+    lines = [
+        f"Waypost is set up in {data}.",
+        f"Organization {result['organization']['id']}, {result['organization']['name']}",
+    ]
+    lines += [f"  {name:<12} {number}" for name, number in result["environments"].items()]
+    lines.append(f"User {result['user']['id']}, {result['user']['email']}, with the API key {key['clientId']}")
+    if key["privateKeyFile"]:
+        lines.append(f"Private key: {key['privateKeyFile']}")
+    return [*lines, f"Start the server: waypost serve --data {data}"]

@@ -1,0 +1,21 @@
+"""`waypost keys …`: the sealing key."""
+
+import typer
+
+from waypost.cli import session
+from waypost.cli.options import FOLDER, Data, Json
+from waypost.cli.output import show
+
+keys = typer.Typer(no_args_is_help=True)
+
+
+@keys.callback()
+def _several() -> None:
+    """The sealing key: rotate."""
+
+
+@keys.command("rotate")
+def rotate(data: Data = FOLDER, as_json: Json = False) -> None:
+    """Make a new sealing key and wrap every data key under it; the old ones stay in the key file."""
+    result = session.perform(data, "keys rotate", {})
+    show(result, as_json=as_json, text=[f"{name}: {value}" for name, value in result.items()])

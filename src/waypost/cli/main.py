@@ -1,0 +1,57 @@
+"""The `waypost` command: every command by name, and the one place that turns expected faults into a line."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from waypost import __version__
+from waypost.cli.apikeys import apikeys
+from waypost.cli.backups import backup, check, restore
+from waypost.cli.init import init
+from waypost.cli.keys import keys
+from waypost.cli.organizations import organizations
+from waypost.cli.output import Failure, refuse
+from waypost.cli.send import send
+from waypost.cli.serve import serve
+from waypost.cli.token import token
+from waypost.cli.users import users
+from waypost.errors import WaypostError
+
+app = typer.Typer(
+    name="waypost",
+    help="A self-hosted destination platform for healthcare data that speaks the Redox Platform API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a rendered traceback would show local variables
+)
+for command in (init, serve, token, send):
+    app.command()(command)
+app.add_typer(users, name="users", help="Users: add, list, remove; their keys.")
+app.add_typer(organizations, name="organizations", help="Organizations: add.")
+app.add_typer(apikeys, name="apikeys", help="API keys of an environment: add.")
+app.add_typer(keys, name="keys", help="The sealing key: rotate.")
+for command in (backup, restore, check):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"waypost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version)] = False,
+) -> None:
+    """Options before the command; the help is the application's."""
+
+
+def main() -> None:
+    """Run the command line. Expected faults end with one clear line and status 1, wrong usage with 2."""
+    os.umask(0o077)
+    try:
+        app()
+    except (Failure, WaypostError, OSError) as error:
+        refuse(error)

@@ -1,0 +1,118 @@
+"""A server's life inside the event loop: open, listen, deliver, and on SIGTERM end what is in flight."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import uvicorn
+
+from waypost import logging as log_lines
+from waypost.app import Waypost, opened
+from waypost.cli import acts, control
+from waypost.cli.folder import Folder, write_private
+from waypost.cli.token import PATH
+from waypost.db import sqlite
+from waypost.settings import Settings
+
+if TYPE_CHECKING:
+    from waypost.cli.serve import Listen
+
+DRAIN_SECONDS = 30
+KEEP_ALIVE_SECONDS = 65
+
+log = structlog.get_logger("waypost.server")
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals to us and says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: `run` has the handlers."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+
+async def run(
+    settings: Settings, folder: Folder, listen: "Listen", listener: socket.socket, tls: ssl.SSLContext | None
+) -> None:
+    """Serve on the bound socket until SIGTERM or SIGINT, then drain for at most 30 s."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_lines.of_loop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    port = listener.getsockname()[1]
+    async with AsyncExitStack() as stack:
+        waypost = await stack.enter_async_context(opened(settings))
+        waypost.bound(listener.getsockname()[0], port, tls=listen.tls)
+
+        async def perform(command: str, params: dict[str, Any]) -> dict[str, Any]:
+            return await acts.perform(waypost, command, params)
+
+        await stack.enter_async_context(control.listening(folder, perform))
+        await waypost.worker.start()
+        stack.push_async_callback(waypost.worker.stop, within_seconds=DRAIN_SECONDS)
+        url = _url(listen.host, port, tls=listen.tls)
+        stack.callback(folder.server.unlink, missing_ok=True)
+
+        def ready() -> None:
+            bound = _url(listener.getsockname()[0], port, tls=listen.tls)
+            audience = (settings.base_url or bound) + PATH
+            write_private(folder.server, {"url": url, "audience": audience, "pid": os.getpid()})
+            log.info("server.started", url=url, sqlite=sqlite.library().sqlite_version)
+            print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls, shown=True)}", flush=True)
+
+        server = Server(_config(waypost, settings, listen, tls), ready)
+        await _serve(server, waypost, listener, stop)
+    log.info("server.stopped")
+
+
+async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop: asyncio.Event) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    log.info("server.stopping")
+    server.should_exit = True
+    await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
+
+
+def _config(waypost: Waypost, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        waypost.http,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=listen.behind_proxy,
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        ssl_context_factory=None if tls is None else lambda *_: tls,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def _url(host: str, port: int, *, tls: bool, shown: bool = False) -> str:
+    """The server's address; for use on this machine unless it is only shown."""
+    if not shown:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to tell it from loopback
+    name = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{name}:{port}"

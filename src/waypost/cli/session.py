@@ -1,0 +1,114 @@
+"""How a command reaches the store: through the server that runs on the folder, else alone under the lock."""
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waypost.cli.folder import Folder
+from waypost.cli.output import Failure, words
+
+if TYPE_CHECKING:
+    from waypost.settings import Settings
+
+PATIENCE_SECONDS = 15
+"""How long a command waits for a server that is starting or ending, or for another command."""
+
+
+class NoServer(Exception):
+    """No server listens on this folder's control socket."""
+
+
+def settings(data: Path) -> "Settings":
+    """The settings, with this folder. Raises Failure that names every setting at fault, one a line."""
+    from waypost.settings import SettingsInvalid, load
+
+    try:
+        found = load(data=data)
+    except SettingsInvalid as error:
+        raise Failure(f"These settings cannot be used:\n{error}") from None
+    if found.database_url is not None:
+        raise Failure(
+            "WAYPOST_DATABASE_URL: PostgreSQL is not built yet; leave it unset to use SQLite in the data folder."
+        )
+    return found
+
+
+def perform(data: Path, command: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Do one command of `acts.py` on the folder, and give its result. Raises Failure."""
+    from waypost.db.lock import FolderInUse, FolderLock
+
+    Folder(data).must_exist()
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return ask(Folder(data), command, params)
+        except NoServer:
+            lock = FolderLock(data)
+        try:
+            lock.acquire()
+        except FolderInUse as error:
+            if time.monotonic() > end:
+                raise Failure(f"{error} It did not answer; try again.") from None
+            time.sleep(0.1)
+            continue
+        try:
+            return alone(settings(data), command, params)
+        finally:
+            lock.release()
+
+
+def ask(folder: Folder, command: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The running server's result. Raises NoServer, or Failure with the server's words."""
+    path = folder.control
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path.readlink() if path.is_symlink() else path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NoServer from None
+        except OSError as error:
+            if "too long" in str(error):  # and no link: no server made it
+                raise NoServer from None
+            raise
+        connection.sendall(json.dumps({"command": command, "params": params}).encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answer:
+            said = answer.read()
+    if not said:
+        raise Failure("The server stopped before it answered; look whether the command took effect.")
+    found: dict[str, Any] = json.loads(said)
+    if "error" in found:
+        raise Failure(str(found["error"]))
+    result: dict[str, Any] = found["result"]
+    return result
+
+
+def alone(found: "Settings", command: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Do it in this process; whoever calls this holds the folder's lock."""
+    import asyncio
+    import logging
+
+    from waypost import logging as log
+    from waypost.app import opened
+    from waypost.cli import acts
+
+    async def run() -> dict[str, Any]:
+        async with opened(found) as waypost:
+            return await acts.perform(waypost, command, params)
+
+    log.configure(logging.WARNING)
+    try:
+        return asyncio.run(run())
+    except expected() as error:
+        raise Failure(words(error)) from error
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """What opening a folder may raise that is for the operator to mend."""
+    from waypost.app import FolderMissing
+    from waypost.db.migrate import SchemaIsNewer
+    from waypost.errors import WaypostError
+    from waypost.vault.keyring import KeyFileInvalid
+
+    return (FolderMissing, KeyFileInvalid, SchemaIsNewer, WaypostError)

@@ -1,0 +1,124 @@
+"""`waypost users …`: who may sign in, with which roles and keys."""
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from waypost.access import EnvironmentRole, OrganizationRole
+from waypost.cli import keyfiles, publickeys, session
+from waypost.cli.folder import Folder
+from waypost.cli.options import FOLDER, Data, Json, Name
+from waypost.cli.output import show
+
+users = typer.Typer(no_args_is_help=True)
+keys = typer.Typer(no_args_is_help=True)
+users.add_typer(keys, name="keys", help="User-level API keys: add, revoke.")
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
+Jwks = Annotated[
+    str | None,
+    typer.Option("--jwks", metavar="FILE|URL", help="Public keys made elsewhere; none is made here then."),
+]
+OrganizationNumber = Annotated[
+    int | None, typer.Option("--organization", metavar="ID", help="By default that of the environments.")
+]
+
+
+@users.command("add")
+def add(
+    email: Email,
+    name: Name = None,
+    org_role: Annotated[OrganizationRole, typer.Option("--org-role")] = OrganizationRole.member,
+    env_role: Annotated[
+        list[str] | None,
+        typer.Option("--env-role", metavar="ENVIRONMENT_ID=ROLE", help="engineer, support or viewer; repeatable."),
+    ] = None,
+    organization: OrganizationNumber = None,
+    jwks: Jwks = None,
+    data: Data = FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Add a user with a user-level API key."""
+    roles = dict(_role(given) for given in env_role or ())
+    made = publickeys.given_or_new(jwks)
+    result = session.perform(
+        data,
+        "users add",
+        {
+            "email": email,
+            "name": name or "",
+            "organization": organization,
+            "organizationRole": org_role.value,
+            "environmentRoles": roles,
+            "clientId": str(uuid4()),
+            **made.params,
+        },
+    )
+    _show_key(Folder(data), made, result, as_json=as_json)
+
+
+@users.command("list")
+def list_(data: Data = FOLDER, as_json: Json = False) -> None:
+    """List users with their roles and keys."""
+    result = session.perform(data, "users list", {})
+    show(result, as_json=as_json, text=(line for user in result["users"] for line in _lines(user)))
+
+
+@users.command("remove")
+def remove(
+    email: Email, organization: OrganizationNumber = None, data: Data = FOLDER, as_json: Json = False
+) -> None:
+    """Take a user out of an organization, or of all; with the last one their keys end."""
+    result = session.perform(data, "users remove", {"email": email, "organization": organization})
+    keyfiles.drop(Folder(data), result["revoked"])
+    show(result, as_json=as_json, text=(f"Removed {result['user']['email']}.",))
+
+
+@keys.command("add")
+def add_key(
+    email: Email, name: Name = None, jwks: Jwks = None, data: Data = FOLDER, as_json: Json = False
+) -> None:
+    """Add a further key for a user."""
+    made = publickeys.given_or_new(jwks)
+    params = {"email": email, "name": name or "", "clientId": str(uuid4()), **made.params}
+    result = session.perform(data, "users keys add", params)
+    _show_key(Folder(data), made, result, as_json=as_json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", show_default=False)],
+    data: Data = FOLDER,
+    as_json: Json = False,
+) -> None:
+    """End a key: it gives no more tokens, and those it gave hold no longer."""
+    result = session.perform(data, "users keys revoke", {"clientId": client_id})
+    keyfiles.drop(Folder(data), [client_id])
+    show(result, as_json=as_json, text=(f"Revoked {client_id}.",))
+
+
+def _role(given: str) -> tuple[str, str]:
+    environment_id, _, role = given.partition("=")
+    known: list[str] = [one.value for one in EnvironmentRole]
+    if role not in known:
+        raise typer.BadParameter(f"--env-role takes ENVIRONMENT_ID={'|'.join(known)}.")
+    return environment_id, role
+
+
+def _show_key(folder: Folder, made: publickeys.Keys, result: dict[str, Any], *, as_json: bool) -> None:
+    user = result["user"]
+    key = publickeys.shown(folder, made, result["apiKey"]["clientId"], user=(user["id"], user["email"]))
+    text = [f"User {user['id']}, {user['email']}, has the API key {key['clientId']}."]
+    if key["privateKeyFile"]:
+        text.append(f"Private key: {key['privateKeyFile']}")
+    show({"user": user, "apiKey": key}, as_json=as_json, text=text)
+
+
+def _lines(user: dict[str, Any]) -> list[str]:
+    return [
+        f"{user['id']}  {user['email']}  {user['name']}",
+        *(f"   organization {number}: {role}" for number, role in user["organizations"].items()),
+        *(f"   environment {name}: {role}" for name, role in user["environments"].items()),
+        *(f"   API key {client_id}" for client_id in user["apiKeys"]),
+    ]

@@ -1,0 +1,1 @@
+"""Auth credentials: how Waypost proves to a destination who it is."""

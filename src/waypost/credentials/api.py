@@ -1,0 +1,105 @@
+"""The routes of auth credentials, as the vendor documents them; `ETag` and `If-Match` are ours."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Response
+
+from waypost.credentials import schemas
+from waypost.credentials.model import Credential, shown
+from waypost.credentials.service import Credentials
+from waypost.web.body import JsonBody
+from waypost.web.callers import UserCaller
+from waypost.web.envelope import Envelope, Message, answer
+from waypost.web.openapi import problems_of
+
+CredentialId = Annotated[str, Path(alias="id", description="The credential's identifier.")]
+IfMatch = Annotated[str | None, Header(description="The `ETag` that was read; another version is not changed.")]
+
+
+def router(credentials: Credentials) -> APIRouter:
+    """The six documented operations."""
+    api = APIRouter(prefix="/platform/v1", tags=["Auth credentials"])
+    one: Any = Envelope[schemas.one(credentials.strategies)]  # type: ignore[misc]
+    many: Any = Envelope[schemas.many(credentials.strategies)]  # type: ignore[misc]
+    creates = JsonBody(schemas.create_body(credentials.strategies))
+    updates = JsonBody(schemas.update_body(credentials.strategies))
+
+    def single(credential: Credential, status: int = 200) -> Response:
+        body = shown(credential, credentials.strategies[credential.strategy])
+        return answer({"credential": body}, status=status, headers={"ETag": credential.etag})
+
+    @api.get(
+        "/environments/{environmentId}/authcredentials",
+        operation_id="listAuthCredentials",
+        summary="Get auth credentials",
+        response_model=many,
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def list_(caller: UserCaller, environment_id: Annotated[str, Path(alias="environmentId")]) -> Response:
+        found = await credentials.list(caller, environment_id)
+        return answer({"credentials": [shown(each, credentials.strategies[each.strategy]) for each in found]})
+
+    @api.get(
+        "/authcredentials/strategies",
+        operation_id="getAuthStrategies",
+        summary="Get auth strategies",
+        response_model=Envelope[schemas.StrategiesView],
+        responses=problems_of(401, 403, 429),
+    )
+    async def strategies(caller: UserCaller) -> Response:
+        """Every strategy with the fields it takes."""
+        table = credentials.strategies.values()
+        return answer({"strategies": {each.name: {"availableFields": each.available} for each in table}})
+
+    @api.get(
+        "/authcredentials/{id}",
+        operation_id="getAuthCredential",
+        summary="Get auth credential",
+        response_model=one,
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def get(caller: UserCaller, credential_id: CredentialId) -> Response:
+        """One credential, its secrets masked."""
+        return single(await credentials.get(caller, credential_id))
+
+    @api.post(
+        "/authcredentials",
+        operation_id="createAuthCredential",
+        summary="Create auth credential",
+        status_code=201,
+        response_model=one,
+        responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
+    )
+    async def create(caller: UserCaller, raw: Annotated[Any, Depends(creates)]) -> Response:
+        """Make a credential in the environment that the body names. Needs the role engineer."""
+        return single(await credentials.create(caller, raw), status=201)
+
+    @api.patch(
+        "/authcredentials/{id}",
+        operation_id="updateAuthCredential",
+        summary="Update auth credential",
+        response_model=one,
+        responses=problems_of(400, 401, 403, 404, 412, 413, 415, 429, 503),
+    )
+    async def update(
+        caller: UserCaller,
+        credential_id: CredentialId,
+        raw: Annotated[Any, Depends(updates)],
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Change what is supplied; null clears. Queues that wait on the credential are tried at once."""
+        return single(await credentials.update(caller, credential_id, raw, if_match=if_match))
+
+    @api.delete(
+        "/authcredentials/{id}",
+        operation_id="deleteAuthCredential",
+        summary="Delete auth credential",
+        response_model=Envelope[Message],
+        responses=problems_of(401, 403, 404, 409, 429, 503),
+    )
+    async def delete(caller: UserCaller, credential_id: CredentialId) -> Response:
+        """Remove a credential that no destination uses."""
+        await credentials.delete(caller, credential_id)
+        return answer({"message": f"Auth credential id [{credential_id}] was successfully deleted."})
+
+    return api

@@ -1,0 +1,96 @@
+"""The shapes of requests and answers for the OpenAPI document, drawn from the declared strategies."""
+
+from typing import Any, Union
+
+from pydantic import BaseModel, Field, RootModel, create_model
+
+from waypost.credentials.model import Created, has, immutable
+from waypost.credentials.strategies import DEFAULT, Strategies
+from waypost.credentials.strategy import Strategy
+from waypost.validation import Body
+
+
+class CredentialView(BaseModel):
+    """What every credential has."""
+
+    organization: int
+    name: str
+    environmentId: str
+    id: str
+    createdAt: str
+    updatedAt: str
+    authStrategy: str
+
+
+class StrategyView(BaseModel):
+    """The fields of one strategy."""
+
+    availableFields: list[str]
+
+
+class StrategiesView(BaseModel):
+    """Every strategy by name."""
+
+    strategies: dict[str, StrategyView]
+
+
+def create_body(strategies: Strategies) -> type[BaseModel]:
+    """The body of Create auth credential."""
+    return _one_of("CreateAuthCredential", [_create(strategy) for strategy in strategies.values()])
+
+
+def update_body(strategies: Strategies) -> type[BaseModel]:
+    """The body of Update auth credential: any subset of the fields."""
+    return _one_of("UpdateAuthCredential", [_update(strategy) for strategy in strategies.values()])
+
+
+def one(strategies: Strategies) -> type[BaseModel]:
+    """The payload with one credential."""
+    return _model("OneAuthCredential", BaseModel, {"credential": (_view(strategies), ...)})
+
+
+def many(strategies: Strategies) -> type[BaseModel]:
+    """The payload with an environment's credentials."""
+    return _model("AuthCredentials", BaseModel, {"credentials": (list[_view(strategies)], ...)})  # type: ignore[misc]
+
+
+def _view(strategies: Strategies) -> Any:
+    return Union[tuple(_shown(strategy) for strategy in strategies.values())]  # noqa: UP007 - made at run time
+
+
+def _one_of(name: str, models: list[type[BaseModel]]) -> type[BaseModel]:
+    body: Any = RootModel[Union[tuple(models)]]  # type: ignore[misc] # noqa: UP007 - made at run time
+    return type(name, (body,), {"__doc__": "One of the strategies."})
+
+
+def _create(strategy: Strategy[Any]) -> type[BaseModel]:
+    fields = {**Created.model_fields, **strategy.fields.model_fields}
+    declared: dict[str, Any] = {name: (info.annotation, info) for name, info in fields.items()}
+    default: Any = DEFAULT if strategy.name == DEFAULT else ...
+    named = Field(default, description="The strategy.", json_schema_extra={"const": strategy.name})
+    declared["authStrategy"] = (str, named)
+    return _model(f"Create{strategy.fields.__name__}", Body, declared)
+
+
+def _update(strategy: Strategy[Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {"name": (str, Field("", description="A name for people."))}
+    for name, info in strategy.fields.model_fields.items():
+        fields[name] = (info.annotation | None, Field(None, description=info.description))
+    for name in immutable(strategy):
+        fields[name] = (Any, Field(None, description="Cannot change; accepted when equal (ours)."))
+    return _model(f"Update{strategy.fields.__name__}", Body, fields)
+
+
+def _shown(strategy: Strategy[Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for name, info in strategy.fields.model_fields.items():
+        if name in strategy.secrets:
+            fields[has(name)] = (bool, Field(description=f"Whether there is a `{name}`."))
+        else:
+            fields[name] = (info.annotation | None, Field(None, description=info.description))
+    return _model(strategy.fields.__name__, CredentialView, fields)
+
+
+def _model(name: str, base: type[BaseModel], fields: dict[str, Any]) -> type[BaseModel]:
+    made: type[BaseModel] = create_model(name, __base__=base, **fields)
+    return made

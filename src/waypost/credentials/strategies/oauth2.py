@@ -1,0 +1,222 @@
+"""`OAuth_2.0_2-legged`: a bearer token from a token endpoint, for a client's secret or a user's password.
+
+RFC 6749, with every name of a parameter open to change, as the vendor documents it. A refresh token is
+used when there is one; when it is refused, the full grant follows.
+"""
+
+import base64
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote_plus, urlencode
+
+import msgspec
+from pydantic import Field
+
+from waypost.credentials.fields import MOST_SECONDS, Flag, Key, Seconds, SecretText, Text, UrlText
+from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.egress.client import Answer, Unreached
+from waypost.egress.failures import MAYBE
+from waypost.errors import Fault
+
+JSON = "application/json"
+LONGEST_TOKEN = 16384
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_ERROR_WORD = re.compile(r"[a-z][a-z_]{1,39}")
+_SAME_WHEN_DECODED = "!\"#$&'()*,/;<=>?@[\\]^`{|}~"
+
+Parameter = tuple[str, str, str | None]
+"""The field that decides a parameter's name, that name, and the value (None = not sent)."""
+
+
+class OAuthTwoLegged(Fields):
+    """OAuth 2.0, two-legged."""
+
+    grantType: Literal["client_credentials", "password"] = Field(description="The grant that is asked for.")
+    username: Text | None = Field(None, description="The user of a password grant.")
+    password: SecretText | None = Field(None, description="The user's password; never returned.", repr=False)
+    url: UrlText = Field(description="The token endpoint; https outside Development.")
+    grantTypeName: Key = Field("grant_type", description="Name of the parameter with the grant.")
+    clientIdName: Key = Field("client_id", description="Name of the parameter with the client id.")
+    clientSecretName: Key = Field("client_secret", description="Name of the parameter with the client secret.")
+    refreshTokenName: Key = Field(
+        "refresh_token", description="Name of the refresh token, in the answer and in the request that uses it."
+    )
+    clientId: Text | None = Field(None, description="The client's identifier.")
+    clientSecret: SecretText | None = Field(None, description="The client's secret; never returned.", repr=False)
+    accessTokenName: Key = Field("access_token", description="Field of the answer with the token.")
+    expiresFieldName: Key = Field("expires_in", description="Field of the answer with the lifetime in seconds.")
+    refreshGrantType: Text = Field("refresh_token", description="The grant that uses a refresh token.")
+    audience: Text | None = Field(None, description="Sent as `audience`.")
+    scopes: Text | None = Field(None, description="Sent as `scope`: names with spaces between them.")
+    contentType: Literal["application/x-www-form-urlencoded", "application/json"] = Field(
+        "application/x-www-form-urlencoded", description="How the request is written."
+    )
+    noBasic: Flag = Field(
+        False, description='Send id and secret as parameters rather than by HTTP Basic; also `"true"`, `"false"`.'
+    )
+    resource: Text | None = Field(None, description="Sent as `resource` (RFC 8707).")
+    customFieldName: Key | None = Field(None, description="Name of one more parameter.")
+    customFieldValue: Text | None = Field(
+        None, description="Value of that parameter. It is returned: a secret belongs in `clientSecret`."
+    )
+    defaultExpirationSeconds: Seconds = Field(300, description="Lifetime when the answer does not say.")
+
+    def faults(self) -> list[Fault]:
+        """Fields that need one another, and names that two parameters would share."""
+        shared = [*_shared(self.grant_parameters()), *_shared(self.refresh_parameters(""))]
+        return [*self._missing(), *dict.fromkeys(shared)]
+
+    def grant_parameters(self) -> list[Parameter]:
+        """The parameters of a full grant."""
+        user = self.grantType == "password"
+        return [
+            ("scopes", "scope", self.scopes),
+            ("username", "username", self.username if user else None),
+            ("password", "password", self.password if user else None),
+            *self._parameters_of_both(self.grantType),
+        ]
+
+    def refresh_parameters(self, token: str) -> list[Parameter]:
+        """The parameters of a refresh; the scope stays what was granted."""
+        return [
+            *self._parameters_of_both(self.refreshGrantType),
+            ("refreshTokenName", self.refreshTokenName, token),
+        ]
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a token request."""
+        headers = {"accept": JSON, "content-type": self.contentType}
+        if self._by_basic:
+            headers["authorization"] = _basic(self.clientId or "", self.clientSecret or "")
+        return headers
+
+    @property
+    def _by_basic(self) -> bool:
+        """Whether HTTP Basic is used; a client without a secret names itself in a parameter (RFC 6749, 3.2.1)."""
+        return self.clientSecret is not None and not self.noBasic
+
+    def _parameters_of_both(self, grant: str) -> list[Parameter]:
+        named = not self._by_basic
+        return [
+            ("audience", "audience", self.audience),
+            ("resource", "resource", self.resource),
+            ("grantTypeName", self.grantTypeName, grant),
+            ("clientIdName", self.clientIdName, self.clientId if named else None),
+            ("clientSecretName", self.clientSecretName, self.clientSecret if named else None),
+            ("customFieldName", self.customFieldName or "", self.customFieldValue),
+        ]
+
+    def _missing(self) -> Iterable[Fault]:
+        needs = [
+            ("username", self.grantType == "password", "A password grant needs a username."),
+            ("password", self.grantType == "password", "A password grant needs a password."),
+            ("clientId", self._by_basic, "HTTP Basic needs a client id beside the secret."),
+            ("customFieldName", self.customFieldValue is not None, "A custom value needs its name."),
+            ("customFieldValue", self.customFieldName is not None, "A custom name needs its value."),
+        ]
+        for name, needed, detail in needs:
+            if needed and getattr(self, name) is None:
+                yield Fault(f"/{name}", "required", detail)
+
+
+async def authorize(fields: OAuthTwoLegged, occasion: Occasion) -> Grant | NotAuthorized:
+    """A bearer token: by the last grant's refresh token where there is one, else by the full grant."""
+    token = occasion.previous.refresh_token if occasion.previous else None
+    if token is not None:
+        renewed = await _ask(fields, occasion, fields.refresh_parameters(token))
+        if isinstance(renewed, Unreached):
+            return _unreached(renewed)
+        grant = _granted(fields, renewed, occasion.now_ms, token)
+        if isinstance(grant, Grant):
+            return grant
+    answer = await _ask(fields, occasion, fields.grant_parameters())
+    return _unreached(answer) if isinstance(answer, Unreached) else _granted(fields, answer, occasion.now_ms, None)
+
+
+STRATEGY = Strategy("OAuth_2.0_2-legged", OAuthTwoLegged, authorize)
+
+
+async def _ask(fields: OAuthTwoLegged, occasion: Occasion, parameters: Iterable[Parameter]) -> Answer | Unreached:
+    values = {name: value for _, name, value in parameters if value is not None}
+    body = msgspec.json.encode(values) if fields.contentType == JSON else urlencode(values).encode()
+    return await occasion.post(fields.url, fields.headers(), body)
+
+
+def _basic(client_id: str, secret: str) -> str:
+    """HTTP Basic with both parts form-encoded first (RFC 6749, 2.3.1).
+
+    Only what decoding would change is encoded: servers that do not decode then take most secrets too.
+    """
+    user = quote_plus(client_id, safe=_SAME_WHEN_DECODED)
+    password = quote_plus(secret, safe=_SAME_WHEN_DECODED + ":")
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _granted(
+    fields: OAuthTwoLegged, answer: Answer, began_ms: int, refresh_token: str | None
+) -> Grant | NotAuthorized:
+    values = _json_object(answer.body)
+    word = _error_word(values or {}, fields)
+    if not 200 <= answer.status < 300:
+        return NotAuthorized(f"token endpoint answered {answer.status}{word}")
+    if values is None:
+        return NotAuthorized(f"token endpoint answered {answer.status}, but not with a JSON object")
+    token = values.get(fields.accessTokenName)
+    if not isinstance(token, str) or not token:
+        return NotAuthorized(f"token endpoint's answer has no {fields.accessTokenName}{word}")
+    if not _VISIBLE_ASCII.fullmatch(token) or len(token) > LONGEST_TOKEN:
+        return NotAuthorized("token endpoint's token is too long or has characters that no header can carry")
+    seconds = _lifetime(values.get(fields.expiresFieldName), fields.defaultExpirationSeconds)
+    fresh = values.get(fields.refreshTokenName)
+    return Grant(
+        {"authorization": f"Bearer {token}"},
+        began_ms + round(seconds * 1000),
+        fresh if isinstance(fresh, str) and 0 < len(fresh) <= LONGEST_TOKEN else refresh_token,
+    )
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _lifetime(value: Any, default: float) -> float:
+    """Seconds, from a number or a string of one; the default for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return default
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return default
+    return min(max(seconds, 0.0), float(MOST_SECONDS)) if math.isfinite(seconds) else default
+
+
+def _error_word(values: Mapping[str, Any], fields: OAuthTwoLegged) -> str:
+    """The standard `error` code in brackets; nothing when it is no plain word, or could echo a secret."""
+    word = values.get("error")
+    if not isinstance(word, str) or not _ERROR_WORD.fullmatch(word):
+        return ""
+    secrets = [secret for secret in (fields.clientSecret, fields.password) if secret]
+    return "" if any(word in secret or secret in word for secret in secrets) else f" ({word})"
+
+
+def _unreached(unreached: Unreached) -> NotAuthorized:
+    reason = unreached.reason.removesuffix(MAYBE).strip()  # a token asked for twice does no harm
+    return NotAuthorized(f"token endpoint not reached: {reason}")
+
+
+def _shared(parameters: Iterable[Parameter]) -> Iterable[Fault]:
+    """A fault for each parameter whose name an earlier one has; those that cannot be renamed come first."""
+    seen: set[str] = set()
+    for field, name, value in parameters:
+        if value is None:
+            continue
+        if name in seen:
+            yield Fault(f"/{field}", "shared_name", "Another parameter of the token request has this name.")
+        seen.add(name)

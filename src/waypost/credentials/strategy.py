@@ -1,0 +1,106 @@
+"""What a strategy is: typed fields, and an async function from them to the headers of a request.
+
+The fields are declared once. Validation, masking, the strategies endpoint and the OpenAPI document are
+drawn from them. A new strategy is a file in `strategies/` and a line in its table.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from waypost.credentials.fields import Secret, Url, carries
+from waypost.egress.client import Answer, Client, Unreached
+from waypost.errors import Fault
+from waypost.validation import Body
+
+
+class Fields(Body):
+    """The settings and secrets of a strategy, under the API's own names."""
+
+    def faults(self) -> list[Fault]:
+        """What is wrong between fields; each field by itself was found right before."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The request that is to be authorized, for strategies that sign it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Headers that authorize, until a time (None = for ever; a signature ends at once, with its request).
+
+    `refresh_token` is kept in memory for the strategy's next turn.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    expires_at_ms: int | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotAuthorized:
+    """No headers could be had; `reason` is for an operator and holds no secret and no foreign text."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """One authorization, and what a strategy may use for it. `now_ms` is its beginning."""
+
+    client: Client
+    now_ms: int
+    https_only: bool
+    timeout_seconds: float
+    previous: Grant | None = None
+    request: Outgoing | None = None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Unreached:
+        """Call a token endpoint. Never raises for what the other side does."""
+        return await self.client.send(
+            "POST",
+            url,
+            headers=headers,
+            body=body,
+            timeout_seconds=self.timeout_seconds,
+            https_only=self.https_only,
+        )
+
+
+F = TypeVar("F", bound=Fields)
+
+
+@dataclass(frozen=True)
+class Strategy(Generic[F]):
+    """A way to authorize: its name in the API, its fields, and what it does with them."""
+
+    name: str
+    fields: type[F]
+    authorize: Callable[[F, Occasion], Awaitable[Grant | NotAuthorized]]
+
+    @cached_property
+    def available(self) -> tuple[str, ...]:
+        """The names of all fields, in the order of their declaration."""
+        return tuple(self.fields.model_fields)
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The names of the fields that are never returned."""
+        return self._marked(Secret)
+
+    @cached_property
+    def urls(self) -> frozenset[str]:
+        """The names of the fields that Waypost calls."""
+        return self._marked(Url)
+
+    def _marked(self, mark: type[Secret] | type[Url]) -> frozenset[str]:
+        declared = self.fields.model_fields.items()
+        return frozenset(name for name, info in declared if carries(info, mark))

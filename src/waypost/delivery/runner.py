@@ -1,0 +1,192 @@
+"""Running one queue: load its head, attempt, settle, go on until it is empty, held, paused or has had its turn.
+
+The next message is sent only once the acknowledgement of the one before is durable (ENGINE invariant 3).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from waypost.clock import Clock
+from waypost.db.database import Database, Tx
+from waypost.delivery import target as targets
+from waypost.delivery.attempt import Deliverer
+from waypost.delivery.model import Advance, Delivered, Failed, Outcome, Schedule, next_step
+from waypost.delivery.request import Opened
+from waypost.delivery.target import Target
+from waypost.errors import NotFound
+from waypost.ids import new_id
+from waypost.metrics import Metrics
+from waypost.queues import sqlite as hot
+from waypost.queues.model import Ended, Fence, Head, State, Versions
+from waypost.vault.keyring import KeyUnavailable
+from waypost.vault.vault import Vault
+
+MESSAGES_A_LOAD = 16
+MESSAGES_A_TURN = 128
+
+log = structlog.get_logger("waypost.delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What a queue is run on until it is loaded again; `trouble` says why nothing can be sent."""
+
+    head: Head
+    target: Target | None
+    messages: list[Opened]
+    trouble: str | None
+
+    @property
+    def begun(self) -> Versions:
+        """The versions that attempts on this load begin with."""
+        return self.target.versions if self.target else self.head.now
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """How a queue stands after an attempt was recorded."""
+
+    state: State
+    unchanged: bool
+    due_now: bool
+
+    @property
+    def moved(self) -> bool:
+        """Whether the message is done."""
+        return self.state is not State.held
+
+
+class Runner:
+    """Runs queues that the worker chose. Keeps opened destinations in memory until they change."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        deliverer: Deliverer,
+        metrics: Metrics,
+        *,
+        schedule: Schedule,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._deliverer = deliverer
+        self._metrics = metrics
+        self._schedule = schedule
+        self._targets: dict[str, Target] = {}
+        self.epochs: dict[int, int] = {}
+
+    def forget(self, destination_id: str) -> None:
+        """Read a destination anew before its next attempt."""
+        self._targets.pop(destination_id, None)
+
+    def forget_credential(self, credential_id: str) -> None:
+        """The same for every destination that uses a credential."""
+        for destination_id, target in list(self._targets.items()):
+            if target.destination.credential_id == credential_id:
+                del self._targets[destination_id]
+
+    async def run(self, queue_id: str, stopping: Callable[[], bool]) -> bool:
+        """Run a queue; whether it stopped only because its turn was over."""
+        turn = MESSAGES_A_TURN
+        while turn > 0 and not stopping():
+            load = await self._db.read(lambda tx: self._load(tx, queue_id))
+            if load is None:
+                return False
+            await self._vault.prepare(load.head.environment_id)
+            cursor, failures = load.head.cursor, load.head.attempts
+            for message in load.messages:
+                settled = await self._deliver(load, message, cursor=cursor, failures=failures)
+                turn -= 1
+                if settled is None or (settled.moved and settled.state is not State.ready):
+                    return False
+                if not settled.moved and not settled.due_now:
+                    return False
+                fresh = settled.unchanged and self._targets.get(load.head.destination_id) is load.target
+                if not settled.moved or not fresh or turn <= 0 or stopping():
+                    break
+                cursor, failures = message.pending.seq, 0
+        return True
+
+    def _load(self, tx: Tx, queue_id: str) -> _Load | None:
+        """The queue's head, target and next messages; None when it may not run."""
+        head = hot.head(tx, queue_id)
+        if head is None or not head.may_run(self._clock.now_ms()):
+            return None
+        target, trouble = None, None
+        try:
+            target = self._target(tx, head)
+        except (KeyUnavailable, NotFound) as error:
+            trouble = error.detail
+        messages: list[Opened] = []
+        for pending in hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD):
+            try:
+                body = self._vault.open(tx, pending.body, table="message", row=pending.message_id)
+            except KeyUnavailable as error:
+                if not messages:
+                    messages, trouble = [Opened(pending, b"")], error.detail
+                break
+            messages.append(Opened(pending, body))
+        return _Load(head, target, messages, trouble) if messages else None
+
+    def _target(self, tx: Tx, head: Head) -> Target:
+        known = self._targets.get(head.destination_id)
+        if known is None or known.versions != head.now:
+            known = self._targets[head.destination_id] = targets.load(tx, self._vault, head.destination_id)
+        return known
+
+    async def _deliver(self, load: _Load, message: Opened, *, cursor: int, failures: int) -> _Settled | None:
+        """One attempt and its record; None when another worker owns the queue by now."""
+        attempt_id, started_at = new_id(), self._clock.now_ms()
+        if load.target is None or load.trouble is not None:
+            outcome: Outcome = Failed(load.trouble or "The destination cannot be read.")
+        else:
+            outcome = await self._deliverer.attempt(load.target, message, attempt_id)
+        ended = self._ended(load.head, outcome, attempt_id, started_at)
+        fence = Fence(load.head.shard, self.epochs[load.head.shard], load.head.queue_id, cursor)
+
+        def settle(tx: Tx) -> _Settled | None:
+            unchanged = hot.versions(tx, load.head.destination_id) == load.begun
+            step = next_step(
+                outcome,
+                failures=failures,
+                schedule=self._schedule,
+                changed=not unchanged,
+                now_ms=ended.ended_at,
+            )
+            if isinstance(step, Advance):
+                state = hot.advance(tx, fence, message.pending, ended, load.begun)
+            else:
+                state = hot.hold(
+                    tx, fence, message.pending, ended, seen=load.begun, attempts=step.attempts, due_at=step.due_at
+                )
+            due_now = not isinstance(step, Advance) and step.due_at <= ended.ended_at
+            return None if state is None else _Settled(state, unchanged, due_now)
+
+        settled = await self._db.write(settle)
+        self._tell(load.head, ended, failures, owned=settled is not None)
+        return settled
+
+    def _ended(self, head: Head, outcome: Outcome, attempt_id: str, started_at: int) -> Ended:
+        now = self._clock.now_ms()
+        if isinstance(outcome, Delivered):
+            return Ended(attempt_id, started_at, now, "delivered", outcome.status, None, None)
+        answer = None
+        if outcome.answer:
+            answer = self._vault.seal(head.environment_id, outcome.answer, table="attempt", row=attempt_id)
+        return Ended(attempt_id, started_at, now, "failed", outcome.status, outcome.reason, answer)
+
+    def _tell(self, head: Head, ended: Ended, failures: int, *, owned: bool) -> None:
+        """Count the attempt; log a queue that begins to hold and one that moves again, not every retry."""
+        self._metrics.attempt(ended.outcome, (ended.ended_at - ended.started_at) / 1000)
+        words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
+        if not owned:
+            log.warning("queue.taken_over", **words)
+        elif ended.outcome == "failed" and not failures:
+            log.warning("queue.held", reason=ended.reason, status=ended.status, **words)
+        elif ended.outcome == "delivered" and failures:
+            log.info("queue.released", after_attempts=failures, **words)

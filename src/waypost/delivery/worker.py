@@ -1,0 +1,174 @@
+"""The worker: finds queues whose time has come and gives each a slot to run in, within its bounds.
+
+A queue that runs holds one slot; one that is idle, held or paused holds none, whatever its backlog. No queue
+has two slots at once.
+"""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from waypost.clock import Clock
+from waypost.db.database import Database
+from waypost.delivery.runner import Runner
+from waypost.destinations import store as destinations
+from waypost.errors import Unavailable
+from waypost.ids import new_id
+from waypost.queues import sqlite as hot
+from waypost.queues import store as queues
+
+MOST_RUNNING = 512
+MOST_RUNNING_A_DESTINATION = 16
+POLL_SECONDS = 1.0
+REST_SECONDS = 2.0
+LEASE_MS = 10_000
+
+log = structlog.get_logger("waypost.delivery")
+
+
+class Worker:
+    """Delivers on this node. `start` and `stop` are safe to call twice."""
+
+    def __init__(self, db: Database, clock: Clock, runner: Runner) -> None:
+        self._db = db
+        self._clock = clock
+        self._runner = runner
+        self._owner = new_id()
+        self._slots: dict[str, asyncio.Task[bool]] = {}
+        self._a_destination: Counter[str] = Counter()
+        self._again: set[str] = set()
+        self._resting: set[str] = set()
+        self._woken: set[str] = set()
+        self._woken_credentials: set[str] = set()
+        self._crowded = False
+        self._poke = asyncio.Event()
+        self._claiming: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Own every shard and begin to deliver."""
+        if self._claiming is not None:
+            return
+        lease_end = self._clock.now_ms() + LEASE_MS
+        self._runner.epochs = await self._db.write(lambda tx: queues.take_shards(tx, self._owner, lease_end))
+        self._woken.update(await self._db.read(queues.stale_destinations))
+        self._stopping = False
+        self._claiming = asyncio.create_task(self._claim_until_stopped(), name="waypost-worker")
+
+    async def stop(self, *, within_seconds: float = 30) -> None:
+        """Begin nothing new, let attempts in flight end for so long, and leave the rest queued."""
+        if self._claiming is None:
+            return
+        self._stopping = True
+        self._poke.set()
+        await self._claiming
+        self._claiming = None
+        tasks = list(self._slots.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=within_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def arrived(self, queue_id: str, destination_id: str) -> None:
+        """Hear that a message was accepted into a queue: an idle one begins at once."""
+        if queue_id in self._slots:
+            self._again.add(queue_id)
+        elif self._claiming is not None:
+            self._run(queue_id, destination_id)
+
+    def wake(self, destination_id: str) -> None:
+        """Hear that a destination changed: its held queues are tried at once."""
+        self._runner.forget(destination_id)
+        self._woken.add(destination_id)
+        self._poke.set()
+
+    def wake_credential(self, credential_id: str) -> None:
+        """Hear that a credential changed: the same for every destination that uses it."""
+        self._runner.forget_credential(credential_id)
+        self._woken_credentials.add(credential_id)
+        self._poke.set()
+
+    async def _claim_until_stopped(self) -> None:
+        while not self._stopping:
+            self._poke.clear()
+            try:
+                pause = await self._claim()
+            except Unavailable as error:
+                log.warning("store.unavailable", detail=error.detail)
+                pause = REST_SECONDS
+            try:
+                await asyncio.wait_for(self._poke.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _claim(self) -> float:
+        """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
+        self._crowded = False
+        await self._claim_woken()
+        now = self._clock.now_ms()
+        limit = MOST_RUNNING + len(self._slots)
+        due, next_due = await self._db.read(lambda tx: hot.due(tx, now, limit))
+        for queue_id, destination_id in due:
+            self._run(queue_id, destination_id)
+        if next_due is None:
+            return POLL_SECONDS
+        return min(POLL_SECONDS, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+
+    async def _claim_woken(self) -> None:
+        """Run the held queues of what changed, a page at a time; forget it once none is left."""
+        for credential_id in list(self._woken_credentials):
+            self._woken_credentials.discard(credential_id)
+            self._woken.update(await self._users_of(credential_id))
+        for destination_id in list(self._woken):
+            self._woken.discard(destination_id)  # before the read: a wake-up during it must not be lost
+            limit = MOST_RUNNING_A_DESTINATION + self._a_destination[destination_id]
+            stale = await self._stale(destination_id, limit)
+            for queue_id in stale:
+                self._run(queue_id, destination_id)
+            if stale:
+                self._woken.add(destination_id)
+
+    async def _users_of(self, credential_id: str) -> list[str]:
+        return await self._db.read(lambda tx: destinations.users_of_credential(tx, credential_id))
+
+    async def _stale(self, destination_id: str, limit: int) -> list[str]:
+        return await self._db.read(lambda tx: hot.stale(tx, destination_id, limit))
+
+    def _run(self, queue_id: str, destination_id: str) -> None:
+        """Give a queue a slot, unless it has one, rests, or there is none for its destination."""
+        if queue_id in self._slots or queue_id in self._resting or self._stopping:
+            return
+        here = self._a_destination[destination_id]
+        if len(self._slots) >= MOST_RUNNING or here >= MOST_RUNNING_A_DESTINATION:
+            self._crowded = True
+            return
+        self._a_destination[destination_id] += 1
+        task = asyncio.create_task(self._runner.run(queue_id, lambda: self._stopping), name=f"queue {queue_id}")
+        self._slots[queue_id] = task
+        task.add_done_callback(lambda done: self._ran(queue_id, destination_id, done))
+
+    def _ran(self, queue_id: str, destination_id: str, task: asyncio.Task[bool]) -> None:
+        del self._slots[queue_id]
+        self._a_destination[destination_id] -= 1
+        if not self._a_destination[destination_id]:
+            del self._a_destination[destination_id]
+        again = queue_id in self._again
+        self._again.discard(queue_id)
+        if task.cancelled():
+            return
+        if error := task.exception():
+            self._rest(queue_id, error)
+        elif again or task.result() or self._crowded or destination_id in self._woken:
+            self._poke.set()
+
+    def _rest(self, queue_id: str, error: BaseException) -> None:
+        """Leave a queue alone for a while after a surprise: a store that is away, or a fault of ours."""
+        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__)
+        self._resting.add(queue_id)
+        asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
+
+    def _rested(self, queue_id: str) -> None:
+        self._resting.discard(queue_id)
+        self._poke.set()

@@ -1,0 +1,242 @@
+"""How HTTP says it: the vendor's operations under `/platform/v1`, ours under `/waypost/v1`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from waypost.clock import iso
+from waypost.destinations import model
+from waypost.destinations.model import Destination
+from waypost.destinations.service import Destinations
+from waypost.destinations.verification import Verification
+from waypost.environments.store import Flag
+from waypost.web.body import JsonBody
+from waypost.web.callers import UserCaller
+from waypost.web.envelope import Envelope, Message, answer
+from waypost.web.openapi import problems_of
+
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change only this version (ours).")]
+Reason = Annotated[
+    str | None,
+    Query(min_length=1, max_length=500, description="Why pending messages may end as skipped (ours)."),
+]
+
+
+class EnvironmentShown(BaseModel):
+    """The environment that a destination is in."""
+
+    id: str
+    environmentFlag: Flag
+
+
+class SetupStateShown(BaseModel):
+    """Progress of the configuration."""
+
+    step: str
+    destination: dict[str, Any] | None = None
+
+
+class DestinationShown(BaseModel):
+    """A destination as the vendor documents it."""
+
+    id: str
+    name: str
+    authCredential: str | None = None
+    endpoint: str | None = None
+    environment: EnvironmentShown
+    cloudProviderSettings: model.CloudProviderSettings | None = None
+    setupState: SetupStateShown | None
+
+
+class DestinationPayload(BaseModel):
+    """One destination."""
+
+    destination: DestinationShown
+
+
+class DestinationsPayload(BaseModel):
+    """A list of destinations."""
+
+    destinations: list[DestinationShown]
+
+
+class VerifiedShown(DestinationShown):
+    """A destination with the state of its verification; that field's name is ours."""
+
+    verificationStatus: str
+
+
+class VerifiedPayload(BaseModel):
+    """A destination after its handshake."""
+
+    destination: VerifiedShown
+
+
+class SettingsShown(BaseModel):
+    """What the documented object has no place for (ours)."""
+
+    id: str
+    verification: dict[str, str | None]
+    tls: dict[str, str | bool | None]
+    timeoutSeconds: int
+    successStatus: model.SuccessStatus
+    sendTokenAsBearer: bool
+
+
+class SettingsPayload(BaseModel):
+    """A destination's further settings (ours)."""
+
+    destination: SettingsShown
+
+
+def router(destinations: Destinations, verification: Verification) -> APIRouter:
+    """The routes of destinations."""
+    routes = APIRouter(tags=["Destinations"])
+    _add_documented(routes, destinations, verification)
+    _add_ours(routes, destinations)
+    return routes
+
+
+def _add_documented(routes: APIRouter, destinations: Destinations, verification: Verification) -> None:
+    @routes.get(
+        "/platform/v1/environments/{environmentId}/destinations",
+        operation_id="getDestinations",
+        summary="Get destinations",
+        response_model=Envelope[DestinationsPayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def list_(caller: UserCaller, environmentId: str) -> Response:
+        found = await destinations.of_environment(caller, environmentId)
+        return answer({"destinations": [destination.shown() for destination in found]})
+
+    @routes.post(
+        "/platform/v1/environments/{environmentId}/destinations",
+        operation_id="createDestination",
+        summary="Create destination",
+        status_code=201,
+        response_model=Envelope[DestinationPayload],
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    )
+    async def create(
+        caller: UserCaller, environmentId: str, raw: Annotated[Any, Depends(JsonBody(model.DestinationCreate))]
+    ) -> Response:
+        return _answer(await destinations.create(caller, environmentId, raw), status=201)
+
+    @routes.get(
+        "/platform/v1/destinations/{destinationId}",
+        operation_id="getDestination",
+        summary="Get destination",
+        response_model=Envelope[DestinationPayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def get(caller: UserCaller, destinationId: str) -> Response:
+        return _answer(await destinations.get(caller, destinationId))
+
+    @routes.patch(
+        "/platform/v1/destinations/{destinationId}",
+        operation_id="updateDestination",
+        summary="Update destination",
+        response_model=Envelope[DestinationPayload],
+        responses=problems_of(400, 401, 403, 404, 412, 413, 415, 429, 503),
+    )
+    async def update(
+        caller: UserCaller,
+        destinationId: str,
+        raw: Annotated[Any, Depends(JsonBody(model.DestinationPatch))],
+        if_match: IfMatch = None,
+    ) -> Response:
+        return _answer(await destinations.update(caller, destinationId, raw, if_match=if_match))
+
+    @routes.delete(
+        "/platform/v1/destinations/{destinationId}",
+        operation_id="deleteDestination",
+        summary="Delete destination",
+        response_model=Envelope[Message],
+        responses=problems_of(400, 401, 403, 404, 409, 429, 503),
+    )
+    async def delete(caller: UserCaller, destinationId: str, reason: Reason = None) -> Response:
+        await destinations.delete(caller, destinationId, reason=reason)
+        return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted."})
+
+    @routes.post(
+        "/platform/v1/destinations/{destinationId}/verify",
+        operation_id="verifyDestination",
+        summary="Verify destination",
+        response_model=Envelope[VerifiedPayload],
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 501, 503),
+    )
+    async def verify(
+        caller: UserCaller,
+        destinationId: str,
+        raw: Annotated[Any, Depends(JsonBody(model.DestinationVerify, required=False))],
+    ) -> Response:
+        found = await verification.verify(caller, destinationId, raw)
+        shown = found.shown() | {"verificationStatus": found.verification.state}
+        return answer({"destination": shown}, headers={"ETag": found.etag})
+
+
+def _add_ours(routes: APIRouter, destinations: Destinations) -> None:
+    @routes.get(
+        "/waypost/v1/destinations/{destinationId}",
+        operation_id="getDestinationSettings",
+        summary="Get a destination's further settings",
+        response_model=Envelope[SettingsPayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def get_settings(caller: UserCaller, destinationId: str) -> Response:
+        return _settings_answer(await destinations.get(caller, destinationId))
+
+    @routes.patch(
+        "/waypost/v1/destinations/{destinationId}",
+        operation_id="updateDestinationSettings",
+        summary="Update a destination's further settings",
+        response_model=Envelope[SettingsPayload],
+        responses=problems_of(400, 401, 403, 404, 412, 413, 415, 429, 503),
+    )
+    async def change_settings(
+        caller: UserCaller,
+        destinationId: str,
+        raw: Annotated[Any, Depends(JsonBody(model.SettingsPatch))],
+        if_match: IfMatch = None,
+    ) -> Response:
+        found = await destinations.change_settings(caller, destinationId, raw, if_match=if_match)
+        return _settings_answer(found)
+
+    @routes.put(
+        "/waypost/v1/destinations/{destinationId}/setup",
+        operation_id="putDestinationSetup",
+        summary="Save or finish a destination's set-up",
+        response_model=Envelope[DestinationPayload],
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    )
+    async def put_setup(
+        caller: UserCaller, destinationId: str, raw: Annotated[Any, Depends(JsonBody(model.SetupPut))]
+    ) -> Response:
+        return _answer(await destinations.put_setup(caller, destinationId, raw))
+
+
+def _answer(destination: Destination, *, status: int = 200) -> Response:
+    return answer({"destination": destination.shown()}, status=status, headers={"ETag": destination.etag})
+
+
+def _settings_answer(destination: Destination) -> Response:
+    verification, tls = destination.verification, destination.tls
+    shown = {
+        "id": destination.id,
+        "verification": {
+            "state": verification.state,
+            "at": None if verification.at is None else iso(verification.at),
+            "method": verification.method,
+        },
+        "tls": {
+            "caCertificate": tls.ca_certificate,
+            "clientCertificate": tls.client_certificate,
+            "hasClientKey": tls.has_client_key,
+        },
+        "timeoutSeconds": destination.timeout_seconds,
+        "successStatus": destination.success_status,
+        "sendTokenAsBearer": destination.token_as_bearer,
+    }
+    return answer({"destination": shown}, headers={"ETag": destination.etag})

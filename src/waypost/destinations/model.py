@@ -1,0 +1,239 @@
+"""What a destination is, and which values its fields may take. Pure.
+
+Fields and sentences are the vendor's page for Update destination; what it leaves open is listed in
+`docs/compatibility.md`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from waypost.environments.store import Flag
+from waypost.ids import is_uuid
+from waypost.validation import Body, Line, absent, one_line
+
+Method = Literal["POST", "GET"]
+SuccessStatus = Literal["2xx", "200"]
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+
+
+def _token(value: str) -> str:
+    if not _VISIBLE_ASCII.fullmatch(value):
+        raise PydanticCustomError("invalid_character", "A verification token is visible ASCII, without spaces.")
+    return value
+
+
+def _uuid(value: str) -> str:
+    if not is_uuid(value):
+        raise PydanticCustomError("invalid_uuid", "This must be a UUID.")
+    return value.lower()
+
+
+def _container(value: str) -> str:
+    if not _CONTAINER.fullmatch(value):
+        message = "A container name is 3 to 63 lower-case letters, digits and single hyphens (Azure's rule)."
+        raise PydanticCustomError("invalid_container_name", message)
+    return value
+
+
+def _account(value: str) -> str:
+    if not _ACCOUNT.fullmatch(value):
+        message = "A storage account name is 3 to 24 lower-case letters and digits (Azure's rule)."
+        raise PydanticCustomError("invalid_account_name", message)
+    return value
+
+
+def _prefix(value: str) -> str:
+    if value:
+        one_line(value)
+    if "\\" in value or any(part in {".", ".."} for part in value.split("/")):
+        message = "A file name prefix has no backslash and no part that is a dot or two."
+        raise PydanticCustomError("invalid_prefix", message)
+    return value
+
+
+Uuid = Annotated[str, AfterValidator(_uuid)]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_token)]
+Endpoint = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+"""Checked against the egress policy by the service, which knows the environment."""
+
+
+class EnvironmentRef(Body):
+    """The environment that a destination is in."""
+
+    id: Uuid
+    environmentFlag: Annotated[Flag, Field(strict=False)]
+
+
+class AzureDatabricksSettings(Body):
+    """Azure storage that Databricks picks files up from."""
+
+    containerName: Annotated[str, AfterValidator(_container)]
+    fileNamePrefix: Annotated[str, StringConstraints(max_length=512), AfterValidator(_prefix)] = ""
+    storageAccountName: Annotated[str, AfterValidator(_account)]
+
+
+class CloudProviderSettings(Body):
+    """A cloud provider, one of its products, and where in it the files go."""
+
+    typeId: Literal["azure"]
+    productId: Literal["databricks"]
+    settings: AzureDatabricksSettings
+
+
+class SetupDestination(Body):
+    """The state of the current step in the configuration process."""
+
+    authCredential: Uuid | None = None
+    cloudProviderSettings: dict[str, Any] | None = None
+    id: Uuid | None = None
+    name: Annotated[str, StringConstraints(max_length=255)] | None = None
+    environment: EnvironmentRef | None = None
+
+
+class SetupState(Body):
+    """The progress of whoever is configuring the destination."""
+
+    step: Annotated[str, StringConstraints(max_length=64)]
+    destination: SetupDestination = SetupDestination()
+
+
+class DestinationCreate(Body):
+    """Body of Create destination."""
+
+    id: Uuid | None = Field(None, description="Honoured when it is free (ours).")
+    name: Line
+    authCredential: Uuid | None = None
+    endpoint: Endpoint | None = None
+    environment: EnvironmentRef | None = None
+    cloudProviderSettings: CloudProviderSettings | None = None
+    setupState: SetupState | None = None
+    verificationToken: Token | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.endpoint is not None and self.cloudProviderSettings is not None:
+            raise PydanticCustomError("one_kind", "Give an endpoint or cloudProviderSettings, not both.")
+        return self
+
+
+class DestinationPatch(Body):
+    """Body of Update destination: only supplied fields change."""
+
+    name: Line = absent()
+    authCredential: Uuid | None = Field(None, description="null detaches the credential (ours).")
+    endpoint: Endpoint = absent()
+    verificationToken: Token | None = Field(None, description="null clears the token (ours).")
+    id: Any = Field(None, description="Cannot change; accepted when equal (ours).")
+    environment: Any = Field(None, description="Cannot change; accepted when equal (ours).")
+    cloudProviderSettings: Any = Field(None, description="Cannot change; accepted when equal (ours).")
+    setupState: Any = Field(None, description="Cannot change here; accepted when equal (ours).")
+
+
+IMMUTABLE = ("id", "environment", "cloudProviderSettings", "setupState")
+
+
+class DestinationVerify(Body):
+    """Body of Verify destination; what is not sent is taken from the destination."""
+
+    endpoint: Endpoint | None = None
+    verificationToken: Token | None = None
+    verificationMethod: Method | None = None
+
+
+class TlsPatch(Body):
+    """Trust and identity towards this destination; PEM. The key is never returned."""
+
+    caCertificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    clientCertificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    clientKey: Annotated[str, StringConstraints(max_length=65536)] | None = None
+
+
+class SettingsPatch(Body):
+    """What the documented object has no place for (ours)."""
+
+    tls: TlsPatch | None = None
+    timeoutSeconds: Annotated[int, Field(ge=1, le=120)] = absent()
+    successStatus: SuccessStatus = absent()
+    sendTokenAsBearer: bool = absent()
+
+
+class SetupPut(Body):
+    """Progress of the set-up; `setupState: null` finishes it."""
+
+    setupState: SetupState | None
+    endpoint: Endpoint | None = None
+    cloudProviderSettings: CloudProviderSettings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether the endpoint proved that it is its owner's: `unverified`, `verified`, or `stale` after a change."""
+
+    state: str = "unverified"
+    at: int | None = None
+    method: Method = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Private trust and a client certificate, PEM; the key stays sealed."""
+
+    ca_certificate: str | None = None
+    client_certificate: str | None = None
+    has_client_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One destination without its secrets. `version` moves with every change."""
+
+    id: str
+    environment_id: str
+    flag: Flag
+    name: str
+    endpoint: str | None = None
+    credential_id: str | None = None
+    cloud: dict[str, Any] | None = None
+    setup_state: dict[str, Any] | None = None
+    has_token: bool = False
+    verification: Verification = field(default_factory=Verification)
+    tls: Tls = field(default_factory=Tls)
+    timeout_seconds: int = 30
+    success_status: SuccessStatus = "2xx"
+    token_as_bearer: bool = True
+    version: int = 1
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether messages become objects in a store rather than requests; this never changes."""
+        return self.cloud is not None
+
+    @property
+    def is_development(self) -> bool:
+        """Whether plain http is accepted (the seed: production and staging must use HTTPS)."""
+        return self.flag is Flag.development
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of this version (RFC 9110)."""
+        return f'"{self.version}"'
+
+    def shown(self) -> dict[str, Any]:
+        """The documented object; nothing secret is in it."""
+        body: dict[str, Any] = {"id": self.id, "name": self.name}
+        if self.credential_id is not None:
+            body["authCredential"] = self.credential_id
+        if self.endpoint is not None:
+            body["endpoint"] = self.endpoint
+        body["environment"] = {"id": self.environment_id, "environmentFlag": self.flag.value}
+        if self.cloud is not None:
+            body["cloudProviderSettings"] = self.cloud
+        body["setupState"] = self.setup_state
+        return body

@@ -1,0 +1,130 @@
+"""Rows of destinations.
+
+`version` is what the engine compares: an attempt that began with another one is due again at once
+(ENGINE invariant 5). A deleted destination keeps its row, so that logs can still name it.
+"""
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from waypost.db.database import Tx, metadata
+from waypost.destinations.model import Destination, Tls, Verification
+from waypost.environments.store import Flag, environment
+from waypost.errors import NotFound
+
+destination = sa.Table(
+    "destination",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("environment_id", sa.String(36), sa.ForeignKey("environment.id"), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("endpoint", sa.Text),
+    sa.Column("credential_id", sa.String(36)),
+    sa.Column("cloud", sa.Text),
+    sa.Column("setup", sa.Text),
+    sa.Column("token", sa.LargeBinary),
+    sa.Column("client_key", sa.LargeBinary),
+    sa.Column("secrets_version", sa.BigInteger, nullable=False, server_default="1"),
+    sa.Column("ca_certificate", sa.Text),
+    sa.Column("client_certificate", sa.Text),
+    sa.Column("verification_state", sa.String(16), nullable=False, server_default="unverified"),
+    sa.Column("verification_at", sa.BigInteger),
+    sa.Column("verification_method", sa.String(4), nullable=False, server_default="POST"),
+    sa.Column("timeout_seconds", sa.Integer, nullable=False, server_default="30"),
+    sa.Column("success_status", sa.String(3), nullable=False, server_default="2xx"),
+    sa.Column("token_as_bearer", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="1"),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("deleted_at", sa.BigInteger),
+    sa.Index(None, "environment_id", "created_at"),
+    sa.Index(None, "credential_id"),
+)
+
+_LIVE = sa.select(destination, environment.c.flag).join(environment).where(destination.c.deleted_at.is_(None))
+
+
+def get(tx: Tx, destination_id: str) -> Destination:
+    """The live destination. Raises NotFound."""
+    return _destination(row(tx, destination_id))
+
+
+def row(tx: Tx, destination_id: str) -> sa.Row[Any]:
+    """The live destination's row, sealed columns included. Raises NotFound."""
+    found = tx.execute(_LIVE.where(destination.c.id == destination_id.lower())).one_or_none()
+    if found is None:
+        raise NotFound("destination")
+    return found
+
+
+def environment_of(tx: Tx, destination_id: str) -> str | None:
+    """The environment of a destination, or None without one."""
+    return tx.scalar(sa.select(destination.c.environment_id).where(destination.c.id == destination_id))
+
+
+def list_of(tx: Tx, environment_id: str) -> list[Destination]:
+    """The environment's live destinations, oldest first."""
+    query = _LIVE.where(destination.c.environment_id == environment_id)
+    rows = tx.execute(query.order_by(destination.c.created_at, destination.c.id))
+    return [_destination(found) for found in rows]
+
+
+def taken(tx: Tx, destination_id: str) -> bool:
+    """Whether the id is in use, or was."""
+    return tx.scalar(sa.select(destination.c.id).where(destination.c.id == destination_id)) is not None
+
+
+def insert(tx: Tx, values: dict[str, Any]) -> None:
+    """A new row; JSON columns are given as values."""
+    tx.execute(destination.insert().values(_encoded(values)))
+
+
+def update(tx: Tx, destination_id: str, values: dict[str, Any]) -> None:
+    """Change columns and move the version, which wakes whatever waits on this destination."""
+    tx.execute(
+        destination.update()
+        .where(destination.c.id == destination_id)
+        .values(_encoded(values) | {"version": destination.c.version + 1})
+    )
+
+
+def users_of_credential(tx: Tx, credential_id: str) -> list[str]:
+    """Ids of the live destinations that use a credential."""
+    query = sa.select(destination.c.id).where(
+        destination.c.credential_id == credential_id, destination.c.deleted_at.is_(None)
+    )
+    return list(tx.scalars(query.order_by(destination.c.id)))
+
+
+def _encoded(values: dict[str, Any]) -> dict[str, Any]:
+    as_json = {"cloud", "setup"}
+    return {
+        name: json.dumps(value) if name in as_json and value is not None else value
+        for name, value in values.items()
+    }
+
+
+def _decoded(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else json.loads(text)
+
+
+def _destination(row: sa.Row[Any]) -> Destination:
+    return Destination(
+        id=row.id,
+        environment_id=row.environment_id,
+        flag=Flag(row.flag),
+        name=row.name,
+        endpoint=row.endpoint,
+        credential_id=row.credential_id,
+        cloud=_decoded(row.cloud),
+        setup_state=_decoded(row.setup),
+        has_token=row.token is not None,
+        verification=Verification(row.verification_state, row.verification_at, row.verification_method),
+        tls=Tls(row.ca_certificate, row.client_certificate, row.client_key is not None),
+        timeout_seconds=row.timeout_seconds,
+        success_status=row.success_status,
+        token_as_bearer=row.token_as_bearer,
+        version=row.version,
+    )

@@ -1,0 +1,191 @@
+"""The one HTTP client for outbound calls: guarded, bounded, without redirects, cookies or ambient settings.
+
+A connection is judged by the address it is really opened to, whatever name led there. With an egress proxy the
+address dialled is the proxy's: the proxy resolves names and must itself keep them off private networks, since here
+only hosts written as addresses, `localhost` and metadata names can still be judged.
+"""
+
+import errno
+import io
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.connector import AddrInfoType
+from yarl import URL
+
+from waypost.egress import tls as tls_
+from waypost.egress.failures import Attempt, Unreached, unreached
+from waypost.egress.policy import Policy
+from waypost.egress.resolver import Resolver
+
+__all__ = ["Answer", "Client", "Unreached"]
+
+_CONNECT_SECONDS = 10
+# Shorter than the 5 s after which Node, uvicorn and Apache drop an idle connection: a request written into a
+# connection that is just being dropped fails, and cannot be told from one that was processed.
+_KEEP_ALIVE_SECONDS = 4
+_LARGE = 256 * 1024
+_OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+_running: ContextVar[Attempt] = ContextVar("waypost_egress_attempt")
+"""The call on whose behalf a socket is being opened; aiohttp gives its socket factory the address alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side answered, redirects included; header names are lower-case.
+
+    `complete` is false when the body was cut: longer than was asked for, or broken off after status and headers.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool = True
+
+
+class Client:
+    """Sends requests to where `policy` lets them go. For one event loop: `start` in it, `close` in it.
+
+    `proxy` is the only way out when given. `resolver` replaces the system's, and is asked for every connection.
+    """
+
+    def __init__(
+        self, policy: Policy, *, proxy: str | None = None, resolver: AbstractResolver | None = None
+    ) -> None:
+        self._policy = policy
+        self._proxy = URL(proxy) if proxy is not None else None
+        self._injected = resolver
+        self._session: aiohttp.ClientSession | None = None
+        self._resolver: AbstractResolver | None = None
+        self._tls: ssl.SSLContext | None = None
+
+    async def start(self) -> None:
+        """Makes the session in the running loop. Reads the system's certificates."""
+        self._resolver = self._injected or Resolver()
+        self._tls = tls_.context()
+        connector = aiohttp.TCPConnector(
+            socket_factory=self._open,
+            resolver=self._resolver,
+            use_dns_cache=self._injected is None,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            limit=0,  # the engine bounds what is in flight; a queue here would be one more wait that nobody sees
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            skip_auto_headers=_OURS,
+            headers={"User-Agent": "Waypost"},
+        )
+
+    async def close(self) -> None:
+        """Closes every connection; calls still running end as `reset`. May be called twice."""
+        if self._session is not None and self._resolver is not None:
+            await self._session.close()
+            await self._resolver.close()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        timeout_seconds: float,
+        https_only: bool,
+        most_bytes: int = 65536,
+        tls: ssl.SSLContext | None = None,
+    ) -> Answer | Unreached:
+        """One request and its answer, redirects not followed; never raises for what the other side does.
+
+        `timeout_seconds` is for the whole call, at most 10 s of it for connecting. Of the answer's body at most
+        `most_bytes` are read. `tls` replaces the default context. Connections are pooled per host and context, so
+        whoever has a context of their own keeps it. Idempotent methods (GET, PUT) are sent once more when a kept
+        connection turns out to be closed; POST never is.
+        """
+        fault = self._policy.fault(url, https_only=https_only, pointer="")
+        if fault is not None:
+            return Unreached(fault.code, fault.detail, False)
+        if self._session is None:
+            raise RuntimeError("the client is not started")
+        # An ASCII URL goes out letter by letter: signed ones break when they are put in order.
+        where = URL(url, encoded=url.isascii())
+        connect_seconds = min(_CONNECT_SECONDS, timeout_seconds)
+        attempt = Attempt(timeout_seconds, connect_seconds, where.scheme == "https", self._proxy is not None)
+        upload = aiohttp.UploadTracker()
+        token = _running.set(attempt)
+        try:
+            async with self._session.request(
+                method,
+                where,
+                headers=headers,
+                data=_payload(body),
+                allow_redirects=False,
+                proxy=self._proxy,
+                ssl=tls or self._tls or True,
+                timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds),
+                upload_tracker=upload,
+            ) as response:
+                return await _answer(response, most_bytes)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            attempt.sent = _was_sent(upload)
+            return unreached(error, attempt)
+        finally:
+            _running.reset(token)
+
+    def _open(self, where: AddrInfoType) -> socket.socket:
+        """A socket for the address about to be dialled. Raises PermissionError when the policy refuses it."""
+        family, kind, protocol, _, address = where
+        attempt = _running.get()
+        refusal = self._refusal(str(address[0]), int(address[1]))
+        if refusal is not None:
+            attempt.refusals.append(refusal)
+            raise PermissionError(errno.EACCES, "refused by the egress policy")
+        attempt.dialled += 1
+        return socket.socket(family, kind, protocol)
+
+    def _refusal(self, host: str, port: int) -> str | None:
+        ip = ipaddress.ip_address(host)
+        # The operator chose the proxy, so it may be private; no socket is opened to anything else.
+        return self._policy.refusal(ip, port) if self._proxy is None else self._policy.never(ip, port)
+
+
+def _payload(body: bytes) -> io.BytesIO | bytes | None:
+    # A large body is written in pieces, not in one go that holds up the loop.
+    return (io.BytesIO(body) if len(body) > _LARGE else body) or None
+
+
+def _was_sent(upload: aiohttp.UploadTracker) -> bool:
+    done = upload.upload_complete
+    return done.done() and not done.cancelled() and done.exception() is None
+
+
+async def _answer(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
+    body, complete = await _read(response, most_bytes)
+    names = dict.fromkeys(name.lower() for name in response.headers)
+    headers = {name: ", ".join(response.headers.getall(name)) for name in names}
+    return Answer(response.status, headers, body, complete)
+
+
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> tuple[bytes, bool]:
+    """At most so many bytes, and whether that is all; a connection not read to its end is closed."""
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_any():
+            body += chunk[: most_bytes + 1 - len(body)]
+            if len(body) > most_bytes:
+                response.close()
+                return bytes(body[:most_bytes]), False
+    except (aiohttp.ClientError, OSError):
+        # Status and headers decide; a body that breaks off changes nothing about what the other side has accepted.
+        response.close()
+        return bytes(body), False
+    return bytes(body), True

@@ -1,0 +1,101 @@
+"""The vendor's lists of organizations and environments: those where the caller has a role."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from waypost import access
+from waypost.access import Caller, User
+from waypost.db.database import Database, Tx
+from waypost.environments import store
+from waypost.environments.store import Environment, Flag, Organization
+from waypost.web.callers import UserCaller
+from waypost.web.envelope import Envelope, answer
+from waypost.web.openapi import problems_of
+from waypost.web.paths import OrganizationId
+
+
+class OrganizationView(BaseModel):
+    """A tenant."""
+
+    id: int
+    name: str
+
+
+class EnvironmentView(BaseModel):
+    """A walled-off part of an organization."""
+
+    id: str
+    name: str
+    environmentFlag: Flag
+    organization: OrganizationView
+
+
+class Organizations(BaseModel):
+    """The caller's organizations."""
+
+    organizations: list[OrganizationView]
+
+
+class Environments(BaseModel):
+    """The caller's environments of one organization."""
+
+    environments: list[EnvironmentView]
+
+
+def router(db: Database) -> APIRouter:
+    """The routes of organizations and environments."""
+    routes = APIRouter(prefix="/platform/v1")
+
+    @routes.get(
+        "/organizations",
+        operation_id="getOrganizations",
+        summary="Get organizations",
+        tags=["Organizations"],
+        response_model=Envelope[Organizations],
+        responses=problems_of(401, 403, 429),
+    )
+    async def get_organizations(caller: UserCaller) -> Response:
+        found = await db.read(store.list_organizations)
+        mine = [_organization(one) for one in found if one.id in _user(caller).organizations]
+        return answer({"organizations": mine})
+
+    @routes.get(
+        "/organizations/{organizationId}/environments",
+        operation_id="getEnvironments",
+        summary="Get environments",
+        tags=["Environments"],
+        response_model=Envelope[Environments],
+        responses=problems_of(401, 403, 404, 429),
+    )
+    async def get_environments(caller: UserCaller, organization_id: OrganizationId) -> Response:
+        access.require_organization(caller, organization_id, frozenset(access.OrganizationRole))
+
+        def read(tx: Tx) -> tuple[Organization, list[Environment]]:
+            return store.get_organization(tx, organization_id), store.list_of(tx, organization_id)
+
+        organization, found = await db.read(read)
+        mine = [_environment(one, organization) for one in found if one.id in _user(caller).environments]
+        return answer({"environments": mine})
+
+    return routes
+
+
+def _user(caller: Caller) -> User:
+    assert isinstance(caller.principal, User)  # noqa: S101 - what UserCaller promises
+    return caller.principal
+
+
+def _organization(one: Organization) -> dict[str, Any]:
+    return {"id": one.id, "name": one.name}
+
+
+def _environment(one: Environment, organization: Organization) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "environmentFlag": one.flag.value,
+        "organization": _organization(organization),
+    }

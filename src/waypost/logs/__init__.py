@@ -1,0 +1,1 @@
+"""Logs: one for each message and destination, with its attempts."""

@@ -1,0 +1,129 @@
+"""What of a message Waypost reads: its `Meta`. The rest travels as the bytes that came in. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+MOST_DESTINATIONS = 100
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class MessageInvalid(Exception):
+    """The body is not a message we can carry; the text says why, and repeats nothing of it."""
+
+
+class Ref(msgspec.Struct):
+    """A source or destination as `Meta` names it."""
+
+    ID: str | None = None
+
+
+class Meta(msgspec.Struct):
+    """The members of `Meta` that decide where a message goes; others are carried as they are."""
+
+    DataModel: str | None = None
+    EventType: str | None = None
+    Source: Ref | None = None
+    Destinations: list[Ref] | None = None
+    FacilityCode: str | None = None
+
+
+_META = msgspec.json.Decoder(Meta)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A readable message: its bytes, where `Meta` lies in them, and what `Meta` says."""
+
+    body: bytes
+    meta_start: int
+    meta_end: int
+    data_model: str
+    event_type: str
+    source_id: str | None
+    destination_ids: tuple[str, ...]
+    facility_code: str | None
+
+
+def meta_span(body: bytes) -> tuple[int, int]:
+    """Where the value of the top-level `Meta` begins and ends in the body. Raises MessageInvalid."""
+    try:
+        members = _OBJECT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MessageInvalid("The body is not one well-formed JSON object in UTF-8.") from None
+    if "Meta" not in members:
+        raise MessageInvalid("The message has no Meta.")
+    at = _skip(body, 0) + 1
+    for name, raw in members.items():
+        at = _skip(body, at)
+        key = _KEY.match(body, at)
+        value = memoryview(raw)
+        if key is None or body[key.end() : key.end() + len(value)] != value:
+            raise MessageInvalid("The message has a member twice.")
+        at = key.end() + len(value)
+        if name == "Meta":
+            return key.end(), at
+        at = _skip(body, at) + 1
+    raise MessageInvalid("The message has a member twice.")
+
+
+def read(body: bytes) -> Message:
+    """The message in a body. Raises MessageInvalid."""
+    start, end = meta_span(body)
+    try:
+        meta = _META.decode(body[start:end])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MessageInvalid("Meta has a member of the wrong type.") from None
+    if not meta.DataModel or len(meta.DataModel) > 64:
+        raise MessageInvalid("Meta.DataModel is required, at most 64 characters.")
+    if not meta.EventType or len(meta.EventType) > 128:
+        raise MessageInvalid("Meta.EventType is required, at most 128 characters.")
+    if meta.FacilityCode is not None and len(meta.FacilityCode) > 128:
+        raise MessageInvalid("Meta.FacilityCode has at most 128 characters.")
+    source = meta.Source.ID if meta.Source else None
+    return Message(
+        body=body,
+        meta_start=start,
+        meta_end=end,
+        data_model=meta.DataModel,
+        event_type=meta.EventType,
+        source_id=source.lower() if source else None,
+        destination_ids=_destinations(meta.Destinations or []),
+        facility_code=meta.FacilityCode,
+    )
+
+
+def is_query(event_type: str) -> bool:
+    """Whether the event asks for an answer (sync); such events end in `Query`, or are `DocumentGet`."""
+    word = event_type.casefold()
+    return word.endswith("query") or word == "documentget"
+
+
+def with_meta(body: bytes, start: int, end: int, members: dict[str, Any]) -> bytes:
+    """The body with these members of its `Meta` set, every other byte as it was."""
+    meta = _OBJECT.decode(body[start:end])
+    merged: dict[str, Any] = {**meta, **members}
+    return body[:start] + _ENCODE(merged) + body[end:]
+
+
+def _destinations(refs: Sequence[Ref]) -> tuple[str, ...]:
+    ids = tuple(ref.ID.lower() for ref in refs if ref.ID)
+    if not ids or len(ids) != len(refs):
+        raise MessageInvalid("Meta.Destinations needs an ID for each destination, one at least.")
+    if len(ids) > MOST_DESTINATIONS:
+        raise MessageInvalid(f"Meta.Destinations takes at most {MOST_DESTINATIONS}.")
+    if len(set(ids)) != len(ids):
+        raise MessageInvalid("Meta.Destinations names a destination twice.")
+    return ids
+
+
+def _skip(body: bytes, at: int) -> int:
+    found = _SPACE.match(body, at)
+    return found.end() if found else at

@@ -1,0 +1,144 @@
+"""What a queue is and what the engine reads and writes of it. Pure values.
+
+A queue is `idle` (nothing waits), `ready` (its head may be sent), `held` (its head failed and waits for
+`due_at`) or `paused`. What the API calls `delivering` is a ready queue.
+"""
+
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+SHARDS = 64
+
+
+class State(StrEnum):
+    """What a queue's row says of it."""
+
+    idle = "idle"
+    ready = "ready"
+    held = "held"
+    paused = "paused"
+
+
+def shard_of(destination_id: str) -> int:
+    """The shard of a destination: all its queues have one owner (ENGINE invariant 4)."""
+    return zlib.crc32(destination_id.encode()) % SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One destination of a message that is being accepted, with the ids made for it."""
+
+    log_id: str
+    queue_id: str
+    subscription_id: str
+    destination_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """A message to be made durable; `body` is sealed, the `Meta` object lies at `meta_start:meta_end` in it."""
+
+    message_id: str
+    environment_id: str
+    source_id: str
+    data_model: str
+    event_type: str
+    facility_code: str | None
+    body: bytes
+    meta_start: int
+    meta_end: int
+    now_ms: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Of a destination and its credential: what an attempt began with (ENGINE invariant 5)."""
+
+    destination: int
+    credential: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A queue's head row as the worker finds it."""
+
+    queue_id: str
+    destination_id: str
+    environment_id: str
+    subscription_id: str
+    shard: int
+    cursor: int
+    state: State
+    due_at: int | None
+    attempts: int
+    seen: Versions
+    now: Versions
+
+    def may_run(self, now_ms: int) -> bool:
+        """Whether its next message may be sent now."""
+        match self.state:
+            case State.ready:
+                return True
+            case State.held:
+                return (self.due_at or 0) <= now_ms or self.seen != self.now
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A message waiting in a queue, its body sealed."""
+
+    seq: int
+    log_id: str
+    message_id: str
+    replay_of: str | None
+    source_id: str
+    source_name: str
+    meta_start: int
+    meta_end: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One attempt that ended."""
+
+    attempt_id: str
+    started_at: int
+    ended_at: int
+    outcome: Literal["delivered", "failed"]
+    status: int | None
+    reason: str | None
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What must still be so for a worker's word to count: its shard's epoch and the cursor it read."""
+
+    shard: int
+    epoch: int
+    queue_id: str
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue as the API shows it."""
+
+    queue_id: str
+    environment_id: str
+    subscription_id: str
+    destination_id: str
+    state: State
+    reason: str | None
+    last_status: int | None
+    held_since: int | None
+    depth: int
+    oldest_accepted_at: int | None
+    head_log_id: str | None
+    attempts: int
+    next_attempt_at: int | None

@@ -1,0 +1,230 @@
+"""The hot statements on SQLite: accept, claim, load, settle.
+
+Hand-written, on the driver's own connection: they run for every message. Each is one step of ENGINE's
+design, which `docs/decisions/0003` retells: positions come from one counter a destination; an
+acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from waypost.db.database import Tx
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
+
+MOST_BYTES_A_LOAD = 2_000_000
+
+_ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
+
+_NEXT_SEQ = """
+INSERT INTO destination_seq (destination_id, last) VALUES (?, 1)
+ON CONFLICT (destination_id) DO UPDATE SET last = last + 1 RETURNING last
+"""
+_MESSAGE = """
+INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_LOG = """
+INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?)
+"""
+_ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
+_TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1 WHERE queue_id = ?"
+_ROUSE = "UPDATE queue_head SET state = 'ready', due_at = ? WHERE queue_id = ? AND state = 'idle'"
+
+_HEAD = """
+SELECT h.queue_id, h.destination_id, h.environment_id, h.subscription_id, h.shard, h.cursor, h.state, h.due_at,
+       h.attempts, h.destination_version, h.credential_version, d.version, coalesce(c.version, 0)
+FROM queue_head h
+JOIN destination d ON d.id = h.destination_id
+LEFT JOIN credential c ON c.id = d.credential_id
+WHERE h.queue_id = ?
+"""
+_DUE = """
+SELECT queue_id, destination_id FROM queue_head
+WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
+"""
+_NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > ?"
+_STALE = """
+SELECT h.queue_id FROM queue_head h
+JOIN destination d ON d.id = h.destination_id
+LEFT JOIN credential c ON c.id = d.credential_id
+WHERE h.destination_id = ? AND h.state = 'held'
+  AND (h.destination_version <> d.version OR h.credential_version <> coalesce(c.version, 0))
+LIMIT ?
+"""
+_PENDING = """
+SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body
+FROM entry e JOIN log l ON l.id = e.log_id JOIN message m ON m.id = l.message_id
+LEFT JOIN source s ON s.id = m.source_id
+WHERE e.queue_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
+"""
+_VERSIONS = """
+SELECT d.version, coalesce(c.version, 0) FROM destination d LEFT JOIN credential c ON c.id = d.credential_id
+WHERE d.id = ?
+"""
+_FENCED = "queue_id = :queue_id AND cursor = :cursor AND (SELECT epoch FROM shard WHERE id = :shard) = :epoch"
+_ADVANCE = f"""
+UPDATE queue_head SET cursor = :seq, delivered = delivered + 1, attempts = 0, reason = NULL, last_status = NULL,
+    held_since = NULL, destination_version = :destination, credential_version = :credential,
+    state = CASE WHEN state = 'paused' THEN 'paused'
+        WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > :seq THEN 'ready'
+        ELSE 'idle' END,
+    due_at = CASE WHEN state <> 'paused'
+        AND (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > :seq THEN :now END
+WHERE {_FENCED} RETURNING state
+"""  # noqa: S608 - only our own constant is put in
+_HOLD = f"""
+UPDATE queue_head SET attempts = :attempts, reason = :reason, last_status = :status,
+    held_since = coalesce(held_since, :now), destination_version = :destination, credential_version = :credential,
+    due_at = CASE WHEN state = 'paused' THEN NULL ELSE :due_at END,
+    state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'held' END
+WHERE {_FENCED} RETURNING state
+"""  # noqa: S608 - likewise
+_END_LOG = """
+UPDATE log SET state = 'delivered', attempts = attempts + 1, updated_at = ?, ended_at = ? WHERE id = ?
+"""
+_TRY_LOG = "UPDATE log SET attempts = attempts + 1, updated_at = ? WHERE id = ?"
+_ATTEMPT = """
+INSERT INTO attempt (id, log_id, started_at, ended_at, outcome, status, reason, answer)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def environment_version(tx: Tx, environment_id: str) -> int | None:
+    """The version of what routes messages in the environment."""
+    row = _raw(tx).execute(_ENVIRONMENT_VERSION, (environment_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def accept(tx: Tx, given: Accept) -> dict[str, int]:
+    """Write message, logs, entries and tails; the sequence number of each log.
+
+    Destinations are taken in id order, so that two accepts never wait for each other in a circle.
+    """
+    raw = _raw(tx)
+    now = given.now_ms
+    raw.execute(
+        _MESSAGE,
+        (
+            given.message_id,
+            given.environment_id,
+            given.source_id,
+            given.body,
+            given.meta_start,
+            given.meta_end,
+            now,
+        ),
+    )
+    numbers: dict[str, int] = {}
+    for target in sorted(given.targets, key=lambda target: target.destination_id):
+        seq = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
+        raw.execute(
+            _LOG,
+            (
+                target.log_id, given.environment_id, given.message_id, given.source_id, target.destination_id,
+                target.subscription_id, seq, given.data_model, given.event_type, given.facility_code, now, now,
+            ),
+        )  # fmt: skip
+        raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
+        raw.execute(_TAIL, (seq, target.queue_id))
+        raw.execute(_ROUSE, (now, target.queue_id))
+        numbers[target.log_id] = seq
+    return numbers
+
+
+def due(tx: Tx, now_ms: int, limit: int) -> tuple[list[tuple[str, str]], int | None]:
+    """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due."""
+    raw = _raw(tx)
+    found = raw.execute(_DUE, (now_ms, limit)).fetchall()
+    return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
+
+
+def stale(tx: Tx, destination_id: str, limit: int) -> list[str]:
+    """Held queues of a destination that have not met its newest version or that of its credential."""
+    return [row[0] for row in _raw(tx).execute(_STALE, (destination_id, limit))]
+
+
+def head(tx: Tx, queue_id: str) -> Head | None:
+    """The queue's head row with the versions that count now."""
+    row = _raw(tx).execute(_HEAD, (queue_id,)).fetchone()
+    if row is None:
+        return None
+    return Head(
+        queue_id=row[0],
+        destination_id=row[1],
+        environment_id=row[2],
+        subscription_id=row[3],
+        shard=row[4],
+        cursor=row[5],
+        state=State(row[6]),
+        due_at=row[7],
+        attempts=row[8],
+        seen=Versions(row[9], row[10]),
+        now=Versions(row[11], row[12]),
+    )
+
+
+def waiting(tx: Tx, queue_id: str, cursor: int, limit: int) -> Iterator[Pending]:
+    """The next messages behind the cursor, bodies sealed; stops once they are many bytes together."""
+    size = 0
+    for row in _raw(tx).execute(_PENDING, (queue_id, cursor, limit)):
+        yield Pending(*row)
+        size += len(row[8])
+        if size > MOST_BYTES_A_LOAD:
+            return
+
+
+def versions(tx: Tx, destination_id: str) -> Versions:
+    """The versions that count now; a destination that is gone has none that anybody saw."""
+    row = _raw(tx).execute(_VERSIONS, (destination_id,)).fetchone()
+    return Versions(*row) if row else Versions(-1, -1)
+
+
+def advance(tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions) -> State | None:
+    """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off."""
+    raw = _raw(tx)
+    values = _fence(fence) | {
+        "seq": sent.seq, "now": ended.ended_at, "destination": seen.destination, "credential": seen.credential,
+    }  # fmt: skip
+    row = raw.execute(_ADVANCE, values).fetchone()
+    if row is None:
+        return None
+    raw.execute(_END_LOG, (ended.ended_at, ended.ended_at, sent.log_id))
+    _record(raw, sent.log_id, ended)
+    return State(row[0])
+
+
+def hold(
+    tx: Tx, fence: Fence, sent: Pending, ended: Ended, *, seen: Versions, attempts: int, due_at: int
+) -> State | None:
+    """Record a failed attempt and say when the next one is due; the queue's state, or None when fenced off."""
+    raw = _raw(tx)
+    values = _fence(fence) | {
+        "attempts": attempts, "reason": ended.reason, "status": ended.status, "now": ended.ended_at,
+        "due_at": due_at, "destination": seen.destination, "credential": seen.credential,
+    }  # fmt: skip
+    row = raw.execute(_HOLD, values).fetchone()
+    if row is None:
+        return None
+    raw.execute(_TRY_LOG, (ended.ended_at, sent.log_id))
+    _record(raw, sent.log_id, ended)
+    return State(row[0])
+
+
+def _record(raw: Any, log_id: str, ended: Ended) -> None:
+    raw.execute(
+        _ATTEMPT,
+        (
+            ended.attempt_id, log_id, ended.started_at, ended.ended_at, ended.outcome, ended.status,
+            ended.reason, ended.answer,
+        ),
+    )  # fmt: skip
+
+
+def _fence(fence: Fence) -> dict[str, Any]:
+    return {"queue_id": fence.queue_id, "cursor": fence.cursor, "shard": fence.shard, "epoch": fence.epoch}
+
+
+def _raw(tx: Tx) -> Any:
+    return tx.connection.driver_connection

@@ -1,0 +1,240 @@
+"""Rows of the queues, and their quiet statements: making, listing, ending. The hot ones are in `sqlite.py`."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from waypost.db.database import Tx, metadata
+from waypost.logs.store import State as LogState
+from waypost.logs.store import log
+from waypost.queues.model import SHARDS, QueueView, State, shard_of
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("environment_id", sa.String(36), nullable=False),
+    sa.Column("source_id", sa.String(36), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("meta_start", sa.Integer, nullable=False),
+    sa.Column("meta_end", sa.Integer, nullable=False),
+    sa.Column("accepted_at", sa.BigInteger, nullable=False),
+)
+
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("queue_id", sa.String(36), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    sa.Column("log_id", sa.String(36), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+destination_seq = sa.Table(
+    "destination_seq",
+    metadata,
+    sa.Column("destination_id", sa.String(36), primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+queue_tail = sa.Table(
+    "queue_tail",
+    metadata,
+    sa.Column("queue_id", sa.String(36), primary_key=True),
+    sa.Column("destination_id", sa.String(36), nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("accepted", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+queue_head = sa.Table(
+    "queue_head",
+    metadata,
+    sa.Column("queue_id", sa.String(36), primary_key=True),
+    sa.Column("environment_id", sa.String(36), nullable=False),
+    sa.Column("subscription_id", sa.String(36), nullable=False),
+    sa.Column("destination_id", sa.String(36), nullable=False),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("cursor", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("due_at", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text),
+    sa.Column("last_status", sa.Integer),
+    sa.Column("held_since", sa.BigInteger),
+    sa.Column("destination_version", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("credential_version", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("delivered", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("filtered", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("parked", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("closed_at", sa.BigInteger),
+    sa.Index(
+        "ix_queue_head_due", "due_at", "shard",
+        sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
+    sa.Index(None, "destination_id", "state"),
+    sa.Index(None, "environment_id", "state"),
+    sa.Index(None, "subscription_id"),
+)  # fmt: skip
+
+shard = sa.Table(
+    "shard",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.String(64), nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("lease_end", sa.BigInteger, nullable=False),
+)
+
+_ended = queue_head.c.delivered + queue_head.c.filtered + queue_head.c.skipped + queue_head.c.parked
+_depth = (queue_tail.c.accepted - _ended).label("depth")
+
+
+def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:
+    """The rows of a new subscription's queue, whose id is the subscription's."""
+    tx.execute(
+        queue_tail.insert().values(queue_id=subscription_id, destination_id=destination_id, last_seq=0, accepted=0)
+    )
+    tx.execute(
+        queue_head.insert().values(
+            queue_id=subscription_id,
+            environment_id=environment_id,
+            subscription_id=subscription_id,
+            destination_id=destination_id,
+            shard=shard_of(destination_id),
+            cursor=0,
+            state=State.idle,
+        )
+    )
+
+
+def close_queue(tx: Tx, subscription_id: str, now_ms: int) -> None:
+    """Keep the rows of a deleted subscription's queue for the ledger; nothing is sent from it any more."""
+    tx.execute(
+        queue_head.update()
+        .where(queue_head.c.subscription_id == subscription_id)
+        .values(closed_at=now_ms, state=State.idle, due_at=None)
+    )
+
+
+def pending(tx: Tx, subscription_id: str) -> int:
+    """How many logs wait in a subscription's queues."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(_depth), 0)).select_from(
+        queue_head.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
+    )
+    return int(tx.scalar(query.where(queue_head.c.subscription_id == subscription_id)) or 0)
+
+
+def skip_all(tx: Tx, subscription_id: str, now_ms: int, reason: str) -> int:
+    """End every pending log of a subscription as skipped, bodies kept; how many there were."""
+    skipped = 0
+    queues = sa.select(queue_head.c.queue_id, queue_head.c.cursor, queue_tail.c.last_seq)
+    joined = queues.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
+    for queue in tx.execute(joined.where(queue_head.c.subscription_id == subscription_id)).all():
+        waiting = sa.select(entry.c.log_id).where(entry.c.queue_id == queue.queue_id, entry.c.seq > queue.cursor)
+        ended = tx.execute(
+            log.update()
+            .where(log.c.id.in_(waiting), log.c.state == LogState.pending)
+            .values(state=LogState.skipped, ended_at=now_ms, updated_at=now_ms, end_reason=reason)
+        ).rowcount
+        tx.execute(
+            queue_head.update()
+            .where(queue_head.c.queue_id == queue.queue_id)
+            .values(
+                cursor=queue.last_seq,
+                state=State.idle,
+                due_at=None,
+                attempts=0,
+                reason=None,
+                held_since=None,
+                skipped=queue_head.c.skipped + ended,
+            )
+        )
+        skipped += ended
+    return skipped
+
+
+def stale_destinations(tx: Tx) -> list[str]:
+    """Destinations with held queues that have not yet met the newest destination or credential version.
+
+    For a worker that starts: whoever changed them may have died before it could wake anybody.
+    """
+    query = """
+        SELECT DISTINCT h.destination_id FROM queue_head h
+        JOIN destination d ON d.id = h.destination_id
+        LEFT JOIN credential c ON c.id = d.credential_id
+        WHERE h.state = 'held'
+          AND (h.destination_version <> d.version OR h.credential_version <> coalesce(c.version, 0))
+    """
+    return list(tx.scalars(sa.text(query)))
+
+
+def take_shards(tx: Tx, owner: str, lease_end: int) -> dict[int, int]:
+    """Own every shard from now on; the new epochs. What older owners still say counts no more."""
+    epochs = {row.id: row.epoch + 1 for row in tx.execute(sa.select(shard.c.id, shard.c.epoch).with_for_update())}
+    for number in range(SHARDS):
+        values = {"owner": owner, "lease_end": lease_end, "epoch": epochs.setdefault(number, 1)}
+        changed = tx.execute(shard.update().where(shard.c.id == number).values(values))
+        if not changed.rowcount:
+            tx.execute(shard.insert().values(id=number, **values))
+    return epochs
+
+
+_view = (
+    sa.select(queue_head, _depth, entry.c.log_id.label("head_log_id"), log.c.accepted_at.label("oldest"))
+    .join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
+    .outerjoin(
+        entry,
+        sa.and_(
+            entry.c.queue_id == queue_head.c.queue_id,
+            entry.c.seq
+            == sa.select(sa.func.min(entry.c.seq).label("seq"))
+            .where(entry.c.queue_id == queue_head.c.queue_id, entry.c.seq > queue_head.c.cursor)
+            .correlate(queue_head)
+            .scalar_subquery(),
+        ),
+    )
+    .outerjoin(log, log.c.id == entry.c.log_id)
+    .where(queue_head.c.closed_at.is_(None))
+)
+
+_rank = sa.case(
+    {State.held.value: 0, State.paused.value: 1, State.ready.value: 2}, value=queue_head.c.state, else_=3
+)
+
+
+def get(tx: Tx, queue_id: str) -> QueueView | None:
+    """One queue as the API shows it."""
+    row = tx.execute(_view.where(queue_head.c.queue_id == queue_id)).one_or_none()
+    return None if row is None else _queue_view(row)
+
+
+def page(
+    tx: Tx, environment_id: str, *, after: tuple[int, str] | None, count: int
+) -> list[tuple[tuple[int, str], QueueView]]:
+    """Queues with their positions, held ones first; one more than `count` when there are more."""
+    query = _view.add_columns(_rank.label("rank")).where(queue_head.c.environment_id == environment_id)
+    if after is not None:
+        query = query.where(sa.tuple_(_rank, queue_head.c.queue_id) > sa.tuple_(*map(sa.literal, after)))
+    rows = tx.execute(query.order_by(_rank, queue_head.c.queue_id).limit(count + 1))
+    return [((row.rank, row.queue_id), _queue_view(row)) for row in rows]
+
+
+def _queue_view(row: sa.Row[Any]) -> QueueView:
+    return QueueView(
+        queue_id=row.queue_id,
+        environment_id=row.environment_id,
+        subscription_id=row.subscription_id,
+        destination_id=row.destination_id,
+        state=State(row.state),
+        reason=row.reason,
+        last_status=row.last_status,
+        held_since=row.held_since,
+        depth=row.depth,
+        oldest_accepted_at=row.oldest,
+        head_log_id=row.head_log_id,
+        attempts=row.attempts,
+        next_attempt_at=row.due_at,
+    )

@@ -1,0 +1,1 @@
+"""Sources: the systems that send messages into an environment."""

@@ -1,0 +1,1 @@
+"""Users: people with a user-level API key, and the roles they hold."""

@@ -1,0 +1,28 @@
+"""Opaque `_cursor` values: a position in a listing, as text that a client only hands back."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import msgspec
+
+from waypost.errors import Fault, Invalid
+
+Position = tuple[int, str]
+
+_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(Position)
+
+
+def write(position: Position) -> str:
+    """The cursor of a position."""
+    return urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def read(text: str | None) -> Position | None:
+    """The position of a cursor, None for none. Raises Invalid."""
+    if text is None:
+        return None
+    try:
+        return _decoder.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (msgspec.DecodeError, binascii.Error, ValueError):
+        detail = "This is not a cursor that a page of this list gave."
+        raise Invalid([Fault("/_cursor", "invalid_cursor", detail)]) from None

@@ -1,0 +1,68 @@
+"""What stands at the root: health, metrics, and the OpenAPI document with a page of it."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from waypost import errors
+from waypost.metrics import CONTENT_TYPE, Metrics
+from waypost.web import openapi
+from waypost.web.callers import client_ip
+from waypost.web.reference import page
+
+IsReady = Callable[[], Awaitable[bool]]
+
+
+def router(is_ready: IsReady, metrics: Metrics, *, metrics_token: str | None) -> APIRouter:
+    """Health and metrics. Health is open and says nothing but ready or not."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/health/live")
+    async def live() -> Response:
+        return PlainTextResponse("live")
+
+    @routes.get("/health/ready")
+    async def ready() -> Response:
+        if await is_ready():
+            return PlainTextResponse("ready")
+        return PlainTextResponse("not ready", 503, {"Retry-After": "5"})
+
+    @routes.get("/metrics")
+    async def exposed(request: Request) -> Response:
+        if not _may_scrape(request, metrics_token):
+            raise errors.Unauthenticated("Metrics are for loopback, or for the bearer of WAYPOST_METRICS_TOKEN.")
+        return Response(metrics.exposed(), headers={"content-type": CONTENT_TYPE})
+
+    return routes
+
+
+def add_reference(app: FastAPI) -> None:
+    """Serve the document of the application as it is now, and a page that shows it without any script."""
+    document = openapi.document(app)
+    shown = page(document)
+    policy = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
+    headers = {
+        "Content-Security-Policy": policy.format(shown.style_digest),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def as_json() -> Response:
+        return JSONResponse(document)
+
+    @app.get("/docs", include_in_schema=False)
+    async def as_page() -> Response:
+        return Response(shown.html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _may_scrape(request: Request, token: str | None) -> bool:
+    if token is not None and request.headers.get("authorization") == f"Bearer {token}":
+        return True
+    try:
+        return ipaddress.ip_address(client_ip(request)).is_loopback
+    except ValueError:
+        return False

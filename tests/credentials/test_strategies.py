@@ -1,0 +1,112 @@
+"""A strategy is declared once; what the API says of it is drawn from the declaration."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tests.conftest import SetClock
+from tests.credentials.conftest import DEVELOPMENT, World, a_credential, serving
+from waypost.credentials import schemas
+from waypost.credentials.authorization import Authorized, Authorizer
+from waypost.credentials.fields import Secret, SecretText, UrlText
+from waypost.credentials.model import Credential
+from waypost.credentials.strategies import STRATEGIES, Strategies
+from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
+from waypost.egress.client import Client
+from waypost.egress.policy import Policy
+
+PATH = "/platform/v1/authcredentials"
+DOCUMENTED = [
+    "grantType", "username", "password", "url", "grantTypeName", "clientIdName", "clientSecretName",
+    "refreshTokenName", "clientId", "clientSecret", "accessTokenName", "expiresFieldName", "refreshGrantType",
+    "audience", "scopes", "contentType", "noBasic", "resource", "customFieldName", "customFieldValue",
+    "defaultExpirationSeconds",
+]  # fmt: skip
+
+
+class Signing(Fields):
+    """A strategy that signs each request."""
+
+    keyId: str = Field(description="Names the key.")
+    signingKey: Annotated[str, Secret()] = Field(description="The key.", repr=False)
+    old_key: SecretText | None = Field(None, repr=False)
+    token_url: UrlText | None = None
+
+
+async def sign(fields: Signing, occasion: Occasion) -> Grant | NotAuthorized:
+    if occasion.request is None:
+        return NotAuthorized("a signature needs a request")
+    return Grant({"x-signature": f"{fields.keyId} {occasion.request.method}"}, occasion.now_ms)
+
+
+SIGNING: Strategies = {**STRATEGIES, "Signing": Strategy("Signing", Signing, sign)}
+
+
+async def test_any_user_reads_the_documented_strategies(world: World) -> None:
+    answer = world.client("GET", f"{PATH}/strategies", token="stranger")
+    assert (answer.status, answer.payload) == (
+        200, {"strategies": {"OAuth_2.0_2-legged": {"availableFields": DOCUMENTED}}},
+    )  # fmt: skip
+
+
+def test_marks_are_found_wherever_they_stand_in_the_annotation() -> None:
+    strategy = SIGNING["Signing"]
+    assert strategy.secrets == {"signingKey", "old_key"}
+    assert strategy.urls == {"token_url"}
+
+
+async def test_another_strategy_is_one_declaration_and_one_line(world: World, policy: Policy) -> None:
+    body = {"name": "s", "environmentId": DEVELOPMENT, "authStrategy": "Signing", "keyId": "k", "signingKey": "x"}
+    with serving(world, policy, strategies=SIGNING):
+        made = world.client("POST", PATH, body).payload["credential"]
+        assert (made["keyId"], made["hasSigningKey"], made["hasOld_key"]) == ("k", True, False)
+        assert "signingKey" not in made
+        wrong = world.client("POST", PATH, {**body, "token_url": "x", "url": "y"})
+        assert sorted(wrong.faults) == [("/token_url", "invalid_url"), ("/url", "unknown_field")]
+        added = world.patch(made["id"], {"token_url": "https://sts.example.com"})
+        assert added.faults == [("/signingKey", "secret_required")]
+        listed = world.client("GET", f"{PATH}/strategies").payload["strategies"]
+        assert listed["Signing"] == {"availableFields": ["keyId", "signingKey", "old_key", "token_url"]}
+        assert world.client("POST", PATH, a_credential()).status == 201
+    model = schemas.create_body(SIGNING).model_json_schema()["$defs"]["CreateSigning"]
+    assert model["required"] == ["name", "environmentId", "authStrategy", "keyId", "signingKey"]
+
+
+async def test_a_signature_is_made_for_each_request(policy: Policy, clock: SetClock) -> None:
+    authorizer = Authorizer(Client(policy), clock, strategies=SIGNING)
+    credential = Credential(
+        "i", 1, DEVELOPMENT, "n", "Signing", {"keyId": "k"}, frozenset({"signingKey"}), 1, 0, 0
+    )
+    answers = [
+        await authorizer.authorize(
+            credential, {"signingKey": "x"}, https_only=True, request=Outgoing(method, "https://a", {}, b"")
+        )
+        for method in ("POST", "PUT")
+    ]
+    assert answers == [Authorized({"x-signature": "k POST"}), Authorized({"x-signature": "k PUT"})]
+
+
+async def test_a_strategy_that_is_gone_is_said(policy: Policy, clock: SetClock) -> None:
+    authorizer = Authorizer(Client(policy), clock)
+    credential = Credential("i", 1, DEVELOPMENT, "n", "Signing", {}, frozenset(), 1, 0, 0)
+    answer = await authorizer.authorize(credential, {}, https_only=True)
+    assert answer == NotAuthorized("there is no strategy Signing here")
+
+
+def test_the_bodies_in_the_open_api_document_have_every_field_described() -> None:
+    created = schemas.create_body(STRATEGIES).model_json_schema()
+    (model,) = created["$defs"].values()
+    assert set(DOCUMENTED) <= model["properties"].keys()
+    assert model["required"] == ["name", "environmentId", "grantType", "url"]
+    assert all(declared.get("description") for declared in model["properties"].values())
+    changed = schemas.update_body(STRATEGIES).model_json_schema()
+    (model,) = changed["$defs"].values()
+    assert {*DOCUMENTED, "name", "hasClientSecret", "id"} <= model["properties"].keys()
+    assert "required" not in model
+
+
+def test_the_answer_in_the_open_api_document_has_no_secret() -> None:
+    shown = schemas.one(STRATEGIES).model_json_schema()
+    model: dict[str, Any] = next(iter(shown["$defs"].values()))
+    assert {"hasClientSecret", "hasPassword", "url"} <= model["properties"].keys()
+    assert not {"clientSecret", "password"} & model["properties"].keys()

@@ -1,0 +1,24 @@
+"""What the documents are held against."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from waypost import settings
+from waypost.app import Waypost
+from waypost.clock import Clock
+from waypost.db.sqlite import SqliteDatabase
+from waypost.vault import keyring
+from waypost.web import unbuilt
+
+
+@pytest.fixture(scope="session")
+def served_routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, str]]]:
+    """Method and path shape of every route that the application serves itself."""
+    folder = tmp_path_factory.mktemp("served")
+    db = SqliteDatabase(folder / "waypost.sqlite3")
+    keys = keyring.create(folder / "sealing.key")
+    waypost = Waypost(settings.load(data=folder), Clock(), db, keys)
+    yield {(method, unbuilt.shape(path)) for method, path in unbuilt.served(waypost.http.routes)}
+    asyncio.run(db.close())
