@@ -38,7 +38,9 @@ from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
 from waypost.queues import api as queues_api
+from waypost.queues import sqlite
 from waypost.queues import store as queue_rows
+from waypost.queues.port import Hot
 from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
 from waypost.settings import Settings
@@ -99,6 +101,7 @@ class Waypost:
         self.settings = settings
         self.clock = clock
         self.db = db
+        self.hot: Hot = sqlite
         self.vault = Vault(db, keys, clock)
         self.metrics = Metrics()
         self.policy = Policy(settings.allowed_networks)
@@ -137,14 +140,15 @@ class Waypost:
         )
         runner = Runner(
             self.db,
+            self.hot,
             self.vault,
             self.clock,
             deliverer,
             self.metrics,
             schedule=Schedule(self.settings.retry_schedule),
         )
-        self.worker = Worker(self.db, self.clock, runner)
-        self.intake = Intake(self.db, self.vault, self.clock, self.metrics, self.worker.arrived)
+        self.worker = Worker(self.db, self.hot, self.clock, runner)
+        self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 
     def _build_configuration(self) -> None:
         self.destinations = Destinations(
@@ -198,7 +202,7 @@ class Waypost:
             limits=Limits(self.settings.rate_limits),
             refused=Refusals(self.db, self.clock).record,
         )
-        root.add_reference(app)
+        root.add_reference(app, messages_api.described())
         app.router.routes.extend(unbuilt.routes(unbuilt.served(app.routes)))
         return app
 

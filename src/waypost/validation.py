@@ -51,7 +51,11 @@ class Body(BaseModel):
 
 def absent() -> Any:
     """The default of a field that may be left out but not be null; the OpenAPI document shows no default."""
-    return Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None) and None)
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
 
 
 def check(model: type[M], raw: Any, *, context: Any = None) -> tuple[M | None, list[Fault]]:

@@ -118,8 +118,10 @@ async def test_following_next_visits_every_event_once_and_keeps_the_filters(list
     while query:
         answer = listing.get(query)
         seen += [event["details"]["n"] for event in answer.payload["results"]]
-        query = answer.json["meta"]["page"]["links"].get("next", "").removeprefix(
-            f"/organizations/{listing.tenant.id}/audit-events"
+        query = (
+            answer.json["meta"]["page"]["links"]
+            .get("next", "")
+            .removeprefix(f"/organizations/{listing.tenant.id}/audit-events")
         )
         assert not query or "actionType=source-created" in query
     assert seen == [6, 5, 4, 3, 2, 1, 0]
@@ -199,5 +201,7 @@ async def test_the_chain_holds_and_a_changed_event_breaks_it(listing: Listing) -
     number = listing.tenant.id
     assert await listing.db.read(lambda tx: audit.broken_link(tx, number)) is None
     third = audit.audit_event.c.number == 3
-    await listing.db.write(lambda tx: tx.execute(audit.audit_event.update().where(third).values(user_id=9)) and None)
+    await listing.db.write(
+        lambda tx: tx.execute(audit.audit_event.update().where(third).values(user_id=9)) and None
+    )
     assert await listing.db.read(lambda tx: audit.broken_link(tx, number)) == 3

@@ -4,12 +4,14 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.credentials.conftest import PRODUCTION, World, serving
 from waypost.credentials import store
 from waypost.egress.policy import Policy
 from waypost.errors import NotFound
 from waypost.vault import keyring
+from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
 MOVED = "https://elsewhere.example.com/oauth/token"
@@ -153,6 +155,7 @@ async def test_production_keeps_to_https(world: World) -> None:
 
 async def test_a_change_is_audited_with_before_and_after_in_one_commit(world: World) -> None:
     made = world.create(audience="old", url="https://login.example.com/token?code=1111")
+    world.clock.advance(60)
     before = world.db.commits
     body = {"audience": "new", "clientSecret": "fresh", "url": "https://login.example.com/token?code=2222"}
     assert world.patch(made["id"], body).status == 200
@@ -219,3 +222,13 @@ async def test_secrets_open_only_for_the_version_they_belong_to(world: World) ->
     world.patch(made["id"], {"clientSecret": "fresh"})
     with pytest.raises(NotFound):
         await world.db.read(lambda tx: store.open_secrets(tx, world.vault, old))
+
+
+async def test_an_older_blob_put_back_into_its_row_does_not_open(world: World) -> None:
+    made = world.create()
+    row = store.credential.c.id == made["id"]
+    old = await world.db.read(lambda tx: tx.scalar(sa.select(store.credential.c.sealed).where(row)))
+    world.patch(made["id"], {"clientSecret": "fresh"})
+    await world.db.write(lambda tx: tx.execute(store.credential.update().where(row).values(sealed=old)))
+    with pytest.raises(KeyUnavailable):
+        await secrets(world, made["id"])

@@ -171,9 +171,7 @@ async def test_owners_change_organization_roles_and_admins_see_them(
         assert await world.events() == []
 
 
-@pytest.mark.parametrize(
-    ("who", "status"), [("owner", 200), ("admin", 200), ("member", 403), ("stranger", 404)]
-)
+@pytest.mark.parametrize(("who", "status"), [("owner", 200), ("admin", 200), ("member", 403), ("stranger", 404)])
 async def test_owners_and_admins_manage_environment_roles_without_one_of_their_own(
     world: World, who: str, status: int
 ) -> None:

@@ -17,6 +17,7 @@ A behaviour is a reply, or a callable that takes the Request and returns a reply
     endless_headers() / endless_body()      as fast as they are taken, for ever
     lying_length(says, body)                a body shorter than its Content-Length, then FIN
     early(reply)                            the reply comes after the request's headers; its body is not read
+    then_close(reply)                       the reply, then FIN without having announced it
 
 Also: `url`, `port`, `requests` (all so far), `connections` (how many were accepted), `busiest` (the most requests
 in hand at one time). `Receiver(port=…)` takes the place of one that was closed; `Receiver(tls=…)` speaks https,
@@ -94,6 +95,14 @@ class Wire:
             self._file.close()
         self._connection.close()
 
+    def linger(self) -> None:
+        """Ends the reply and throws away what still comes, lest an RST overtake the reply."""
+        if self._file.closed:
+            return
+        socket.socket.shutdown(self._connection, socket.SHUT_WR)
+        while self.read(65536):
+            pass
+
     def reset(self) -> None:
         with contextlib.suppress(OSError):
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -134,7 +143,7 @@ def answer(
             wire.pause(delay)
         wire.send(_head(status, fields) + data)
         if fields.get("Connection") == "close":
-            wire.end()
+            wire.over = True
 
     return Reply(play)
 
@@ -192,6 +201,14 @@ def early(reply: Reply) -> Reply:
     return Reply(reply.play, before_body=True)
 
 
+def then_close(reply: Reply) -> Reply:
+    def play(wire: Wire) -> None:
+        reply.play(wire)
+        wire.end()
+
+    return Reply(play)
+
+
 def _for_ever(first: bytes, then: bytes, *, every: float = 0) -> Reply:
     def play(wire: Wire) -> None:
         wire.send(first)
@@ -225,6 +242,7 @@ class Receiver(AbstractContextManager["Receiver"]):
         self._requests: list[Request] = []
         self._wires: set[Wire] = set()
         self._in_hand = 0
+        self._ended = 0
         self.connections = 0
         self.busiest = 0
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -258,6 +276,15 @@ class Receiver(AbstractContextManager["Receiver"]):
             enough = self._changed.wait_for(lambda: len(self._requests) >= count, seconds)
             assert enough, f"{len(self._requests)} of {count} requests came within {seconds} s"
             return list(self._requests)
+
+    async def closed(self, count: int, seconds: float = 10) -> None:
+        """Once so many connections have ended on this side."""
+
+        def wait() -> None:
+            with self._changed:
+                assert self._changed.wait_for(lambda: self._ended >= count, seconds)
+
+        await asyncio.to_thread(wait)
 
     async def arrived(self, count: int, seconds: float = 10) -> list[Request]:
         """`wait`, for async tests."""
@@ -312,6 +339,8 @@ class Receiver(AbstractContextManager["Receiver"]):
             wire.end()
             with self._changed:
                 self._wires.discard(wire)
+                self._ended += 1
+                self._changed.notify_all()
 
     def _exchange(self, wire: Wire) -> bool:
         """One request and its reply; False when the client has gone."""
@@ -328,6 +357,8 @@ class Receiver(AbstractContextManager["Receiver"]):
         finally:
             with self._changed:
                 self._in_hand -= 1
+        if at_once:
+            wire.linger()
         return not at_once
 
     def _next(self) -> Behaviour:

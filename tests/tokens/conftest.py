@@ -113,9 +113,7 @@ class World:
 @pytest.fixture
 async def world(db: SqliteDatabase, vault: Vault, clock: SetClock) -> AsyncIterator[World]:
     made = World(db, vault, clock, await tenants.found(db, clock))
-    public = PublicKeys(
-        jwk_set={"keys": [assertion.public_of(keys.rsa()), assertion.public_of(keys.ec())]}
-    )
+    public = PublicKeys(jwk_set={"keys": [assertion.public_of(keys.rsa()), assertion.public_of(keys.ec())]})
     made.ann = await made.add_user(
         "ann@clinic.test", public, organization_role=OrganizationRole.owner,
         environment_roles={made.tenant.development: EnvironmentRole.engineer},

@@ -1,12 +1,16 @@
 """Exchanging an assertion: every documented refusal, and that nothing but a good assertion gives a token."""
 
+import asyncio
 import base64
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc import jwt
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 from tests.support import keys
 from tests.support.serving import Answer
 from tests.tokens.conftest import AUDIENCE, World
@@ -15,7 +19,7 @@ from waypost.access import operator
 from waypost.audit import store as audit
 from waypost.tokens import assertion, store
 from waypost.tokens.assertion import ASSERTION_TYPE, public_of
-from waypost.tokens.model import Refusal
+from waypost.tokens.model import Issued, Refusal
 from waypost.users import store as users
 
 UNKNOWN = "Public key not found, check client_id, kid and Redox dashboard settings"
@@ -41,6 +45,16 @@ def unsigned(header: Any, claims: Any, signature: str = "AAAA") -> str:
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
     return f"{part(header)}.{part(claims)}.{signature}"
+
+
+def with_header(world: World, header: dict[str, Any]) -> str:
+    """A well-signed assertion of Ann's whose header no library would write."""
+    text = unsigned(header, world.claims(), "").removesuffix(".")
+    key = ECKey.import_key(public_of(keys.ec()) | {"d": keys.ec()["d"]})
+    assert isinstance(key.raw_value, ec.EllipticCurvePrivateKey)
+    der = key.raw_value.sign(text.encode(), ec.ECDSA(hashes.SHA384()))
+    signature = b"".join(number.to_bytes(48) for number in decode_dss_signature(der))
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 @pytest.mark.parametrize("key", [keys.rsa(), keys.ec()], ids=["RS384", "ES384"])
@@ -196,7 +210,8 @@ def test_each_claim_is_checked(world: World, changes: dict[str, Any], descriptio
     ],
 )
 def test_times_are_held_to_the_second(world: World, claim: str, seconds: int, description: str | None) -> None:
-    answer = world.exchange(world.signed(**{claim: world.clock.now_ms() // 1000 + seconds}))
+    changes: dict[str, Any] = {claim: world.clock.now_ms() // 1000 + seconds}
+    answer = world.exchange(world.signed(**changes))
     if description is None:
         assert answer.status == 200, answer.body
     else:
@@ -217,6 +232,14 @@ async def test_an_assertion_is_spent_by_its_use_over_restarts_too(world: World) 
     assert caught.value.body["error_description"] == ""
     world.clock.advance(100)
     refused(world.exchange(signed), "")
+
+
+async def test_of_many_that_replay_an_assertion_at_once_one_gets_a_token(world: World) -> None:
+    form = assertion.form(world.signed())
+    nodes = [world.restarted() for _ in range(4)]
+    found = await asyncio.gather(*(node.exchange(form) for node in nodes * 3), return_exceptions=True)
+    assert sum(isinstance(one, Issued) for one in found) == 1
+    assert sum(isinstance(one, Refusal) for one in found) == 11
 
 
 def test_a_refused_assertion_is_not_spent(world: World) -> None:
@@ -283,12 +306,9 @@ def test_hostile_assertions_get_the_same_answer(world: World, signed: str) -> No
     refused(world.exchange(signed), "")
 
 
-def test_headers_that_mean_something_to_others_do_not_matter(world: World) -> None:
-    for more in ({"x5t": "a"}, {"custom": {"a": 1}}, {"typ": "x" * 600}):
-        header = {"alg": "ES384", "kid": "ec", **more}
-        key = {name: value for name, value in keys.ec().items() if name != "use"}
-        signed = jwt.encode(header, world.claims(), assertion.ECKey.import_key(key), ["ES384"], _lenient())
-        assert world.exchange(signed).status == 200, more
+@pytest.mark.parametrize("more", [{"x5t": "a"}, {"custom": {"a": 1}}, {"typ": "x" * 600}])
+def test_headers_that_mean_something_to_others_do_not_matter(world: World, more: dict[str, Any]) -> None:
+    assert world.exchange(with_header(world, {"alg": "ES384", "kid": "ec", **more})).status == 200
 
 
 def test_a_critical_header_that_is_not_known_is_refused(world: World) -> None:
@@ -297,15 +317,10 @@ def test_a_critical_header_that_is_not_known_is_refused(world: World) -> None:
     refused(world.exchange(".".join([header, *signed.split(".")[1:]])), UNKNOWN, status=401)
 
 
-async def test_a_jku_must_be_the_registered_url_and_is_never_fetched(world: World) -> None:
-    url = "https://keys.test/jwks.json"
-    key = {name: value for name, value in keys.ec().items() if name != "use"}
-    for jku in (url, "", 5, ["x"]):
-        header = {"alg": "ES384", "kid": "ec", "jku": jku}
-        head = unsigned(header, {}).split(".")[0]
-        body = unsigned({}, world.claims()).split(".")[1]
-        signed = _signed_as_is(f"{head}.{body}", key)
-        refused(world.exchange(signed), UNKNOWN, status=401)
+@pytest.mark.parametrize("jku", ["https://keys.test/jwks.json", "", 5, ["x"]])
+def test_a_jku_that_was_not_registered_is_refused_and_never_fetched(world: World, jku: Any) -> None:
+    signed = with_header(world, {"alg": "ES384", "kid": "ec", "jku": jku})
+    refused(world.exchange(signed), UNKNOWN, status=401)
     assert world.urls.asked == []
 
 
@@ -313,20 +328,3 @@ async def test_the_chain_of_audit_events_holds(world: World) -> None:
     world.token()
     world.exchange("x")
     assert await world.db.read(lambda tx: audit.broken_link(tx, world.tenant.id)) is None
-
-
-def _lenient() -> Any:
-    from joserfc.jws import JWSRegistry
-
-    registry = JWSRegistry(strict_check_header=False)
-    registry.max_header_length = 10_000
-    return registry
-
-
-def _signed_as_is(text: str, key: dict[str, Any]) -> str:
-    """A compact JWS whose header no library would write."""
-    from joserfc._rfc7518.jws_algs import JWS_ALGORITHMS
-
-    (algorithm,) = (one for one in JWS_ALGORITHMS if one.name == "ES384")
-    signature = algorithm.sign(text.encode(), assertion.ECKey.import_key(key))
-    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

@@ -119,7 +119,9 @@ async def test_every_fault_of_a_new_user_comes_back_at_once(world: World) -> Non
     assert pointers == {"/email", "/name", "/id", "/clientId", "/jwkSet/keys", "/environmentRoles/0"}
 
 
-@pytest.mark.parametrize("email", ["", "@", "a@", "@b", "a@b@c", "a b@c", "a\n@b", "a" * 65 + "@b", "a@" + "b" * 253])
+@pytest.mark.parametrize(
+    "email", ["", "@", "a@", "@b", "a@b@c", "a b@c", "a\n@b", "a" * 65 + "@b", "a@" + "b" * 253]
+)
 async def test_an_address_that_is_none_is_refused(world: World, email: str) -> None:
     with pytest.raises(Invalid):
         await world.users.add(CLI, world.new(email))

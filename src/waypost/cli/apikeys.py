@@ -39,6 +39,7 @@ def add(
     result = session.perform(data, "apikeys add", {**params, "publicKey": pair.jwks["keys"][0]})
     made = publickeys.Keys(jwk_set=pair.jwks, pair=pair)
     key = publickeys.shown(Folder(data), made, result["apiKey"]["clientId"], environment=environment_id)
+    del key["alg"]
     show(
         {"apiKey": key},
         as_json=as_json,

@@ -1,6 +1,6 @@
 """The file that `backup` writes: an uncompressed tar with a manifest, the SQLite file, and their SHA-256 sums.
 
-manifest.json      {"format": 1, "waypost": …, "schema": …, "takenAt": …, "keys": [ids of the sealing keys it needs]}
+manifest.json      {"format": 1, "waypost": …, "schema": …, "takenAt": …, "keys": [ids that it needs]}
 waypost.sqlite3    a copy made by SQLite itself while the store was in use; no key is in it
 SHA256SUMS         as `sha256sum -c` reads it
 """
@@ -37,13 +37,30 @@ class Manifest:
     keys: list[str]
 
 
-def write(source: Path, file: Path, taken_at: str) -> Manifest:
-    """Copy the SQLite file, as it is at one moment, into a new archive (0600). Raises Failure where one exists."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An archive that was made."""
+
+    manifest: Manifest
+    bytes: int
+
+
+def must_be_new(file: Path) -> None:
+    """Raise Failure where the file exists: a backup overwrites nothing."""
     if file.exists():
         raise Failure(f"{file} exists already; a backup does not overwrite it.")
+
+
+def write(source: Path, file: Path, taken_at: str, current_key: str) -> Written:
+    """Copy the SQLite file, as it is at one moment, into a new archive (0600). Raises Failure where one exists.
+
+    The archive asks for the current sealing key even where nothing is sealed yet, so that it is never restored
+    beside a strange key file.
+    """
+    must_be_new(file)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
         snapshot, archive = Path(folder, DATABASE), Path(folder, "archive")
-        manifest = _snapshot(source, snapshot, taken_at)
+        manifest = _snapshot(source, snapshot, taken_at, current_key)
         _pack(archive, manifest, snapshot)
         try:
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -51,7 +68,7 @@ def write(source: Path, file: Path, taken_at: str) -> Manifest:
             raise Failure(f"{file} exists already; a backup does not overwrite it.") from None
         os.replace(archive, file)
     sync_folder(file.parent)
-    return manifest
+    return Written(manifest, file.stat().st_size)
 
 
 def unpack(file: Path, database: Path) -> Manifest:
@@ -79,15 +96,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _snapshot(source: Path, target: Path, taken_at: str) -> Manifest:
+def _snapshot(source: Path, target: Path, taken_at: str, current_key: str) -> Manifest:
     """A compact copy without the remains of deleted rows; the store's writer is neither held up nor used."""
     target.touch(0o600)
     with closing(sqlite.library().connect(f"file:{source.absolute()}?mode=ro", uri=True)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))
     with closing(sqlite.library().connect(f"file:{target.absolute()}?mode=ro", uri=True)) as copy:
-        keys = [row[0] for row in copy.execute("SELECT DISTINCT kek_id FROM data_key ORDER BY kek_id")]
+        keys = {current_key, *(row[0] for row in copy.execute("SELECT DISTINCT kek_id FROM data_key"))}
         schema = copy.execute("SELECT version_num FROM alembic_version").fetchone()[0]
-    return Manifest(FORMAT, __version__, schema, taken_at, keys)
+    return Manifest(FORMAT, __version__, schema, taken_at, sorted(keys))
 
 
 def _pack(archive: Path, manifest: Manifest, snapshot: Path) -> None:

@@ -17,7 +17,11 @@ def backup(
 ) -> None:
     """Write a consistent copy of the store while it is used; keys are not in it."""
     result = session.perform(data, "backup", {"file": str(file.absolute())})
-    show(result, as_json=as_json, text=_lines(result))
+    text = (
+        f"The store as it was at {result['takenAt']} is in {result['file']}, {result['bytes']} bytes.",
+        f"It needs the sealing keys {', '.join(result['keys'])}, which are not in it: keep their file elsewhere.",
+    )
+    show(result, as_json=as_json, text=text)
 
 
 def restore(
@@ -36,14 +40,26 @@ def restore(
         result = upkeep.restore(file, data, key_file)
     except session.expected() as error:
         raise Failure(words(error)) from error
-    show(result, as_json=as_json, text=_lines(result))
+    text = (
+        f"The store as it was at {result['takenAt']} is in {result['data']}.",
+        "Private keys of users are in no backup; make a new one: waypost users keys add EMAIL",
+    )
+    show(result, as_json=as_json, text=text)
 
 
 def check(data: Data = FOLDER, as_json: Json = False) -> None:
     """Verify the store: integrity, the ledger recounted, every secret opens, the audit chain holds."""
     result = session.perform(data, "check", {})
-    show(result, as_json=as_json, text=_lines(result))
+    show(result, as_json=as_json, text=_found(result))
+    if not result["ok"]:
+        raise typer.Exit(1)
 
 
-def _lines(result: dict[str, Any]) -> list[str]:
-    return [f"{name}: {value}" for name, value in result.items()]
+def _found(result: dict[str, Any]) -> list[str]:
+    looked_at = ", ".join(f"{number} {name}" for name, number in result["checked"].items())
+    if result["ok"]:
+        return ["Everything holds.", f"Looked at: {looked_at}."]
+    return [
+        *(f"{finding['area']}: {finding['detail']}" for finding in result["findings"]),
+        f"Looked at: {looked_at}.",
+    ]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -24,6 +25,15 @@ from waypost.vault.keyring import KeyFileInvalid
 from waypost.vault.vault import Vault, data_key
 
 T = TypeVar("T")
+
+NAMES = {
+    "credentials": "credentials",
+    "destinations": "secrets of destinations",
+    "signingSecrets": "signing secrets",
+    "messages": "message bodies",
+    "answers": "kept answers",
+}
+"""What is sealed, in words."""
 
 A_PAGE = 200
 MOST_DAMAGE_LINES = 20
@@ -80,66 +90,55 @@ async def _secrets(waypost: Waypost, report: _Report) -> None:
     report.add("secrets", _summed("data keys", Counter(lost.values())))
     report.checked["dataKeys"] = await _read(waypost, _data_keys, report, "secrets") or 0
     for name, look in _SMALL.items():
-        opened = await _read(waypost, lambda tx, look=look: look(tx, vault), report, "secrets")
+        opened = await _read(waypost, partial(look, vault), report, "secrets")
         _note(report, name, opened or ())
-    for table, column in ((message, message.c.body), (attempt, attempt.c.answer)):
-        await _bodies(waypost, vault, report, table, column)
+    await _bodies(waypost, vault, report, "messages", message.c.body)
+    await _bodies(waypost, vault, report, "answers", attempt.c.answer)
 
 
-async def _bodies(
-    waypost: Waypost, vault: Vault, report: _Report, table: sa.Table, column: sa.Column[bytes]
-) -> None:
+async def _bodies(waypost: Waypost, vault: Vault, report: _Report, name: str, column: sa.Column[Any]) -> None:
     """Page by page, so that neither memory nor one long snapshot is needed."""
-    faults: Counter[str] = Counter()
-    name = "message bodies" if table is message else "kept answers"
-    after = ""
+    table, faults, after = column.table, Counter[str](), ""
     while True:
         query = sa.select(table.c.id, column).where(table.c.id > after, column.is_not(None))
         query = query.order_by(table.c.id).limit(A_PAGE)
-        page = await _read(
-            waypost, lambda tx, query=query: _open_all(tx, vault, table.name, query), report, "secrets"
-        )
+        page = await _read(waypost, partial(_open_all, vault, table.name, query), report, "secrets")
         if not page:
             break
         faults.update(fault for _, fault in page if fault)
         report.checked[name] += len(page)
         after = page[-1][0]
-    report.add("secrets", _summed(name, faults))
+    report.add("secrets", _summed(NAMES[name], faults))
 
 
-def _open_all(tx: Tx, vault: Vault, table: str, query: sa.Select[Any]) -> list[tuple[str, str]]:
+def _open_all(vault: Vault, table: str, query: sa.Select[Any], tx: Tx) -> list[tuple[str, str]]:
+    """The page's row ids, each with why its value does not open."""
     return [
-        (row[0], _fault(lambda row=row: vault.open(tx, row[1], table=table, row=row[0])))
-        for row in tx.execute(query)
+        (row[0], _fault(partial(vault.open, tx, row[1], table=table, row=row[0]))) for row in tx.execute(query)
     ]
 
 
-def _of_credentials(tx: Tx, vault: Vault) -> list[str]:
+def _of_credentials(vault: Vault, tx: Tx) -> list[str]:
     ids = tx.scalars(sa.select(credentials.credential.c.id)).all()
-    return [
-        _fault(lambda found=found: credentials.open_secrets(tx, vault, found))
-        for found in (credentials.get(tx, id_) for id_ in ids)
-    ]
+    found = [credentials.get(tx, credential_id) for credential_id in ids]
+    return [_fault(partial(credentials.open_secrets, tx, vault, one)) for one in found]
 
 
-def _of_destinations(tx: Tx, vault: Vault) -> list[str]:
+def _of_destinations(vault: Vault, tx: Tx) -> list[str]:
     c = destination.c
     rows = tx.execute(sa.select(destination).where(sa.or_(c.token.is_not(None), c.client_key.is_not(None)))).all()
-    return [_fault(lambda row=row: destination_secrets.open_secrets(tx, vault, row)) for row in rows]
+    return [_fault(partial(destination_secrets.open_secrets, tx, vault, row)) for row in rows]
 
 
-def _of_signing(tx: Tx, vault: Vault) -> list[str]:
-    table = tokens.signing_secret.name
-    return [
-        _fault(lambda sealed=sealed: vault.open(tx, sealed.secret, table=table, row=sealed.id))
-        for sealed in tokens.secrets(tx)
-    ]
+def _of_signing(vault: Vault, tx: Tx) -> list[str]:
+    open_ = partial(vault.open, tx, table=tokens.signing_secret.name)
+    return [_fault(partial(open_, sealed.secret, row=sealed.id)) for sealed in tokens.secrets(tx)]
 
 
-_SMALL: dict[str, Callable[[Tx, Vault], list[str]]] = {
+_SMALL: dict[str, Callable[[Vault, Tx], list[str]]] = {
     "credentials": _of_credentials,
-    "destinations' secrets": _of_destinations,
-    "signing secrets": _of_signing,
+    "destinations": _of_destinations,
+    "signingSecrets": _of_signing,
 }
 
 
@@ -159,7 +158,7 @@ def _fault(open_: Callable[[], object]) -> str:
 def _note(report: _Report, name: str, faults: Iterable[str]) -> None:
     found = list(faults)
     report.checked[name] = len(found)
-    report.add("secrets", _summed(name, Counter(fault for fault in found if fault)))
+    report.add("secrets", _summed(NAMES[name], Counter(fault for fault in found if fault)))
 
 
 def _summed(name: str, faults: Counter[str]) -> list[str]:
@@ -171,9 +170,13 @@ async def _trails(waypost: Waypost, report: _Report) -> None:
     organizations = await _read(waypost, environments.list_organizations, report, "audit") or []
     report.checked["organizations"] = len(organizations)
     for one in organizations:
-        number = await _read(waypost, lambda tx, one=one: audit.broken_link(tx, one.id), report, "audit")
+        number = await _read(waypost, partial(_broken, one.id), report, "audit")
         if number is not None:
             words = (
                 f"The audit chain of organization {one.id} breaks at event {number}: changed, removed or added."
             )
             report.add("audit", [words])
+
+
+def _broken(organization_id: int, tx: Tx) -> int | None:
+    return audit.broken_link(tx, organization_id)

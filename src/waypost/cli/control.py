@@ -36,7 +36,6 @@ Perform = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 @asynccontextmanager
 async def listening(folder: Folder, perform: Perform) -> AsyncIterator[None]:
     """Answer on the folder's control socket; whoever calls this holds the folder's lock."""
-
     at_work: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +85,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 def _place(path: Path) -> str:
     """Where to bind: the path itself, or behind it as a link when it is too long for a Unix socket."""
-    if len(os.fsencode(path)) <= LONGEST_PATH:
+    if len(os.fsencode(path.absolute())) <= LONGEST_PATH:
         return str(path)
     elsewhere = Path(tempfile.mkdtemp(prefix="waypost-"), path.name)  # 0700
     path.symlink_to(elsewhere)

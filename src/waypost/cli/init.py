@@ -88,6 +88,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     import logging
 
     from waypost import logging as log
+    from waypost.cli import archive
     from waypost.db import migrate
     from waypost.vault import keyring
 
@@ -108,6 +109,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
                 folder, owner.keys, owner.client_id, user=(user["id"], user["email"])
             )
         os.replace(stage.database, folder.database)
+        archive.sync_folder(folder.path)
     except session.expected() as error:
         raise Failure(words(error)) from error
     finally:

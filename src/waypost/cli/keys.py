@@ -18,4 +18,12 @@ def _several() -> None:
 def rotate(data: Data = FOLDER, as_json: Json = False) -> None:
     """Make a new sealing key and wrap every data key under it; the old ones stay in the key file."""
     result = session.perform(data, "keys rotate", {})
-    show(result, as_json=as_json, text=[f"{name}: {value}" for name, value in result.items()])
+    text = [
+        f"The sealing key is {result['key']} now; {result['dataKeys']} data keys were wrapped under it.",
+        f"The keys before it, {result['previous']} last, stay in the key file. Keep a copy of it elsewhere.",
+    ]
+    if result["lostDataKeys"]:
+        text.append(
+            f"{result['lostDataKeys']} data keys do not open, their sealing key is lost: see `waypost check`."
+        )
+    show(result, as_json=as_json, text=text)

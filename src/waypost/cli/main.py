@@ -25,14 +25,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a rendered traceback would show local variables
 )
-for command in (init, serve, token, send):
-    app.command()(command)
+app.command()(init)
+app.command()(serve)
+app.command()(token)
+app.command()(send)
 app.add_typer(users, name="users", help="Users: add, list, remove; their keys.")
 app.add_typer(organizations, name="organizations", help="Organizations: add.")
 app.add_typer(apikeys, name="apikeys", help="API keys of an environment: add.")
 app.add_typer(keys, name="keys", help="The sealing key: rotate.")
-for command in (backup, restore, check):
-    app.command()(command)
+app.command()(backup)
+app.command()(restore)
+app.command()(check)
 
 
 def _version(asked: bool) -> None:

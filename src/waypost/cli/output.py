@@ -38,4 +38,5 @@ def words(error: Exception) -> str:
         return error.detail
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    return str(error)
+    driver = getattr(error, "orig", None)  # its own word alone: a statement could carry values
+    return str(error) if driver is None else f"The store cannot be used ({driver})."

@@ -84,9 +84,11 @@ def refusals(found: "Settings", listen: Listen, role: Role, addresses: list[str]
         faults.append(f"--role {role}: needs PostgreSQL, which is not built yet; leave it out to run everything.")
     if (listen.tls_cert is None) != (listen.tls_key is None):
         faults.append("--tls-cert and --tls-key go together.")
+    if listen.behind_proxy and not found.trusted_proxies:
+        faults.append("--behind-proxy needs WAYPOST_TRUSTED_PROXIES, the networks that the proxy calls from.")
     if all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses):
         return faults
-    if not listen.tls and not (listen.behind_proxy and found.trusted_proxies):
+    if not listen.tls and not listen.behind_proxy:
         faults.append(
             f"--host {listen.host} is reachable from elsewhere: give --tls-cert and --tls-key, or --behind-proxy"
             " with WAYPOST_TRUSTED_PROXIES."
@@ -101,11 +103,12 @@ def refusals(found: "Settings", listen: Listen, role: Role, addresses: list[str]
 
 
 def _resolved(listen: Listen) -> list[str]:
+    """The host's addresses, IPv4 first. Raises Failure."""
     try:
         found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError):
         raise Failure(f"--host {listen.host} is not an address of this machine.") from None
-    return [str(address[0]) for *_, address in found]
+    return sorted((str(address[0]) for *_, address in found), key=lambda address: ":" in address)
 
 
 def _harden() -> None:
@@ -165,9 +168,10 @@ def _tls(listen: Listen) -> ssl.SSLContext | None:
 
 
 def _bound(listen: Listen, address: str) -> socket.socket:
+    both = address == "::" and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        return socket.create_server((address, listen.port), family=family, backlog=BACKLOG)
+        return socket.create_server((address, listen.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise Failure(
             f"Cannot listen on {listen.host} port {listen.port}: {os.strerror(error.errno or 0)}."

@@ -55,8 +55,7 @@ async def run(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_lines.of_loop)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    _on_signal(loop, stop.set)
     port = listener.getsockname()[1]
     async with AsyncExitStack() as stack:
         waypost = await stack.enter_async_context(opened(settings))
@@ -81,6 +80,17 @@ async def run(
         server = Server(_config(waypost, settings, listen, tls), ready)
         await _serve(server, waypost, listener, stop)
     log.info("server.stopped")
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, do: Callable[[], None]) -> None:
+    """Have it done in the loop on SIGTERM and SIGINT; a later signal, up to the process's end, is harmless."""
+
+    def handle(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(do)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,24 +40,24 @@ def perform(data: Path, command: str, params: dict[str, Any]) -> dict[str, Any]:
     """Do one command of `acts.py` on the folder, and give its result. Raises Failure."""
     from waypost.db.lock import FolderInUse, FolderLock
 
-    Folder(data).must_exist()
+    folder = Folder(data)
+    folder.must_exist()
+    lock = FolderLock(data)
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
-        try:
-            return ask(Folder(data), command, params)
-        except NoServer:
-            lock = FolderLock(data)
+        with suppress(NoServer):
+            return ask(folder, command, params)
         try:
             lock.acquire()
+            break
         except FolderInUse as error:
             if time.monotonic() > end:
                 raise Failure(f"{error} It did not answer; try again.") from None
             time.sleep(0.1)
-            continue
-        try:
-            return alone(settings(data), command, params)
-        finally:
-            lock.release()
+    try:
+        return alone(settings(data), command, params)
+    finally:
+        lock.release()
 
 
 def ask(folder: Folder, command: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -106,9 +107,11 @@ def alone(found: "Settings", command: str, params: dict[str, Any]) -> dict[str, 
 
 def expected() -> tuple[type[Exception], ...]:
     """What opening a folder may raise that is for the operator to mend."""
+    from sqlalchemy.exc import DBAPIError
+
     from waypost.app import FolderMissing
     from waypost.db.migrate import SchemaIsNewer
     from waypost.errors import WaypostError
     from waypost.vault.keyring import KeyFileInvalid
 
-    return (FolderMissing, KeyFileInvalid, SchemaIsNewer, WaypostError)
+    return (DBAPIError, FolderMissing, KeyFileInvalid, SchemaIsNewer, WaypostError)

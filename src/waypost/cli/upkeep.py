@@ -63,13 +63,13 @@ async def backup(waypost: Waypost, params: Params) -> dict[str, Any]:
     file = Path(params["file"])
     if not isinstance(waypost.db, SqliteDatabase):
         raise Failure("This store is backed up with its own tools: pg_dump, or a base backup.")
-    if file.exists():
-        raise Failure(f"{file} exists already; a backup does not overwrite it.")
+    archive.must_be_new(file)
     details = {"after": {"file": str(file)}}
     await waypost.db.write(lambda tx: _record(tx, waypost, "backup", "backup-taken", details))
     taken_at = iso(waypost.clock.now_ms())
-    manifest = await asyncio.to_thread(archive.write, waypost.db.path, file, taken_at)
-    return {"file": str(file), "bytes": file.stat().st_size, "takenAt": taken_at, "keys": manifest.keys}
+    current = waypost.vault.keyring.current
+    made = await asyncio.to_thread(archive.write, waypost.db.path, file, taken_at, current)
+    return {"file": str(file), "bytes": made.bytes, "takenAt": taken_at, "keys": made.manifest.keys}
 
 
 async def check(waypost: Waypost, _: Params) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from waypost.delivery.target import Target
 from waypost.errors import NotFound
 from waypost.ids import new_id
 from waypost.metrics import Metrics
-from waypost.queues import sqlite as hot
 from waypost.queues.model import Ended, Fence, Head, State, Versions
+from waypost.queues.port import Hot
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
@@ -64,6 +64,7 @@ class Runner:
     def __init__(
         self,
         db: Database,
+        hot: Hot,
         vault: Vault,
         clock: Clock,
         deliverer: Deliverer,
@@ -72,6 +73,7 @@ class Runner:
         schedule: Schedule,
     ) -> None:
         self._db = db
+        self._hot = hot
         self._vault = vault
         self._clock = clock
         self._deliverer = deliverer
@@ -114,7 +116,7 @@ class Runner:
 
     def _load(self, tx: Tx, queue_id: str) -> _Load | None:
         """The queue's head, target and next messages; None when it may not run."""
-        head = hot.head(tx, queue_id)
+        head = self._hot.head(tx, queue_id)
         if head is None or not head.may_run(self._clock.now_ms()):
             return None
         target, trouble = None, None
@@ -123,7 +125,7 @@ class Runner:
         except (KeyUnavailable, NotFound) as error:
             trouble = error.detail
         messages: list[Opened] = []
-        for pending in hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD):
+        for pending in self._hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD):
             try:
                 body = self._vault.open(tx, pending.body, table="message", row=pending.message_id)
             except KeyUnavailable as error:
@@ -150,7 +152,7 @@ class Runner:
         fence = Fence(load.head.shard, self.epochs[load.head.shard], load.head.queue_id, cursor)
 
         def settle(tx: Tx) -> _Settled | None:
-            unchanged = hot.versions(tx, load.head.destination_id) == load.begun
+            unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
             step = next_step(
                 outcome,
                 failures=failures,
@@ -159,9 +161,9 @@ class Runner:
                 now_ms=ended.ended_at,
             )
             if isinstance(step, Advance):
-                state = hot.advance(tx, fence, message.pending, ended, load.begun)
+                state = self._hot.advance(tx, fence, message.pending, ended, load.begun)
             else:
-                state = hot.hold(
+                state = self._hot.hold(
                     tx, fence, message.pending, ended, seen=load.begun, attempts=step.attempts, due_at=step.due_at
                 )
             due_now = not isinstance(step, Advance) and step.due_at <= ended.ended_at

@@ -15,8 +15,8 @@ from waypost.delivery.runner import Runner
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
 from waypost.ids import new_id
-from waypost.queues import sqlite as hot
 from waypost.queues import store as queues
+from waypost.queues.port import Hot
 
 MOST_RUNNING = 512
 MOST_RUNNING_A_DESTINATION = 16
@@ -30,8 +30,9 @@ log = structlog.get_logger("waypost.delivery")
 class Worker:
     """Delivers on this node. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, db: Database, clock: Clock, runner: Runner) -> None:
+    def __init__(self, db: Database, hot: Hot, clock: Clock, runner: Runner) -> None:
         self._db = db
+        self._hot = hot
         self._clock = clock
         self._runner = runner
         self._owner = new_id()
@@ -109,7 +110,7 @@ class Worker:
         await self._claim_woken()
         now = self._clock.now_ms()
         limit = MOST_RUNNING + len(self._slots)
-        due, next_due = await self._db.read(lambda tx: hot.due(tx, now, limit))
+        due, next_due = await self._db.read(lambda tx: self._hot.due(tx, now, limit))
         for queue_id, destination_id in due:
             self._run(queue_id, destination_id)
         if next_due is None:
@@ -134,7 +135,7 @@ class Worker:
         return await self._db.read(lambda tx: destinations.users_of_credential(tx, credential_id))
 
     async def _stale(self, destination_id: str, limit: int) -> list[str]:
-        return await self._db.read(lambda tx: hot.stale(tx, destination_id, limit))
+        return await self._db.read(lambda tx: self._hot.stale(tx, destination_id, limit))
 
     def _run(self, queue_id: str, destination_id: str) -> None:
         """Give a queue a slot, unless it has one, rests, or there is none for its destination."""

@@ -1,6 +1,6 @@
 """The demo's messages: visits to a hospital that does not exist, by people who do not exist.
 
-Each visit is five PatientAdmin events, whose order matters: nobody is discharged before they arrived.
+Each visit is five PatientAdmin events whose order matters: nobody is discharged before they arrived.
 """
 
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
-EVENTS = ("NewPatient", "Arrival", "Transfer", "VisitUpdate", "Discharge")
+EVENTS = ("PreAdmit", "Arrival", "Transfer", "VisitUpdate", "Discharge")
 DATA_MODEL = "PatientAdmin"
 
 _FIRST_NAMES = ("Ottoline", "Bramwell", "Juniper", "Thaddeus", "Marigold", "Ignatius", "Peregrine", "Clementine")

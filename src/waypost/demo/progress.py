@@ -17,7 +17,7 @@ class Progress:
 
     def say(self, words: str) -> None:
         """A line between the steps."""
-        self._console.print(f"  {words}", markup=False, highlight=False, style="dim")
+        self._console.print(f"  {words}", markup=False, highlight=False, style="dim", soft_wrap=True)
 
     @contextmanager
     def step(self, words: str) -> Iterator[None]:
@@ -49,4 +49,4 @@ class Progress:
 
             yield advance
         count = "" if total is None else f": {reached} of {total}"
-        self._console.print(f"• {words}{count}", markup=False, highlight=False)
+        self._console.print(f"• {words}{count}", markup=False, highlight=False, soft_wrap=True)

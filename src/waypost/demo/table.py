@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from waypost.demo.receiver import Receiver
-from waypost.demo.story import Account, Story
-from waypost.demo.verdict import Got, Verdict
+from waypost.demo.story import SENT_FIRST, SENT_WHILE_HELD, Account, Story
+from waypost.demo.verdict import Got, Sent, Verdict
+
+HEADINGS = ("sent", "held", "delivered", "sequence", "in order", "repeated", "lost")
 
 
 def show(console: Console, story: Story) -> None:
@@ -16,7 +18,7 @@ def show(console: Console, story: Story) -> None:
     verdict = story.verdict
     console.print()
     console.print(
-        Group(_receivers(story, verdict), Text(), _facts(story.account), Text(), sentence(story.account, verdict))
+        Group(_receivers(story, verdict), Text(), _facts(story), Text(), sentence(story.account, verdict))
     )
 
 
@@ -39,39 +41,43 @@ def sentence(account: Account, verdict: Verdict) -> Text:
 
 
 def _receivers(story: Story, verdict: Verdict) -> Table:
-    table = Table(title="What the receivers got", title_justify="left", title_style="bold")
-    table.add_column("receiver")
-    for heading in ("delivered", "first seq", "last seq", "in order", "repeated", "refused"):
-        table.add_column(heading, justify="right")
-    for receiver in (story.first, story.second):
-        table.add_row(*_row(receiver, verdict))
+    sent, held = story.account.sent, story.account.held.depth
+    both = [*story.first.got, *story.second.got]
+    table = Table(
+        title="What was sent, held and delivered", title_justify="left", title_style="bold",
+        box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("receiver", no_wrap=True, footer="both")
+    for heading, total in zip(HEADINGS, _row(sent, held, both, verdict), strict=True):
+        table.add_column(heading, justify="right", footer=total, no_wrap=True)
+    table.add_row("first", *_row(sent[:SENT_FIRST], 0, story.first.got, verdict))
+    table.add_row("second", *_row(sent[SENT_FIRST:], held, story.second.got, verdict))
     return table
 
 
-def _row(receiver: Receiver, verdict: Verdict) -> Sequence[str]:
-    mine = {message.log_id for message in receiver.got}
+def _row(sent: Sequence[Sent], held: int, got: Sequence[Got], verdict: Verdict) -> tuple[str, ...]:
+    """The cells for what was meant for a receiver and what it got."""
+    meant, mine = {message.log_id for message in sent}, {message.log_id for message in got}
     return (
-        f"{receiver.name}  {receiver.url}",
-        str(len(receiver.got)),
-        *_range(receiver.got),
+        str(len(sent)),
+        str(held),
+        str(len(got)),
+        f"{got[0].sequence}–{got[-1].sequence}" if got else "none",
         "no" if mine & set(verdict.disordered) else "yes",
         str(len(mine & set(verdict.repeated))),
-        str(receiver.refused),
+        str(len(meant & set(verdict.lost))),
     )
 
 
-def _range(got: Sequence[Got]) -> tuple[str, str]:
-    return (str(got[0].sequence), str(got[-1].sequence)) if got else ("–", "–")
-
-
-def _facts(account: Account) -> Table:
+def _facts(story: Story) -> Table:
+    account = story.account
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in (
-        ("sent and accepted", str(len(account.sent))),
-        ("held at most", f"{account.held.depth}, because: {account.held.reason}"),
-        ("from PATCH to drained", f"{account.drain_seconds:.2f} s"),
+        ("held because", account.held.reason),
+        ("refused by the receivers", f"{story.first.refused} by the first, {story.second.refused} by the second"),
+        ("from PATCH to drained", f"{account.drain_seconds:.2f} s for {SENT_WHILE_HELD} messages"),
     ):
         table.add_row(name, Text(value))
     return table

@@ -77,7 +77,7 @@ def carried(ip: IpAddress) -> tuple[IpAddress, ...]:
         inside = [value >> 64, ~value]
     elif value >> 80 == _NAT64_LOCAL:
         inside = [value, (value >> 64 & 0xFFFF) << 16 | (value >> 40 & 0xFFFF)]
-    elif value >> 32 & 0xFFFF_FDFF == 0x5EFE:
+    elif value >> 32 & 0xFDFF_FFFF == 0x5EFE:
         inside = [value]
     return (first, *(IPv4Address(each & _LOW_32) for each in inside))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from aiohttp.connector import AddrInfoType
+from aiohttp.connector import AddrInfoType, Connection
 from yarl import URL
 
 from waypost.egress import tls as tls_
@@ -30,11 +30,12 @@ _CONNECT_SECONDS = 10
 # Shorter than the 5 s after which Node, uvicorn and Apache drop an idle connection: a request written into a
 # connection that is just being dropped fails, and cannot be told from one that was processed.
 _KEEP_ALIVE_SECONDS = 4
+_STALE_CONNECTIONS = 3
 _LARGE = 256 * 1024
 _OURS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 _running: ContextVar[Attempt] = ContextVar("waypost_egress_attempt")
-"""The call on whose behalf a socket is being opened; aiohttp gives its socket factory the address alone."""
+"""The call on whose behalf aiohttp opens a socket or writes a request; it hands on no such thing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
+            request_class=_Request,
             skip_auto_headers=_OURS,
             headers={"User-Agent": "Waypost"},
         )
@@ -108,38 +110,49 @@ class Client:
 
         `timeout_seconds` is for the whole call, at most 10 s of it for connecting. Of the answer's body at most
         `most_bytes` are read. `tls` replaces the default context. Connections are pooled per host and context, so
-        whoever has a context of their own keeps it. Idempotent methods (GET, PUT) are sent once more when a kept
-        connection turns out to be closed; POST never is.
+        whoever has a context of their own keeps it. When a kept connection turns out to be closed before the
+        request was written, another is taken; idempotent methods (GET, PUT) are sent once more even after that.
         """
         fault = self._policy.fault(url, https_only=https_only, pointer="")
         if fault is not None:
             return Unreached(fault.code, fault.detail, False)
+        call = _Call(method, _as_written(url), headers, body, most_bytes, tls or self._tls)
+        for _ in range(_STALE_CONNECTIONS):
+            attempt = Attempt(
+                seconds=timeout_seconds,
+                connect_seconds=min(_CONNECT_SECONDS, timeout_seconds),
+                https=call.url.scheme == "https",
+                proxied=self._proxy is not None,
+            )
+            found = await self._attempt(call, attempt)
+            if isinstance(found, Answer) or not attempt.was_stale(found):
+                break
+        return found
+
+    async def _attempt(self, call: "_Call", attempt: Attempt) -> Answer | Unreached:
         if self._session is None:
             raise RuntimeError("the client is not started")
-        # An ASCII URL goes out letter by letter: signed ones break when they are put in order.
-        where = URL(url, encoded=url.isascii())
-        connect_seconds = min(_CONNECT_SECONDS, timeout_seconds)
-        attempt = Attempt(timeout_seconds, connect_seconds, where.scheme == "https", self._proxy is not None)
         upload = aiohttp.UploadTracker()
         token = _running.set(attempt)
         try:
             async with self._session.request(
-                method,
-                where,
-                headers=headers,
-                data=_payload(body),
+                call.method,
+                call.url,
+                headers=call.headers,
+                data=_payload(call.body),
                 allow_redirects=False,
                 proxy=self._proxy,
-                ssl=tls or self._tls or True,
-                timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=connect_seconds),
+                ssl=call.tls or True,
+                timeout=aiohttp.ClientTimeout(total=attempt.seconds, connect=attempt.connect_seconds),
                 upload_tracker=upload,
             ) as response:
-                return await _answer(response, most_bytes)
+                return await _answer(response, call.most_bytes)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             attempt.sent = _was_sent(upload)
             return unreached(error, attempt)
         finally:
             _running.reset(token)
+            attempt.drop_unsent()
 
     def _open(self, where: AddrInfoType) -> socket.socket:
         """A socket for the address about to be dialled. Raises PermissionError when the policy refuses it."""
@@ -158,6 +171,29 @@ class Client:
         return self._policy.refusal(ip, port) if self._proxy is None else self._policy.never(ip, port)
 
 
+class _Request(aiohttp.ClientRequest):
+    """Tells the attempt which connection it goes over."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        _running.get().transport = conn.transport
+        return await super().send(conn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes
+    most_bytes: int
+    tls: ssl.SSLContext | None
+
+
+def _as_written(url: str) -> URL:
+    # An ASCII URL goes out letter by letter: signed ones break when they are put in order.
+    return URL(url, encoded=url.isascii())
+
+
 def _payload(body: bytes) -> io.BytesIO | bytes | None:
     # A large body is written in pieces, not in one go that holds up the loop.
     return (io.BytesIO(body) if len(body) > _LARGE else body) or None
@@ -169,10 +205,22 @@ def _was_sent(upload: aiohttp.UploadTracker) -> bool:
 
 
 async def _answer(response: aiohttp.ClientResponse, most_bytes: int) -> Answer:
+    _acknowledge(response)
     body, complete = await _read(response, most_bytes)
     names = dict.fromkeys(name.lower() for name in response.headers)
     headers = {name: ", ".join(response.headers.getall(name)) for name in names}
     return Answer(response.status, headers, body, complete)
+
+
+def _acknowledge(response: aiohttp.ClientResponse) -> None:
+    """Acknowledge the headers at once when the body is still to come.
+
+    Servers that write the two apart hold the body back until then (Nagle), and Linux would take its 40 ms.
+    """
+    transport = response.connection.transport if response.connection is not None else None
+    opened = transport.get_extra_info("socket") if transport is not None else None
+    if opened is not None and hasattr(socket, "TCP_QUICKACK"):
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> tuple[bytes, bool]:

@@ -3,6 +3,7 @@
 No word here comes from the request or from the answer: both may hold secrets or message content.
 """
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -30,7 +31,7 @@ class Unreached:
 
 @dataclass(slots=True)
 class Attempt:
-    """What is known about a call while it runs; the guard and the upload write into it."""
+    """What is known about a call while it runs: filled in by the guard, the request and the upload."""
 
     seconds: float
     connect_seconds: float
@@ -39,6 +40,16 @@ class Attempt:
     sent: bool = False
     dialled: int = 0
     refusals: list[str] = field(default_factory=list)
+    transport: asyncio.Transport | None = None
+
+    def drop_unsent(self) -> None:
+        """Gives up bytes that the other side has not taken; closing alone would keep them until it does."""
+        if self.transport is not None and self.transport.get_write_buffer_size() > 0:
+            self.transport.abort()
+
+    def was_stale(self, outcome: Unreached) -> bool:
+        """Whether a kept connection was closed before the request was written, which is nobody's failure."""
+        return outcome.code == "reset" and not self.sent and self.dialled == 0
 
 
 _DNS = {
@@ -130,12 +141,10 @@ def _unresolved(error: OSError, attempt: Attempt) -> str:
 
 
 def _reset(attempt: Attempt) -> Unreached:
-    if attempt.sent:
-        return _after("reset", "The host closed the connection before it answered.", attempt)
-    hint = " Over TLS, a host that wants a client certificate does this." if attempt.https else ""
-    return Unreached(
-        "reset", f"The host closed the connection before it had taken the whole request.{hint}", False
-    )
+    when = "it answered" if attempt.sent else "it had taken the whole request"
+    # A host that misses a client certificate says so, but closing the connection may overtake its word.
+    hint = " It may want a client certificate." if attempt.https and attempt.dialled else ""
+    return _after("reset", f"The host closed the connection before {when}.{hint}", attempt)
 
 
 def _after(code: str, reason: str, attempt: Attempt) -> Unreached:

@@ -3,6 +3,8 @@
 Refusals have the vendor's shape, `Meta.Errors[]`, whatever went wrong.
 """
 
+from typing import Any
+
 import msgspec
 import structlog
 from starlette.requests import Request
@@ -40,6 +42,41 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
             return _errors(400, str(error), module, {})
 
     return [Route("/endpoint", endpoint, methods=["POST"])]
+
+
+def described() -> dict[str, Any]:
+    """The route for the OpenAPI document, by hand: a plain route has no types to draw it from."""
+    refused = {
+        400: "Not a message, or a destination without a subscription",
+        401: "No valid token",
+        403: "The token is not that of an API key for sources",
+        409: "The Idempotency-Key was used for another message",
+        413: "Longer than 10 MB",
+        415: "Not JSON",
+        429: "Too many requests",
+        503: "The store is away; Retry-After says when to come back",
+    }
+    reply = {"content": {MEDIA_TYPE: {"schema": {"type": "object", "required": ["Meta"]}}}}
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "maxLength": MOST_KEY_CHARACTERS},
+    }
+    message = {
+        "type": "object",
+        "required": ["Meta"],
+        "properties": {"Meta": {"type": "object", "required": ["DataModel", "EventType", "Destinations"]}},
+    }
+    operation = {
+        "tags": ["Messages"],
+        "operationId": "sendMessage",
+        "summary": "Send a message of the Redox data model",
+        "parameters": [key | {"description": "The same answer for the same key within 24 h (ours)."}],
+        "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": message}}},
+        "responses": {"200": reply | {"description": "Durable; one log id for each destination"}}
+        | {str(status): reply | {"description": words} for status, words in refused.items()},
+    }
+    return {"/endpoint": {"post": operation}}
 
 
 async def _accepted(request: Request, intake: Intake) -> Response:

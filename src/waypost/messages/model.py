@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 
 MOST_DESTINATIONS = 100
+MOST_MEMBERS = 10_000
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_KEY = re.compile(rb'"((?:[^"\\]|\\.)*)"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+# Possessive: without, a key of megabytes costs a gigabyte of places to come back to.
+_KEY = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -54,24 +57,23 @@ class Message:
 
 def meta_span(body: bytes) -> tuple[int, int]:
     """Where the value of the top-level `Meta` begins and ends in the body. Raises MessageInvalid."""
-    try:
-        members = _OBJECT.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MessageInvalid("The body is not one well-formed JSON object in UTF-8.") from None
+    members = _members(body)
     if "Meta" not in members:
         raise MessageInvalid("The message has no Meta.")
-    at = _skip(body, 0) + 1
+    if len(members) > MOST_MEMBERS:
+        raise MessageInvalid(f"The message has more than {MOST_MEMBERS} members.")
+    span, at = (0, 0), _skip(body, 0)
     for name, raw in members.items():
-        at = _skip(body, at)
-        key = _KEY.match(body, at)
+        key = _KEY.match(body, _skip(body, at + 1))
         value = memoryview(raw)
         if key is None or body[key.end() : key.end() + len(value)] != value:
             raise MessageInvalid("The message has a member twice.")
-        at = key.end() + len(value)
+        at = _skip(body, key.end() + len(value))
         if name == "Meta":
-            return key.end(), at
-        at = _skip(body, at) + 1
-    raise MessageInvalid("The message has a member twice.")
+            span = key.end(), key.end() + len(value)
+    if body[at : at + 1] != b"}":
+        raise MessageInvalid("The message has a member twice.")
+    return span
 
 
 def read(body: bytes) -> Message:
@@ -79,24 +81,18 @@ def read(body: bytes) -> Message:
     start, end = meta_span(body)
     try:
         meta = _META.decode(body[start:end])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError):
         raise MessageInvalid("Meta has a member of the wrong type.") from None
-    if not meta.DataModel or len(meta.DataModel) > 64:
-        raise MessageInvalid("Meta.DataModel is required, at most 64 characters.")
-    if not meta.EventType or len(meta.EventType) > 128:
-        raise MessageInvalid("Meta.EventType is required, at most 128 characters.")
-    if meta.FacilityCode is not None and len(meta.FacilityCode) > 128:
-        raise MessageInvalid("Meta.FacilityCode has at most 128 characters.")
     source = meta.Source.ID if meta.Source else None
     return Message(
         body=body,
         meta_start=start,
         meta_end=end,
-        data_model=meta.DataModel,
-        event_type=meta.EventType,
+        data_model=_required("DataModel", meta.DataModel, 64),
+        event_type=_required("EventType", meta.EventType, 128),
         source_id=source.lower() if source else None,
         destination_ids=_destinations(meta.Destinations or []),
-        facility_code=meta.FacilityCode,
+        facility_code=_line("FacilityCode", meta.FacilityCode, 128),
     )
 
 
@@ -107,10 +103,32 @@ def is_query(event_type: str) -> bool:
 
 
 def with_meta(body: bytes, start: int, end: int, members: dict[str, Any]) -> bytes:
-    """The body with these members of its `Meta` set, every other byte as it was."""
-    meta = _OBJECT.decode(body[start:end])
-    merged: dict[str, Any] = {**meta, **members}
+    """The body with these members of its `Meta` set, every other byte as it was. Raises MessageInvalid."""
+    merged: dict[str, Any] = {**_members(body[start:end]), **members}
     return body[:start] + _ENCODE(merged) + body[end:]
+
+
+def _members(data: bytes) -> dict[str, msgspec.Raw]:
+    """The members of a JSON object, their values unread but well-formed. Raises MessageInvalid."""
+    try:
+        if not data.isascii():
+            data.decode()  # msgspec does not look into the strings that it skips
+        return _OBJECT.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MessageInvalid("The body is not one well-formed JSON object in UTF-8.") from None
+
+
+def _required(name: str, value: str | None, most: int) -> str:
+    if not value:
+        raise MessageInvalid(f"Meta.{name} is required.")
+    return _line(name, value, most) or value
+
+
+def _line(name: str, value: str | None, most: int) -> str | None:
+    """The value, when it is one line of so many characters at most."""
+    if value is not None and (len(value) > most or _CONTROL.search(value)):
+        raise MessageInvalid(f"Meta.{name} is one line of at most {most} characters.")
+    return value
 
 
 def _destinations(refs: Sequence[Ref]) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from waypost.messages import idempotency, model, routing
 from waypost.messages.model import Message
 from waypost.messages.routing import Routes, Unroutable
 from waypost.metrics import Metrics
-from waypost.queues import sqlite as hot
 from waypost.queues.model import Accept, Target
+from waypost.queues.port import Hot
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
@@ -38,8 +38,11 @@ class Accepted:
 class Intake:
     """Accepts messages of every environment."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, metrics: Metrics, arrived: Arrived) -> None:
+    def __init__(
+        self, db: Database, hot: Hot, vault: Vault, clock: Clock, metrics: Metrics, arrived: Arrived
+    ) -> None:
         self._db = db
+        self._hot = hot
         self._vault = vault
         self._clock = clock
         self._metrics = metrics
@@ -64,7 +67,7 @@ class Intake:
             except _RoutesMoved:
                 await self._load(environment_id)
             except Unroutable:
-                version = await self._db.read(lambda tx: hot.environment_version(tx, environment_id))
+                version = await self._db.read(lambda tx: self._hot.environment_version(tx, environment_id))
                 if version == routes.version:
                     raise
                 await self._load(environment_id)
@@ -86,11 +89,11 @@ class Intake:
         once = None if key is None else _once(routes.environment_id, key, message.body, given.now_ms)
 
         def write(tx: Tx) -> Accepted:
-            if hot.environment_version(tx, routes.environment_id) != routes.version:
+            if self._hot.environment_version(tx, routes.environment_id) != routes.version:
                 raise _RoutesMoved
             if once is not None and (before := idempotency.find(tx, once)) is not None:
                 return Accepted(before, ())
-            hot.accept(tx, given)
+            self._hot.accept(tx, given)
             if once is not None:
                 idempotency.insert(tx, once, answer.meta)
             return answer

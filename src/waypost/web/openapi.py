@@ -1,6 +1,7 @@
 """The OpenAPI document: what FastAPI knows, the bodies that `JsonBody` declares, and the plain routes."""
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -45,8 +46,11 @@ def problems_of(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of everything the application serves and wants known."""
+def document(app: FastAPI, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of everything the application serves and wants known.
+
+    `plain` holds the path items of plain routes, which FastAPI does not see.
+    """
     made = get_openapi(
         title="Waypost",
         version=app.version,
@@ -55,6 +59,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=[],
     )
+    made["paths"].update(copy.deepcopy(dict(plain)))
     models: list[type[BaseModel]] = [Problem]
     for operation, body in _bodies(app, made):
         models.append(body.model)

@@ -1,7 +1,9 @@
 """What stands at the root: health, metrics, and the OpenAPI document with a page of it."""
 
+import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
@@ -39,9 +41,12 @@ def router(is_ready: IsReady, metrics: Metrics, *, metrics_token: str | None) ->
     return routes
 
 
-def add_reference(app: FastAPI) -> None:
-    """Serve the document of the application as it is now, and a page that shows it without any script."""
-    document = openapi.document(app)
+def add_reference(app: FastAPI, plain: Mapping[str, Any]) -> None:
+    """Serve the document of the application as it is now, and a page that shows it without any script.
+
+    `plain` describes the plain routes (`openapi.document`).
+    """
+    document = openapi.document(app, plain)
     shown = page(document)
     policy = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
     headers = {
@@ -60,7 +65,8 @@ def add_reference(app: FastAPI) -> None:
 
 
 def _may_scrape(request: Request, token: str | None) -> bool:
-    if token is not None and request.headers.get("authorization") == f"Bearer {token}":
+    given = request.headers.get("authorization", "").encode()
+    if token is not None and hmac.compare_digest(given, f"Bearer {token}".encode()):
         return True
     try:
         return ipaddress.ip_address(client_ip(request)).is_loopback

@@ -1,0 +1,125 @@
+"""A whole Waypost on a folder of its own, in which messages were delivered and others wait."""
+
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SetClock
+from tests.support import tenants
+from tests.support.receiver import Receiver, answer
+from tests.support.waypost import message
+from waypost.access import operator
+from waypost.app import DATABASE_FILE, KEY_FILE, Waypost, opened
+from waypost.audit import store as audit
+from waypost.db import migrate
+from waypost.db.database import Tx
+from waypost.settings import Settings, load
+from waypost.vault import keyring
+
+CALLER = operator("test")
+DELIVERED, WAITING = 3, 2
+TOKEN = "the-verification-token"
+SECRET = "the-client-secret"
+FAMILY_NAME = "Quillfeather"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened Waypost with what was made in it."""
+
+    waypost: Waypost
+    folder: Path
+    tenant: tenants.Tenant
+    destination_id: str
+    queue_id: str
+
+    @property
+    def key_file(self) -> Path:
+        return self.folder / KEY_FILE
+
+    async def change(self, *statements: str) -> None:
+        """Damage it: SQL on the store, past all our code."""
+        for statement in statements:
+            await self.waypost.db.write(partial(_run, statement))
+
+    async def value(self, statement: str) -> Any:
+        return await self.waypost.db.read(lambda tx: tx.exec_driver_sql(statement).scalar())
+
+    async def events(self) -> list[tuple[str, str]]:
+        """Type and route of each audit event of the organization, oldest first."""
+        rows = await self.waypost.db.read(
+            lambda tx: audit.page(tx, self.tenant.id, audit.Filter(), offset=0, count=1000)
+        )
+        return [(row["type"], row["route"]) for row in reversed(rows)]
+
+
+def _run(statement: str, tx: Tx) -> None:
+    tx.exec_driver_sql(statement)
+
+
+def settings(folder: Path) -> Settings:
+    return load(data=folder, allowed_networks=("127.0.0.0/8",))
+
+
+def damage(file: Path, at: int, data: bytes) -> None:
+    """Write over a place in a file."""
+    with file.open("r+b") as opened_file:
+        opened_file.seek(at)
+        opened_file.write(data)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WAYPOST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """Three messages delivered, two behind a receiver that fails; a credential, tokens, a kept answer."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    keyring.create(folder / KEY_FILE)
+    migrate.upgrade(folder / DATABASE_FILE)
+    with Receiver(*[answer()] * DELIVERED, answer(500, b"a kept answer")) as receiver:
+        async with opened(settings(folder), clock=SetClock()) as waypost:
+            made = await _made(waypost, folder, receiver.url)
+            await waypost.worker.start()
+            await receiver.arrived(DELIVERED + 1)
+            await waypost.worker.stop()
+            yield made
+
+
+async def _made(waypost: Waypost, folder: Path, url: str) -> Store:
+    tenant = await tenants.found(waypost.db, waypost.clock)
+    environment = tenant.development
+    source = await waypost.sources.create(CALLER, environment, {"name": "A source"})
+    await waypost.credentials.create(
+        CALLER,
+        {
+            "name": "A credential", "environmentId": environment, "grantType": "client_credentials",
+            "url": "https://tokens.example.org/", "clientId": "client", "clientSecret": SECRET,
+        },
+    )  # fmt: skip
+    destination = await waypost.destinations.create(
+        CALLER, environment, {"name": "A destination", "endpoint": url, "verificationToken": TOKEN}
+    )
+    ends = {"source": {"id": source.id}, "destination": {"id": destination.id}}
+    subscription = await waypost.subscriptions.create(CALLER, environment, {**ends, "dataModel": "PatientAdmin"})
+    for number in range(DELIVERED + WAITING):
+        sent = message({"id": destination.id}, {"id": source.id}, number)
+        sent["Patient"]["Demographics"] = {"LastName": FAMILY_NAME}
+        await waypost.intake.accept(environment, json.dumps(sent).encode())
+    return Store(waypost, folder, tenant, destination.id, subscription.id)
+
+
+@pytest.fixture
+def found_in() -> Callable[[dict[str, Any], str], list[str]]:
+    """The findings of a check in one area."""
+    return lambda report, area: [one["detail"] for one in report["findings"] if one["area"] == area]
