@@ -27,7 +27,7 @@ from waypost.delivery.runner import Runner
 from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
-from waypost.destinations.service import Destinations, Queues
+from waypost.destinations.service import Destinations, Pending
 from waypost.destinations.verification import Verification
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
@@ -41,6 +41,7 @@ from waypost.queues import api as queues_api
 from waypost.queues import sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
+from waypost.queues.service import Queues
 from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
 from waypost.settings import Settings
@@ -148,6 +149,7 @@ class Waypost:
             schedule=Schedule(self.settings.retry_schedule),
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner)
+        self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 
     def _build_configuration(self) -> None:
@@ -157,7 +159,7 @@ class Waypost:
             self.clock,
             self.policy,
             wake=self.worker.wake,
-            queues=Queues(pending=_pending, end=_end),
+            waiting=Pending(count=_pending, end=_end),
         )
         self.verification = Verification(
             self.destinations, self.client, application_name=self.settings.application_name
@@ -192,7 +194,7 @@ class Waypost:
             sources_api.router(self.sources),
             destinations_api.router(self.destinations, self.verification),
             subscriptions_api.router(self.subscriptions),
-            queues_api.router(self.db),
+            queues_api.router(self.queues),
             logs_api.router(self.db),
         ]
         app = application(

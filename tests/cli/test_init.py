@@ -83,6 +83,14 @@ def test_an_init_that_was_cut_short_can_be_done_again(tmp_path: Path) -> None:
     assert not (tmp_path / ".init").exists()
 
 
+def test_a_name_that_is_none_is_refused_and_the_folder_can_be_set_up_still(tmp_path: Path) -> None:
+    ran = init(tmp_path / "data", "--organization", " ")
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("waypost: name: ")
+    assert init(tmp_path / "data").returncode == 0
+
+
 def test_people_are_told_what_to_do_next(tmp_path: Path) -> None:
     said = init(tmp_path / "data", "--email", "ann@example.org", "--organization", "Clinic").stdout
 
@@ -153,6 +161,17 @@ def test_a_set_up_from_documents_has_their_ids_and_keys(tmp_path: Path) -> None:
         shown = server.call("GET", path, token=server.exchange(keys.ec("ci"), "ci"))
         assert [key["id"] for key in shown.payload["apikeys"]] == [ENGINE]
         assert server.exchange(keys.ec("engine"), ENGINE)
+
+
+def test_the_example_of_the_reference_is_a_document_that_can_be_used(tmp_path: Path) -> None:
+    text = Path(__file__).parents[2].joinpath("docs/reference/init-from.md").read_text()
+    example = tmp_path / "example.json"
+    example.write_text(text.partition("```json\n")[2].partition("```")[0])
+
+    ran = init(tmp_path / "data", "--json", "--from", str(example))
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["environments"] == {"Development": DEVELOPMENT}
 
 
 def test_every_fault_of_every_document_is_told_and_nothing_is_made(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Copy
 from tests.support.authority import Authority
-from tests.support.receiver import Receiver, stall
+from tests.support.receiver import Receiver, answer, stall
 from tests.support.waypost import Server, message, number_of, waypost
 from waypost.cli.serve import Listen, Role, refusals
 from waypost.settings import Settings, load
@@ -50,7 +50,7 @@ def test_an_attempt_in_flight_ends_before_the_server_does_and_the_rest_stays_que
         os.kill(made.pid, signal.SIGTERM)
         receiver.release()
         assert made.stop() == 0
-        receiver.behave()
+        receiver.behave(answer())
         made.start()
         assert [number_of(request.json) for request in receiver.wait(2)] == [1, 2]
 

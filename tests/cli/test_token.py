@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Copy
 from tests.support.waypost import COMMAND, Server, free_port, plain_environment
 
-HEAVY = {"fastapi", "sqlalchemy", "alembic", "aiohttp", "pydantic", "structlog", "uvicorn"}
+HEAVY = {"fastapi", "sqlalchemy", "alembic", "aiohttp", "structlog", "uvicorn"}
 
 
 def test_the_token_of_the_first_user_is_printed_alone(server: Server) -> None:

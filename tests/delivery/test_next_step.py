@@ -23,7 +23,9 @@ def asked(seconds: float) -> Failed:
         pytest.param(Delivered(200), 0, False, Advance(), id="delivered at once"),
         pytest.param(Delivered(204), 7, False, Advance(), id="delivered at last"),
         pytest.param(Delivered(None), 0, False, Advance(), id="delivered without a status"),
-        pytest.param(Delivered(200), 3, True, Advance(), id="delivered although the destination changed meanwhile"),
+        pytest.param(
+            Delivered(200), 3, True, Advance(), id="delivered although the destination changed meanwhile"
+        ),
         pytest.param(REFUSED, 0, False, held(0, 1), id="the first retry is at once"),
         pytest.param(REFUSED, 1, False, held(10, 2), id="then after 10 s"),
         pytest.param(REFUSED, 2, False, held(10, 3), id="after 10 s again"),

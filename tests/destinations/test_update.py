@@ -169,15 +169,11 @@ def test_get_and_patch_have_the_same_etag_and_a_change_moves_it(strict: House) -
     assert strict.call("GET", path(made)).headers["etag"] == second
 
 
-def test_a_matching_if_match_lets_the_change_happen(strict: House) -> None:
+@pytest.mark.parametrize("condition", ['"1"', '"0", "1"', '"1","2"', "*"])
+def test_a_matching_if_match_lets_the_change_happen(strict: House, condition: str) -> None:
     made = strict.destination()
-    etag = strict.call("GET", path(made)).headers["etag"]
-    for condition in (etag, f'"no", {patched(strict, made, {}) and etag}', "*"):
-        answer = patch(strict, made, {"name": condition}, headers={"if-match": condition})
-        assert answer.status == 200, condition
-        etag = answer.headers["etag"]
-        patched(strict, made, {"name": "Ward"})
-        made, etag = get(strict, made), strict.call("GET", path(made)).headers["etag"]
+    answer = patch(strict, made, {"name": "Laboratory"}, headers={"if-match": condition})
+    assert (answer.status, answer.headers["etag"]) == (200, '"2"')
 
 
 @pytest.mark.parametrize("condition", ['"0"', '"999"', 'W/"1"', "1", "", '"0", W/"1"', "etag"])

@@ -89,16 +89,17 @@ class Made:
 
 
 class House(AbstractContextManager["House"]):
-    """See the top of the file. `deliver=False` leaves the worker asleep, so that nothing commits but requests."""
+    """See the top of the file. `deliver=False` leaves the worker asleep, so that nothing commits but requests.
 
-    def __init__(
-        self, folder: Path, *, allowed_networks: str = "", deliver: bool = True, keep: Made | None = None
-    ) -> None:
+    Other keywords are settings, under their own names.
+    """
+
+    def __init__(self, folder: Path, *, deliver: bool = True, keep: Made | None = None, **settings: Any) -> None:
         self.folder = folder
         self.clock = MovedClock()
         self.waypost: app.Waypost
         self.port = 0
-        self._settings = load(data=folder, allowed_networks=allowed_networks)
+        self._settings = load(data=folder, **settings)
         self._deliver = deliver
         self._made = keep
         self._tokens: dict[str, str] = {}
@@ -164,7 +165,9 @@ class House(AbstractContextManager["House"]):
     def token(self, who: str, *, fresh: bool = False) -> str:
         """An access token of one of PEOPLE, or of the Development `source`, by the real exchange."""
         if fresh or who not in self._tokens:
-            signed = assertion.assertion(keys.ec(who), self.made.clients[who], f"http://127.0.0.1:{self.port}/v2/auth/token")
+            signed = assertion.assertion(
+                keys.ec(who), self.made.clients[who], f"http://127.0.0.1:{self.port}/v2/auth/token"
+            )
             form = urlencode(assertion.form(signed)).encode()
             media_type = {"content-type": "application/x-www-form-urlencoded"}
             answer = Client(self.port)("POST", "/v2/auth/token", form, headers=media_type)
@@ -179,7 +182,9 @@ class House(AbstractContextManager["House"]):
         events = [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
         return [event for event in events if about in (None, event["details"].get("id"))]
 
-    def destination(self, environment: str = "Development", *, by: str = "engineer", **body: Any) -> dict[str, Any]:
+    def destination(
+        self, environment: str = "Development", *, by: str = "engineer", **body: Any
+    ) -> dict[str, Any]:
         """A new destination; nothing but a name unless more is said."""
         return self._create(environment, "destination", by, {"name": "Ward"} | body)
 

@@ -1,7 +1,9 @@
 """A whole Waypost on a folder of its own, in which messages were delivered and others wait."""
 
+import asyncio
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -30,14 +32,20 @@ FAMILY_NAME = "Quillfeather"
 
 
 @dataclass(frozen=True)
+class Made:
+    """A folder with data in it."""
+
+    folder: Path
+    tenant: tenants.Tenant
+
+
+@dataclass(frozen=True)
 class Store:
     """An opened Waypost with what was made in it."""
 
     waypost: Waypost
     folder: Path
     tenant: tenants.Tenant
-    destination_id: str
-    queue_id: str
 
     @property
     def key_file(self) -> Path:
@@ -47,6 +55,15 @@ class Store:
         """Damage it: SQL on the store, past all our code."""
         for statement in statements:
             await self.waypost.db.write(partial(_run, statement))
+
+    async def accept_another(self) -> None:
+        """One more message like the others."""
+        opened_body = await self.waypost.db.read(self._newest_body)
+        await self.waypost.intake.accept(self.tenant.development, opened_body)
+
+    def _newest_body(self, tx: Tx) -> bytes:
+        row = tx.exec_driver_sql("SELECT id, body FROM message ORDER BY id DESC LIMIT 1").one()
+        return self.waypost.vault.open(tx, row.body, table="message", row=row.id)
 
     async def value(self, statement: str) -> Any:
         return await self.waypost.db.read(lambda tx: tx.exec_driver_sql(statement).scalar())
@@ -80,23 +97,36 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """Three messages delivered, two behind a receiver that fails; a credential, tokens, a kept answer."""
-    folder = tmp_path / "data"
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Three messages delivered, two behind a receiver that fails; a credential, a token, a kept answer."""
+    folder = tmp_path_factory.mktemp("template") / "data"
     folder.mkdir(mode=0o700)
     keyring.create(folder / KEY_FILE)
     migrate.upgrade(folder / DATABASE_FILE)
+    return asyncio.run(_filled(folder))
+
+
+@pytest.fixture
+async def store(template: Made, tmp_path: Path) -> AsyncIterator[Store]:
+    """A copy of the template, opened."""
+    folder = tmp_path / "data"
+    shutil.copytree(template.folder, folder)
+    async with opened(settings(folder), clock=SetClock()) as waypost:
+        yield Store(waypost, folder, template.tenant)
+
+
+async def _filled(folder: Path) -> Made:
     with Receiver(*[answer()] * DELIVERED, answer(500, b"a kept answer")) as receiver:
         async with opened(settings(folder), clock=SetClock()) as waypost:
-            made = await _made(waypost, folder, receiver.url)
+            tenant = await _made(waypost, receiver.url)
             await waypost.worker.start()
             await receiver.arrived(DELIVERED + 1)
             await waypost.worker.stop()
-            yield made
+    return Made(folder, tenant)
 
 
-async def _made(waypost: Waypost, folder: Path, url: str) -> Store:
+async def _made(waypost: Waypost, url: str) -> tenants.Tenant:
     tenant = await tenants.found(waypost.db, waypost.clock)
     environment = tenant.development
     source = await waypost.sources.create(CALLER, environment, {"name": "A source"})
@@ -111,12 +141,12 @@ async def _made(waypost: Waypost, folder: Path, url: str) -> Store:
         CALLER, environment, {"name": "A destination", "endpoint": url, "verificationToken": TOKEN}
     )
     ends = {"source": {"id": source.id}, "destination": {"id": destination.id}}
-    subscription = await waypost.subscriptions.create(CALLER, environment, {**ends, "dataModel": "PatientAdmin"})
+    await waypost.subscriptions.create(CALLER, environment, {**ends, "dataModel": "PatientAdmin"})
     for number in range(DELIVERED + WAITING):
         sent = message({"id": destination.id}, {"id": source.id}, number)
         sent["Patient"]["Demographics"] = {"LastName": FAMILY_NAME}
         await waypost.intake.accept(environment, json.dumps(sent).encode())
-    return Store(waypost, folder, tenant, destination.id, subscription.id)
+    return tenant
 
 
 @pytest.fixture

@@ -99,6 +99,18 @@ async def test_a_restored_store_is_the_one_that_was_backed_up(store: Store, file
     assert "backup-restored" in events
 
 
+async def test_a_backup_is_of_one_moment_while_messages_come_in(store: Store, file: Path, tmp_path: Path) -> None:
+    backing_up = asyncio.create_task(taken(store, file))
+    while not backing_up.done():
+        await store.accept_another()
+    await backing_up
+    await restored(file, tmp_path / "new", store.key_file)
+    async with opened(settings(tmp_path / "new")) as again:
+        report = await checking.run(again)
+    assert report["ok"], report
+    assert report["checked"]["messages"] >= DELIVERED + WAITING
+
+
 async def test_a_backup_from_before_a_rotation_opens_with_todays_key_file(
     store: Store, file: Path, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from waypost.logging import where
 
 LONGEST_PATH = 100  # bytes; macOS allows 103, Linux 107
 MOST_BYTES = 4_000_000
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 5
 """How long a server that ends waits for commands at work."""
 
 log = structlog.get_logger("waypost.control")

@@ -65,6 +65,7 @@ def init(
     except FolderInUse as error:
         raise Failure(str(error)) from None
     try:
+        _must_be_new(folder)  # another init may have ended meanwhile
         result = _build(folder, found, plan, Owner(email, organization, str(uuid4()), keys))
     finally:
         lock.release()
@@ -73,13 +74,17 @@ def init(
 
 def _claim(folder: Folder) -> None:
     """Make the folder, or take an empty one. Raises Failure."""
-    if folder.database.exists():
-        raise Failure(f"{folder.path} holds a Waypost database already; init does not overwrite it.")
+    _must_be_new(folder)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     others = sorted({entry.name for entry in folder.path.iterdir()} - OURS)
     if others:
         raise Failure(f"{folder.path} is not empty (it holds {others[0]}); name a folder of its own.")
     folder.path.chmod(0o700)
+
+
+def _must_be_new(folder: Folder) -> None:
+    if folder.database.exists():
+        raise Failure(f"{folder.path} holds a Waypost database already; init does not overwrite it.")
 
 
 def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:

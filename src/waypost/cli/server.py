@@ -56,29 +56,25 @@ async def run(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_lines.of_loop)
     _on_signal(loop, stop.set)
-    port = listener.getsockname()[1]
+    host, port = listener.getsockname()[:2]
     async with AsyncExitStack() as stack:
         waypost = await stack.enter_async_context(opened(settings))
-        waypost.bound(listener.getsockname()[0], port, tls=listen.tls)
+        waypost.bound(host, port, tls=listen.tls)
 
         async def perform(command: str, params: dict[str, Any]) -> dict[str, Any]:
             return await acts.perform(waypost, command, params)
 
+        def ready() -> None:
+            here = _url(_reachable(host), port, tls=listen.tls)
+            audience = (settings.base_url or here) + PATH
+            write_private(folder.server, {"url": here, "audience": audience, "pid": os.getpid()})
+            log.info("server.started", url=here, sqlite=sqlite.library().sqlite_version)
+            print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls)}", flush=True)
+
         await stack.enter_async_context(control.listening(folder, perform))
         await waypost.worker.start()
-        stack.push_async_callback(waypost.worker.stop, within_seconds=DRAIN_SECONDS)
-        url = _url(listen.host, port, tls=listen.tls)
         stack.callback(folder.server.unlink, missing_ok=True)
-
-        def ready() -> None:
-            bound = _url(listener.getsockname()[0], port, tls=listen.tls)
-            audience = (settings.base_url or bound) + PATH
-            write_private(folder.server, {"url": url, "audience": audience, "pid": os.getpid()})
-            log.info("server.started", url=url, sqlite=sqlite.library().sqlite_version)
-            print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls, shown=True)}", flush=True)
-
-        server = Server(_config(waypost, settings, listen, tls), ready)
-        await _serve(server, waypost, listener, stop)
+        await _serve(Server(_config(waypost, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")
 
 
@@ -120,9 +116,10 @@ def _config(waypost: Waypost, settings: Settings, listen: "Listen", tls: ssl.SSL
     )
 
 
-def _url(host: str, port: int, *, tls: bool, shown: bool = False) -> str:
-    """The server's address; for use on this machine unless it is only shown."""
-    if not shown:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to tell it from loopback
-    name = f"[{host}]" if ":" in host else host
-    return f"{'https' if tls else 'http'}://{name}:{port}"
+def _url(host: str, port: int, *, tls: bool) -> str:
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches what listens on that address."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here

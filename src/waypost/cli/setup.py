@@ -34,9 +34,10 @@ class Owner:
 
 
 def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
-    """Insert everything, and give the first organization, user and key as `init` answers them. Raises Failure."""
+    """Insert everything; the first organization, user and key as `init` shows them. Raises Failure, Invalid."""
     now = waypost.clock.now_ms()
-    organizations = plan.organizations or [FixedOrganization(id=FIRST, name=owner.organization)]
+    usual = {"id": FIRST, "name": owner.organization}
+    organizations = plan.organizations or [checked(FixedOrganization, usual)]
     for organization in organizations:
         _organization(tx, organization, plan, now)
     first = organizations[0]

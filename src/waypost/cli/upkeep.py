@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DatabaseError
+
 from waypost.access import operator
 from waypost.app import Waypost, key_file, opened
 from waypost.audit import store as audit
@@ -21,6 +23,7 @@ from waypost.db.database import Tx
 from waypost.db.lock import FolderInUse, FolderLock
 from waypost.db.sqlite import SqliteDatabase
 from waypost.environments import store as environments
+from waypost.errors import Unavailable
 from waypost.settings import Settings
 from waypost.vault import keyring
 from waypost.vault.keyring import KeyFileInvalid, Keyring
@@ -76,7 +79,11 @@ async def check(waypost: Waypost, _: Params) -> dict[str, Any]:
     """Everything verified → whether all holds, what does not, in words, and how much was looked at."""
     report = await checking.run(waypost)
     details = {"after": {"ok": report["ok"], "findings": len(report["findings"])}}
-    await waypost.db.write(lambda tx: _record(tx, waypost, "check", "store-checked", details))
+    try:
+        await waypost.db.write(lambda tx: _record(tx, waypost, "check", "store-checked", details))
+    except (DatabaseError, Unavailable):  # a store so damaged must still be told about
+        report["ok"] = False
+        report["findings"].append({"area": "audit", "detail": "This check could not be written to the trail."})
     return report
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -74,7 +75,10 @@ def retry_after(answer_headers: Mapping[str, str], now_ms: int) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now_ms / 1000)
+        when = parsedate_to_datetime(text)
+        if when.tzinfo is None:  # an asctime date says no zone and means UTC
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, when.timestamp() - now_ms / 1000)
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -72,6 +72,10 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def is_running(self, queue_id: str) -> bool:
+        """Whether a message of this queue is on its way."""
+        return queue_id in self._slots
+
     def arrived(self, queue_id: str, destination_id: str) -> None:
         """Hear that a message was accepted into a queue: an idle one begins at once."""
         if queue_id in self._slots:

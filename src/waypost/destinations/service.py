@@ -25,10 +25,10 @@ from waypost.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Queues:
-    """What the rooms above do when a destination goes: count what is pending, and end it."""
+class Pending:
+    """What the rooms above do when a destination goes: count what is pending in its queues, and end it."""
 
-    pending: Callable[[Tx, str], int]
+    count: Callable[[Tx, str], int]
     end: Callable[[Tx, str, int, str], int]
 
 
@@ -43,14 +43,14 @@ class Destinations:
         policy: Policy,
         *,
         wake: Callable[[str], None],
-        queues: Queues,
+        waiting: Pending,
     ) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._policy = policy
         self._wake = wake
-        self._queues = queues
+        self._waiting = waiting
 
     async def of_environment(self, caller: Caller, environment_id: str) -> list[Destination]:
         """The environment's destinations, oldest first."""
@@ -107,12 +107,12 @@ class Destinations:
             environment = environments.get(tx, current.environment_id)
             if current.flag is environments.Flag.production:
                 require_organization(caller, environment.organization_id, OWNER, "destination")
-            waiting = self._queues.pending(tx, destination_id)
+            waiting = self._waiting.count(tx, destination_id)
             if waiting and not reason:
                 detail = f"{waiting} messages are pending; give a reason to end them as skipped."
                 raise Conflict(detail, code="messages_pending")
             now = self._clock.now_ms()
-            skipped = self._queues.end(tx, destination_id, now, reason or "")
+            skipped = self._waiting.end(tx, destination_id, now, reason or "")
             store.update(tx, destination_id, {"deleted_at": now, "updated_at": now})
             environments.bump(tx, environment.id)
             details = {

@@ -35,11 +35,11 @@ class Once:
 
 def find(tx: Tx, once: Once) -> dict[str, Any] | None:
     """The answer given before; None for a new key. Raises Conflict when it came with another message."""
-    tx.execute(idempotency_key.delete().where(idempotency_key.c.expires_at <= once.now_ms))
     row = tx.execute(
         sa.select(idempotency_key).where(
             idempotency_key.c.environment_id == once.environment_id,
             idempotency_key.c.key_digest == once.key_digest,
+            idempotency_key.c.expires_at > once.now_ms,
         )
     ).one_or_none()
     if row is None:
@@ -51,7 +51,8 @@ def find(tx: Tx, once: Once) -> dict[str, Any] | None:
 
 
 def insert(tx: Tx, once: Once, answer: dict[str, Any]) -> None:
-    """Remember the answer to a new key."""
+    """Remember the answer to a new key, and forget keys whose day is over."""
+    tx.execute(idempotency_key.delete().where(idempotency_key.c.expires_at <= once.now_ms))
     tx.execute(
         idempotency_key.insert().values(
             environment_id=once.environment_id,

@@ -10,6 +10,7 @@ from waypost.db.database import Database, Tx
 from waypost.errors import Conflict
 from waypost.ids import new_id
 from waypost.messages import idempotency, model, routing
+from waypost.messages.idempotency import Once
 from waypost.messages.model import Message
 from waypost.messages.routing import Routes, Unroutable
 from waypost.metrics import Metrics
@@ -59,26 +60,36 @@ class Intake:
         if model.is_query(message.event_type):
             text = "This event asks for an answer (sync); only messages that are delivered onward are carried yet."
             raise Unroutable("Queries", text)
+        once = None if key is None else _once(environment_id, key, body, self._clock.now_ms())
         await self._vault.prepare(environment_id)
         for _ in range(MOST_ROUTE_LOADS):
             routes = self._routes.get(environment_id) or await self._load(environment_id)
             try:
-                return await self._accept(routes, message, key)
+                return await self._accept(routes, message, once)
             except _RoutesMoved:
                 await self._load(environment_id)
             except Unroutable:
-                version = await self._db.read(lambda tx: self._hot.environment_version(tx, environment_id))
+                version, before = await self._db.read(lambda tx: self._standing(tx, environment_id, once))
+                if before is not None:
+                    return before
                 if version == routes.version:
                     raise
                 await self._load(environment_id)
         raise Conflict("The routes of this environment keep changing; send the message again.")
+
+    def _standing(
+        self, tx: Tx, environment_id: str, once: Once | None
+    ) -> tuple[int | None, dict[str, Any] | None]:
+        """The version of the routes, and the answer that this key was given while they were others."""
+        before = None if once is None else idempotency.find(tx, once)
+        return self._hot.environment_version(tx, environment_id), before
 
     async def _load(self, environment_id: str) -> Routes:
         routes = await self._db.read(lambda tx: routing.load(tx, environment_id))
         self._routes[environment_id] = routes
         return routes
 
-    async def _accept(self, routes: Routes, message: Message, key: str | None) -> dict[str, Any]:
+    async def _accept(self, routes: Routes, message: Message, once: Once | None) -> dict[str, Any]:
         source_id = routes.source_of(message)
         targets = tuple(
             _target(routes.subscription_of(source_id, destination_id, message.data_model), destination_id)
@@ -86,7 +97,6 @@ class Intake:
         )
         given = self._sealed(routes, message, source_id, targets)
         answer = Accepted(_meta(routes, message, source_id, targets), targets)
-        once = None if key is None else _once(routes.environment_id, key, message.body, given.now_ms)
 
         def write(tx: Tx) -> Accepted:
             if self._hot.environment_version(tx, routes.environment_id) != routes.version:
@@ -127,9 +137,9 @@ def _target(subscription_id: str, destination_id: str) -> Target:
     return Target(new_id(), subscription_id, subscription_id, destination_id)
 
 
-def _once(environment_id: str, key: str, body: bytes, now_ms: int) -> idempotency.Once:
+def _once(environment_id: str, key: str, body: bytes, now_ms: int) -> Once:
     digest = hashlib.sha256(body).hexdigest()
-    return idempotency.Once(environment_id, hashlib.sha256(key.encode()).hexdigest(), digest, now_ms)
+    return Once(environment_id, hashlib.sha256(key.encode()).hexdigest(), digest, now_ms)
 
 
 def _meta(routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> dict[str, Any]:

@@ -1,18 +1,18 @@
-"""Queues as operators see them: held ones first, each with its reason in words (ours)."""
+"""Queues as operators see them: held ones first, each with its reason in words, and the verbs (ours)."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from waypost.access import ANY_ROLE, require_environment
+from waypost.access import Caller
 from waypost.clock import iso
-from waypost.db.database import Database, Tx
-from waypost.errors import NotFound
-from waypost.queues import store
 from waypost.queues.model import QueueView, State
+from waypost.queues.service import Queues, QueueSkip
 from waypost.web import cursor as cursors
+from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
@@ -29,7 +29,7 @@ class HeadShown(BaseModel):
 
 
 class QueueShown(BaseModel):
-    """A queue; `reason` is in our words and ends with the last status where there was one."""
+    """A queue; `reason` is in our words, `lastStatus` what the endpoint answered last, if it did."""
 
     queueId: str
     subscription: dict[str, str]
@@ -55,12 +55,32 @@ class QueuesPayload(BaseModel):
     queues: list[QueueShown]
 
 
-def router(db: Database) -> APIRouter:
+def router(queues: Queues) -> APIRouter:
     """The routes of queues."""
-    routes = APIRouter(tags=["Queues"])
+    routes = APIRouter(prefix="/waypost/v1", tags=["Queues"])
+    _add_reads(routes, queues)
+    _add_verb(routes, "pause", "Pause a queue: store, and send nothing", queues.pause)
+    _add_verb(routes, "resume", "Resume a paused queue", queues.resume)
+    _add_verb(routes, "retry", "Try a held queue now", queues.retry)
 
+    @routes.post(
+        "/queues/{queueId}/skip",
+        operation_id="skipHead",
+        summary="Skip the message at the head, with a reason",
+        response_model=Envelope[QueuePayload],
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    )
+    async def skip(
+        caller: UserCaller, queueId: str, raw: Annotated[Any, Depends(JsonBody(QueueSkip))]
+    ) -> Response:
+        return answer({"queue": _shown(await queues.skip(caller, queueId, raw))})
+
+    return routes
+
+
+def _add_reads(routes: APIRouter, queues: Queues) -> None:
     @routes.get(
-        "/waypost/v1/environments/{environmentId}/queues",
+        "/environments/{environmentId}/queues",
         operation_id="getQueues",
         summary="Get queues, held ones first",
         response_model=Envelope[QueuesPayload],
@@ -72,33 +92,35 @@ def router(db: Database) -> APIRouter:
         cursor: Annotated[str | None, Query(alias="_cursor", max_length=512)] = None,
         count: Annotated[int, Query(alias="_count", ge=1, le=500)] = 50,
     ) -> Response:
-        require_environment(caller, environmentId, ANY_ROLE)
-        after = cursors.read(cursor)
-        found = await db.read(lambda tx: store.page(tx, environmentId, after=after, count=count))
+        found = await queues.page(caller, environmentId, after=cursors.read(cursor), count=count)
         page: dict[str, Any] = {"pageType": "cursor", "pageSize": count}
         if len(found) > count:
             page["nextCursor"] = cursors.write(found[count - 1][0])
-        shown = [_shown(queue) for _, queue in found[:count]]
-        return answer({"queues": shown}, meta={"page": page})
+        return answer({"queues": [_shown(queue) for _, queue in found[:count]]}, meta={"page": page})
 
     @routes.get(
-        "/waypost/v1/queues/{queueId}",
+        "/queues/{queueId}",
         operation_id="getQueue",
         summary="Get a queue",
         response_model=Envelope[QueuePayload],
         responses=problems_of(401, 403, 404, 429, 503),
     )
     async def get(caller: UserCaller, queueId: str) -> Response:
-        def read(tx: Tx) -> QueueView:
-            found = store.get(tx, queueId)
-            if found is None:
-                raise NotFound("queue")
-            require_environment(caller, found.environment_id, ANY_ROLE, "queue")
-            return found
+        return answer({"queue": _shown(await queues.get(caller, queueId))})
 
-        return answer({"queue": _shown(await db.read(read))})
 
-    return routes
+def _add_verb(
+    routes: APIRouter, verb: str, summary: str, act: Callable[[Caller, str], Awaitable[QueueView]]
+) -> None:
+    @routes.post(
+        f"/queues/{{queueId}}/{verb}",
+        operation_id=f"{verb}Queue",
+        summary=summary,
+        response_model=Envelope[QueuePayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def do(caller: UserCaller, queueId: str) -> Response:
+        return answer({"queue": _shown(await act(caller, queueId))})
 
 
 def _shown(queue: QueueView) -> dict[str, Any]:

@@ -1,0 +1,288 @@
+"""The rounds: in each, everything that is compared is measured once, in an order that turns with the rounds."""
+
+import json
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.processes import BenchFailed, Child
+from bench.report import Figure, percentile
+from waypost.demo.progress import Progress
+from waypost.demo.server import waypost
+
+FEWEST_CALLS = 20
+"""A percentile of fewer calls says nothing."""
+
+Round = Mapping[str, float]
+Measure = Callable[[], Round]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured. The seconds and counts are those of one round."""
+
+    rounds: int = 5
+    queues: int = 200
+    connections: int = 32
+    accept_seconds: float = 1.5
+    commits: int = 10_000
+    backlog: int = 10_000
+    backlog_of_one: int = 1_000
+    rate: int = 200
+    pace_seconds: float = 10
+    patches: int = 1_000
+    patch_seconds: float = 3
+    patch_backlog: int = 15_000
+    wait_seconds: float = 240
+
+
+FULL = Size(
+    rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, pace_seconds=20,
+    patches=4_000, patch_seconds=6, patch_backlog=30_000,
+)  # fmt: skip
+
+
+class Stage:
+    """A server on a fresh folder with its queues filled by nobody yet, and who calls it and is called."""
+
+    def __init__(self, server: Child, load: Child, sink: Child, size: Size) -> None:
+        self.server, self.load, self.sink, self.size = server, load, sink, size
+        self.port: int = server.hello["port"]
+        self.url = f"http://127.0.0.1:{sink.hello['port']}/redox"
+        self.ends: dict[str, Any] = server.ask("prepare", queues=size.queues, url=self.url)
+
+    def token(self, whose: str) -> str:
+        """A fresh access token: `source` or `user`."""
+        tokens: dict[str, str] = self.server.ask("tokens")
+        return tokens[whose]
+
+    def fill(self, count: int, queues: int) -> None:
+        """Have so many messages wait in so many queues, with nothing delivered."""
+        self.server.ask("rest")
+        self.server.ask("fill", count=count, queues=queues)
+        self.sink.ask("reset")
+
+    def wait(self, count: int) -> float:
+        """Wait until the sink has so many; when the last one came. Raises BenchFailed."""
+        done = self.sink.ask("wait", count=count, seconds=self.size.wait_seconds)
+        if done["received"] != count:
+            raise BenchFailed(f"{done['received']} messages were delivered instead of {count}.")
+        return float(done["last"])
+
+
+@contextmanager
+def stage(folder: Path, load: Child, sink: Child, size: Size) -> Iterator[Stage]:
+    """A new folder by `waypost init`, and the bench's server on it."""
+    made = json.loads(waypost("init", "--data", str(folder), "--json"))
+    environment_id = made["environments"]["Development"]
+    log = folder.with_suffix(".log")
+    with Child("bench.server", str(folder), environment_id, log=log) as server:
+        yield Stage(server, load, sink, size)
+
+
+def measure(folder: Path, size: Size, progress: Progress) -> list[Figure]:
+    """Every figure. Raises BenchFailed."""
+    with (
+        Child("bench.load", log=folder / "load.log") as load,
+        Child("bench.sink", log=folder / "sink.log") as sink,
+    ):
+        with stage(folder / "accept", load, sink, size) as on:
+            figures = accept(on, progress)
+        with stage(folder / "deliver", load, sink, size) as on:
+            return figures + deliver(on, progress) + latency(on, progress) + patch(on, progress)
+
+
+def accept(on: Stage, progress: Progress) -> list[Figure]:
+    """Taking messages in, while nothing is delivered."""
+    size = on.size
+
+    def flood(name: str, path: str) -> Round:
+        done = on.load.ask(
+            "flood", port=on.port, path=path, token=on.token("source"), connections=size.connections,
+            seconds=size.accept_seconds, **on.ends,
+        )  # fmt: skip
+        return {name: _rate(done)}
+
+    def commit() -> Round:
+        return {"commits": _rate(on.server.ask("commit", count=size.commits, at_once=size.connections))}
+
+    measures = (lambda: flood("endpoint", "/endpoint"), lambda: flood("empty", on.server.hello["empty"]), commit)
+    rounds = _interleaved("Accept", measures, size.rounds, progress, warm_up=True)
+    how = f"over {size.connections} kept connections, each message durable before its 200"
+    return [
+        _ratio(
+            "accept, against an empty route", rounds, "endpoint", "empty",
+            f"`POST /endpoint`, one message a request, {how}; against the same requests to a route of the same"
+            " application that finds out who calls, reads nothing and answers `{}`.",
+        ),
+        _ratio(
+            "accept, against raw group commits", rounds, "endpoint", "commits",
+            "the same, against the engine's statements for the same sealed rows by themselves: no HTTP, no routing,"
+            f" no sealing, {size.connections} waiting for a commit at a time.",
+        ),
+    ]  # fmt: skip
+
+
+def deliver(on: Stage, progress: Progress) -> list[Figure]:
+    """Draining what was accepted before, to a receiver that keeps its connections."""
+    size = on.size
+    on.fill(1, 1)
+    on.server.ask("deliver")
+    on.wait(1)
+    sample = on.sink.ask("sample")
+
+    def drain(name: str, count: int, queues: int) -> Round:
+        on.fill(count, queues)
+        began = on.server.ask("deliver")
+        took = on.wait(count) - began
+        on.server.ask("rest")
+        return {name: count / took}
+
+    def bare(name: str, count: int, at_once: int) -> Round:
+        return {name: _rate(on.load.ask("post_bare", url=on.url, sample=sample, count=count, at_once=at_once))}
+
+    measures = (
+        lambda: drain("many", size.backlog, size.queues),
+        lambda: bare("aiohttp", size.backlog, size.queues),
+        lambda: drain("one", size.backlog_of_one, 1),
+        lambda: bare("aiohttp one by one", size.backlog_of_one, 1),
+    )
+    rounds = _interleaved("Deliver", measures, size.rounds, progress, warm_up=True)
+    how = "from the start of the worker until the receiver has the last one, each settled durably"
+    return [
+        _ratio(
+            f"deliver over {size.queues} queues, against aiohttp", rounds, "many", "aiohttp",
+            f"a backlog of {size.backlog} messages drains, {how}; against a bare aiohttp client that posts the"
+            f" same bytes as often, {size.queues} at a time.",
+        ),
+        _ratio(
+            "deliver over one queue, against aiohttp one by one", rounds, "one", "aiohttp one by one",
+            f"a backlog of {size.backlog_of_one} messages in one queue drains, {how} before the next is sent;"
+            " against a bare aiohttp client that posts one after the other.",
+        ),
+    ]  # fmt: skip
+
+
+def latency(on: Stage, progress: Progress) -> list[Figure]:
+    """How long a message takes from its sender to its receiver when there is no backlog."""
+    size = on.size
+    on.server.ask("deliver")
+
+    def pace() -> Round:
+        on.sink.ask("reset", recording=True)
+        sent = on.load.ask(
+            "pace", port=on.port, token=on.token("source"), connections=size.connections, rate=size.rate,
+            seconds=size.pace_seconds, **on.ends,
+        )  # fmt: skip
+        on.wait(len(sent))
+        received = dict(on.sink.ask("times"))
+        answered_ms = [(received[number] - answered_at) * 1000 for number, _, answered_at in sent]
+        sent_ms = [(received[number] - sent_at) * 1000 for number, sent_at, _ in sent]
+        return {
+            "from 200 p50": max(0.0, percentile(answered_ms, 0.5)),
+            "from 200 p99": max(0.0, percentile(answered_ms, 0.99)),
+            "from POST p50": percentile(sent_ms, 0.5),
+            "from POST p99": percentile(sent_ms, 0.99),
+        }
+
+    rounds = _interleaved("Latency", (pace,), size.rounds, progress, warm_up=False)
+    load = f"{size.rate} messages a second for {size.pace_seconds:g} s, over {size.queues} queues"
+    accepted = "from the sender's 200 until the receiver has the message; 0 where it had it before the 200"
+    posted = "from before the request is written until the receiver has the message: accepting it is part of it"
+    return [
+        _absolute("accept to receipt, p50", rounds, "from 200 p50", f"{load}: {accepted}."),
+        _absolute("accept to receipt, p99", rounds, "from 200 p99", "the same, of 99 in 100 messages."),
+        _absolute("request to receipt, p50", rounds, "from POST p50", f"{load}: {posted}."),
+        _absolute("request to receipt, p99", rounds, "from POST p99", "the same, of 99 in 100 messages."),
+    ]
+
+
+def patch(on: Stage, progress: Progress) -> list[Figure]:
+    """PATCH of a destination while nothing else happens, and while every queue delivers."""
+    size = on.size
+
+    def call(seconds: float) -> list[tuple[float, float]]:
+        calls: list[tuple[float, float]] = on.load.ask(
+            "patch", port=on.port, token=on.token("user"), destination=on.ends["destinations"][0], url=on.url,
+            most=size.patches, seconds=seconds,
+        )  # fmt: skip
+        return calls
+
+    def idle() -> Round:
+        on.server.ask("deliver")
+        return _times("idle", call(size.patch_seconds))
+
+    def busy() -> Round:
+        on.fill(size.patch_backlog, size.queues)
+        on.server.ask("deliver")
+        on.sink.ask("wait", count=size.queues, seconds=size.wait_seconds)
+        calls = call(size.patch_seconds)
+        last = on.wait(size.patch_backlog)
+        return _times("delivering", [(began, ended) for began, ended in calls if ended <= last])
+
+    rounds = _interleaved("PATCH", (idle, busy), size.rounds, progress, warm_up=False)
+    return [
+        _absolute(
+            "PATCH while idle, p50", rounds, "idle p50",
+            "`PATCH /platform/v1/destinations/{id}` with a new endpoint, durable and audited; one after the other.",
+        ),
+        _absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls."),
+        _absolute(
+            "PATCH while delivering, p50", rounds, "delivering p50",
+            f"the same on one of {size.queues} destinations that all deliver as fast as they can.",
+        ),
+        _absolute("PATCH while delivering, p99", rounds, "delivering p99", "the same, of 99 in 100 calls."),
+        _ratio(
+            "PATCH while delivering, against idle, p50", rounds, "delivering p50", "idle p50",
+            "how much longer a call takes under full delivery.", unit=" ms",
+        ),
+        _ratio(
+            "PATCH while delivering, against idle, p99", rounds, "delivering p99", "idle p99",
+            "the same, of 99 in 100 calls.", unit=" ms",
+        ),
+    ]  # fmt: skip
+
+
+def _interleaved(
+    words: str, measures: Sequence[Measure], rounds: int, progress: Progress, *, warm_up: bool
+) -> list[Round]:
+    """Each round's numbers; `warm_up` puts a round in front that does not count."""
+    done: list[Round] = []
+    with progress.bar(words, rounds) as advance:
+        for number in range(-1 if warm_up else 0, rounds):
+            turn = number % len(measures)
+            found = {name: value for one in (*measures[turn:], *measures[:turn]) for name, value in one().items()}
+            if number < 0:
+                continue
+            done.append(found)
+            advance(len(done))
+            progress.say(", ".join(f"{name} {value:.4g}" for name, value in sorted(found.items())))
+    return done
+
+
+def _times(name: str, calls: Sequence[tuple[float, float]]) -> Round:
+    if len(calls) < FEWEST_CALLS:
+        raise BenchFailed(f"Only {len(calls)} calls were made; let them go on for longer.")
+    taken_ms = [(ended - began) * 1000 for began, ended in calls]
+    return {f"{name} p50": percentile(taken_ms, 0.5), f"{name} p99": percentile(taken_ms, 0.99)}
+
+
+def _ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
+    values = tuple(found[ours] / found[theirs] for found in rounds)
+    behind = " against ".join(f"{_median(rounds, key):,.3g}{unit}" for key in (ours, theirs))
+    return Figure(name, "ratio", values, behind, what)
+
+
+def _absolute(name: str, rounds: Sequence[Round], key: str, what: str) -> Figure:
+    return Figure(name, "ms", tuple(found[key] for found in rounds), "absolute", what)
+
+
+def _median(rounds: Sequence[Round], key: str) -> float:
+    return statistics.median(found[key] for found in rounds)
+
+
+def _rate(done: Mapping[str, float]) -> float:
+    return done["done"] / done["seconds"]

@@ -1,0 +1,196 @@
+"""The bench's server, a process of its own: Waypost as `waypost serve` runs it, and one empty route beside.
+
+What the rounds need of its inside they ask for here: filling queues, delivering and resting, commits without HTTP.
+"""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bench import messages
+from bench.processes import obey
+from waypost import access, logging, settings
+from waypost.app import Waypost, opened
+from waypost.cli import keyfiles
+from waypost.cli.folder import Folder
+from waypost.ids import new_id
+from waypost.messages import model
+from waypost.queues import sqlite as hot
+from waypost.queues.model import Accept, Target
+from waypost.tokens import assertion
+from waypost.web import callers
+
+EMPTY = "/bench/empty"
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 65
+FILLERS = 64
+
+OPERATOR = access.operator("bench")
+
+
+class Server:
+    """The commands. `prepare` comes first."""
+
+    def __init__(self, waypost: Waypost, environment_id: str, folder: Folder, audience: str) -> None:
+        self._waypost = waypost
+        self._environment_id = environment_id
+        self._user = keyfiles.of_user(folder, None)
+        self._audience = audience
+        self._pair = keyfiles.new_pair()
+        self._client_id = ""
+        self._source_id = ""
+        self._queues: list[tuple[str, str]] = []
+
+    async def prepare(self, *, queues: int, url: str) -> dict[str, Any]:
+        """A source with its key, and so many destinations at that URL, each with a queue."""
+        waypost, environment_id = self._waypost, self._environment_id
+        key = await waypost.apikeys.add(OPERATOR, environment_id, "bench", self._pair.jwks["keys"][0])
+        source = await waypost.sources.create(OPERATOR, environment_id, {"name": "bench"})
+        self._client_id, self._source_id = key.id, source.id
+        self._queues = await asyncio.gather(*(self._queue(number, url) for number in range(queues)))
+        return {"source": source.id, "destinations": [destination_id for _, destination_id in self._queues]}
+
+    async def tokens(self) -> dict[str, str]:
+        """Fresh access tokens of the source and of the user."""
+        user = self._user
+        return {
+            "source": await self._token(self._pair.private, self._client_id),
+            "user": await self._token(user.privateKey, user.clientId),
+        }
+
+    async def fill(self, *, count: int, queues: int) -> None:
+        """Accept so many messages into the first so many queues, evenly, as `/endpoint` would."""
+        left = iter(range(count))
+
+        async def accept() -> None:
+            for number in left:
+                _, destination_id = self._queues[number % queues]
+                body = messages.numbered(self._source_id, destination_id, number)
+                await self._waypost.intake.accept(self._environment_id, body)
+
+        await asyncio.gather(*(accept() for _ in range(FILLERS)))
+
+    async def deliver(self) -> float:
+        """Begin to deliver; the moment just before."""
+        began = time.monotonic()
+        await self._waypost.worker.start()
+        return began
+
+    async def rest(self) -> None:
+        """Stop delivering; what is in flight ends and is recorded first."""
+        await self._waypost.worker.stop()
+
+    async def commit(self, *, count: int, at_once: int) -> dict[str, float]:
+        """Make so many sealed messages durable without HTTP, `at_once` waiting at a time; in how long."""
+        await self._waypost.vault.prepare(self._environment_id)
+        left = iter([self._sealed(number) for number in range(count)])
+        began = time.monotonic()
+
+        async def write() -> None:
+            for given in left:
+                await self._waypost.db.write(partial(hot.accept, given=given))
+
+        await asyncio.gather(*(write() for _ in range(at_once)))
+        return {"done": count, "seconds": time.monotonic() - began}
+
+    async def _queue(self, number: int, url: str) -> tuple[str, str]:
+        """A destination and its subscription: the queue's id and the destination's."""
+        waypost, environment_id = self._waypost, self._environment_id
+        receiver = {"name": f"Receiver {number}", "endpoint": url, "verificationToken": "bench"}
+        made = await waypost.destinations.create(OPERATOR, environment_id, receiver)
+        ends = {"source": {"id": self._source_id}, "destination": {"id": made.id}}
+        rule = {**ends, "dataModel": messages.DATA_MODEL}
+        subscription = await waypost.subscriptions.create(OPERATOR, environment_id, rule)
+        return subscription.id, made.id
+
+    async def _token(self, private_jwk: dict[str, Any], client_id: str) -> str:
+        signed = assertion.assertion(private_jwk, client_id, self._audience)
+        return (await self._waypost.tokens.exchange(assertion.form(signed))).access_token
+
+    def _sealed(self, number: int) -> Accept:
+        """What intake gives the store for a message."""
+        queue_id, destination_id = self._queues[number % len(self._queues)]
+        message = model.read(messages.numbered(self._source_id, destination_id, number))
+        message_id, vault = new_id(), self._waypost.vault
+        return Accept(
+            message_id=message_id,
+            environment_id=self._environment_id,
+            source_id=self._source_id,
+            data_model=message.data_model,
+            event_type=message.event_type,
+            facility_code=message.facility_code,
+            body=vault.seal(self._environment_id, message.body, table="message", row=message_id),
+            meta_start=message.meta_start,
+            meta_end=message.meta_end,
+            now_ms=self._waypost.clock.now_ms(),
+            targets=(Target(new_id(), queue_id, queue_id, destination_id),),
+        )
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: the server ends when the bench does."""
+        yield
+
+
+async def _empty(request: Request) -> Response:
+    """Who calls is found out as on `/endpoint`; the body is not even read."""
+    await callers.source(request)
+    return Response(b"{}", media_type="application/json")
+
+
+async def _run(folder: Path, environment_id: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
+        port = listener.getsockname()[1]
+        async with opened(settings.load(data=folder)) as waypost:
+            waypost.bound("127.0.0.1", port, tls=False)
+            waypost.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
+            audience = f"http://127.0.0.1:{port}/v2/auth/token"
+            commands = Server(waypost, environment_id, Folder(folder), audience)
+            server = _Uvicorn(_config(waypost))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await obey(
+                {"port": port, "empty": EMPTY},
+                {
+                    "prepare": commands.prepare,
+                    "tokens": commands.tokens,
+                    "fill": commands.fill,
+                    "deliver": commands.deliver,
+                    "rest": commands.rest,
+                    "commit": commands.commit,
+                },
+            )
+            server.should_exit = True
+            await serving
+
+
+def _config(waypost: Waypost) -> uvicorn.Config:
+    """As `waypost serve` has it."""
+    return uvicorn.Config(
+        waypost.http,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    logging.configure()
+    uvloop.run(_run(Path(sys.argv[1]), sys.argv[2]))

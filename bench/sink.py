@@ -1,0 +1,97 @@
+"""The bench's receiver, a process of its own: answers every POST 200 at once and keeps the connection.
+
+It parses as little as it can, so that it is never what is measured.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import uvloop
+from httptools import HttpRequestParser
+
+from bench import messages
+from bench.processes import obey
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+BACKLOG = 2048
+
+
+class Sink:
+    """What was received since the last `reset`. Times are seconds of the machine's monotonic clock."""
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._last = 0.0
+        self._sample = b""
+        self._times: list[tuple[int, float]] | None = None
+        self._wanted = 0
+        self._enough = asyncio.Event()
+
+    def got(self, request: bytes) -> None:
+        """A whole request came in."""
+        self._last = time.monotonic()
+        self._received += 1
+        if self._times is not None:
+            self._times.append((messages.number_of(request), self._last))
+        elif not self._sample:
+            self._sample = request
+        if self._received == self._wanted:
+            self._enough.set()
+
+    async def reset(self, *, recording: bool = False) -> None:
+        """Count from zero; `recording` keeps when each message came."""
+        self._received, self._last, self._sample = 0, 0.0, b""
+        self._times = [] if recording else None
+
+    async def wait(self, *, count: int, seconds: float) -> dict[str, Any]:
+        """Wait until so many were received, for so long; how many there are, and when the last one came."""
+        self._wanted = count
+        self._enough.clear()
+        if self._received < count:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), seconds)
+        return {"received": self._received, "last": self._last}
+
+    async def times(self) -> list[tuple[int, float]]:
+        """Number and time of each message, since a `reset` that records."""
+        return self._times or []
+
+    async def sample(self) -> str:
+        """The bytes of the first request since the last `reset`, one character a byte."""
+        return self._sample.decode("latin-1")
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._parser = HttpRequestParser(self)
+        self._pieces: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream protocol is given
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append(data)  # nobody pipelines: the pieces are one request
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        if self._transport is not None:
+            self._transport.write(ANSWER)
+        self._sink.got(b"".join(self._pieces))
+        self._pieces.clear()
+
+
+async def _run() -> None:
+    sink = Sink()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(sink), "127.0.0.1", 0, backlog=BACKLOG)
+    hello = {"port": server.sockets[0].getsockname()[1]}
+    await obey(hello, {"reset": sink.reset, "wait": sink.wait, "times": sink.times, "sample": sink.sample})
+
+
+if __name__ == "__main__":
+    uvloop.run(_run())

@@ -1,0 +1,131 @@
+"""What operators can do with queues: look, pause, resume, retry now, skip the head with a reason."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from waypost.access import ANY_ROLE, ENGINEER, Caller, EnvironmentRole, require_environment
+from waypost.audit import store as audit
+from waypost.clock import Clock
+from waypost.db.database import Database, Tx
+from waypost.environments import store as environments
+from waypost.errors import Conflict, NotFound
+from waypost.queues import operations, store
+from waypost.queues.model import QueueView, State
+from waypost.validation import Body, checked
+
+Arrived = Callable[[str, str], None]
+"""Told of a queue and its destination when it may run again."""
+
+Running = Callable[[str], bool]
+"""Whether a message of this queue is on its way."""
+
+
+class QueueSkip(Body):
+    """Body of Skip: the log that is thought to be the head, and why it is given up."""
+
+    logId: str
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+
+
+class Queues:
+    """The queues of every environment."""
+
+    def __init__(self, db: Database, clock: Clock, *, arrived: Arrived, running: Running) -> None:
+        self._db = db
+        self._clock = clock
+        self._arrived = arrived
+        self._running = running
+
+    async def page(
+        self, caller: Caller, environment_id: str, *, after: tuple[int, str] | None, count: int
+    ) -> list[tuple[tuple[int, str], QueueView]]:
+        """Queues with their positions, held ones first; one more than `count` when there are more."""
+        require_environment(caller, environment_id, ANY_ROLE)
+        return await self._db.read(lambda tx: store.page(tx, environment_id, after=after, count=count))
+
+    async def get(self, caller: Caller, queue_id: str) -> QueueView:
+        """One queue."""
+        return await self._db.read(lambda tx: _in_reach(tx, caller, queue_id, ANY_ROLE))
+
+    async def pause(self, caller: Caller, queue_id: str) -> QueueView:
+        """Store what arrives and send nothing, until it is resumed."""
+
+        def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
+            if queue.state is not State.paused:
+                operations.pause(tx, queue_id)
+                self._record(tx, caller, "queue-paused", queue, {})
+
+        return await self._change(caller, queue_id, change)
+
+    async def resume(self, caller: Caller, queue_id: str) -> QueueView:
+        """Let a paused queue go on; one that is not paused stays as it is."""
+
+        def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
+            if queue.state is State.paused:
+                operations.resume(tx, queue_id, now_ms)
+                self._record(tx, caller, "queue-resumed", queue, {})
+
+        return await self._change(caller, queue_id, change)
+
+    async def retry(self, caller: Caller, queue_id: str) -> QueueView:
+        """Try a held queue's head now; its schedule goes on from where it was."""
+
+        def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
+            if queue.state is State.held:
+                operations.retry(tx, queue_id, now_ms)
+                self._record(tx, caller, "queue-retried", queue, {"logId": queue.head_log_id})
+
+        return await self._change(caller, queue_id, change)
+
+    async def skip(self, caller: Caller, queue_id: str, raw: Any) -> QueueView:
+        """Give up the message at the head; its body is kept. Raises Conflict when it is not, or is on its way."""
+
+        def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
+            given = checked(QueueSkip, raw)
+            head = operations.head_log(tx, queue_id)
+            if head is None or head[1] != given.logId.lower():
+                raise Conflict("This log is not at the head of the queue.", code="not_the_head")
+            if self._running(queue_id):
+                detail = "The message is on its way; pause the queue, and try again when the attempt has ended."
+                raise Conflict(detail, code="in_flight")
+            operations.skip(tx, queue_id, *head, now_ms, given.reason)
+            self._record(tx, caller, "log-skipped", queue, {"logId": head[1], "reason": given.reason})
+
+        return await self._change(caller, queue_id, change)
+
+    async def _change(
+        self, caller: Caller, queue_id: str, change: Callable[[Tx, QueueView, int], None]
+    ) -> QueueView:
+        def write(tx: Tx) -> QueueView:
+            queue = _in_reach(tx, caller, queue_id, ENGINEER)
+            change(tx, queue, self._clock.now_ms())
+            return store.get(tx, queue.queue_id) or queue
+
+        changed = await self._db.write(write)
+        if changed.state in {State.ready, State.held}:
+            self._arrived(changed.queue_id, changed.destination_id)
+        return changed
+
+    def _record(
+        self, tx: Tx, caller: Caller, type_: str, queue: QueueView, details: dict[str, str | None]
+    ) -> None:
+        environment = environments.get(tx, queue.environment_id)
+        audit.record(
+            tx,
+            caller,
+            type_,
+            organization_id=environment.organization_id,
+            environment_id=environment.id,
+            details={"id": queue.queue_id, **details},
+            now_ms=self._clock.now_ms(),
+        )
+
+
+def _in_reach(tx: Tx, caller: Caller, queue_id: str, roles: frozenset[EnvironmentRole]) -> QueueView:
+    found = store.get(tx, queue_id.lower())
+    if found is None:
+        raise NotFound("queue")
+    require_environment(caller, found.environment_id, roles, "queue")
+    return found
