@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,24 +47,30 @@ class Child(AbstractContextManager["Child"]):
                 [sys.executable, "-m", self._module, *self._arguments], cwd=ROOT, env=environment(), text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
-        threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True).start()
+        self._listener = threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True)
+        self._listener.start()
         try:
             self.hello = self._answer(READY_SECONDS)
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         process = self._process
-        if process is None or process.stdin is None:
+        if process is None or process.stdin is None or process.stdout is None:
             return
-        try:
+        if any(raised):  # what it is doing is of no use any more
+            process.kill()
+        with suppress(OSError):
             process.stdin.close()
+        try:
             process.wait(STOP_SECONDS)
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._listener.join()
+        process.stdout.close()
 
     def ask(self, command: str, **params: Any) -> Any:
         """Have it done, and give the result. Raises BenchFailed."""

@@ -42,6 +42,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
+def short(value: float) -> str:
+    """At least three digits that count, at most four behind the point, and no exponent."""
+    digits = 2 if value == 0 else 2 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{min(max(digits, 0), 4)}f}"
+
+
 def machine(folder: Path) -> Machine:
     """The machine as it is now; `folder` is where the stores lie. Writes there for a moment."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -64,7 +70,7 @@ def table(figures: Sequence[Figure]) -> str:
     lines = [f"| {' | '.join(HEADINGS)} |", "|---|---|---:|---:|---:|---|"]
     for figure in figures:
         values = (statistics.median(figure.rounds), min(figure.rounds), max(figure.rounds))
-        numbers = " | ".join(_short(value) for value in values)
+        numbers = " | ".join(short(value) for value in values)
         lines.append(f"| {figure.name} | {figure.unit} | {numbers} | {figure.behind} |")
     return "\n".join(lines)
 
@@ -93,12 +99,6 @@ processes of their own on the same cores. Messages have 2 KiB. The run took {sec
 
 {beside}
 """
-
-
-def _short(value: float) -> str:
-    """Three digits that count, never in exponents."""
-    digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 4)}f}"
 
 
 def _processor() -> str:

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import BenchFailed, Child
-from bench.report import Figure, percentile
+from bench.report import Figure, percentile, short
 from waypost.demo.progress import Progress
 from waypost.demo.server import waypost
-
-FEWEST_CALLS = 20
-"""A percentile of fewer calls says nothing."""
 
 Round = Mapping[str, float]
 Measure = Callable[[], Round]
@@ -36,6 +33,7 @@ class Size:
     patches: int = 1_000
     patch_seconds: float = 3
     patch_backlog: int = 15_000
+    fewest_patches: int = 20
     wait_seconds: float = 240
 
 
@@ -120,7 +118,7 @@ def accept(on: Stage, progress: Progress) -> list[Figure]:
         ),
         _ratio(
             "accept, against raw group commits", rounds, "endpoint", "commits",
-            "the same, against the engine's statements for the same sealed rows by themselves: no HTTP, no routing,"
+            "the same, against the engine's statements alone for the same sealed rows: no HTTP, no routing,"
             f" no sealing, {size.connections} waiting for a commit at a time.",
         ),
     ]  # fmt: skip
@@ -213,7 +211,7 @@ def patch(on: Stage, progress: Progress) -> list[Figure]:
 
     def idle() -> Round:
         on.server.ask("deliver")
-        return _times("idle", call(size.patch_seconds))
+        return _times("idle", call(size.patch_seconds), size.fewest_patches)
 
     def busy() -> Round:
         on.fill(size.patch_backlog, size.queues)
@@ -221,13 +219,14 @@ def patch(on: Stage, progress: Progress) -> list[Figure]:
         on.sink.ask("wait", count=size.queues, seconds=size.wait_seconds)
         calls = call(size.patch_seconds)
         last = on.wait(size.patch_backlog)
-        return _times("delivering", [(began, ended) for began, ended in calls if ended <= last])
+        during = [(began, ended) for began, ended in calls if ended <= last]
+        return _times("delivering", during, size.fewest_patches)
 
     rounds = _interleaved("PATCH", (idle, busy), size.rounds, progress, warm_up=False)
     return [
         _absolute(
             "PATCH while idle, p50", rounds, "idle p50",
-            "`PATCH /platform/v1/destinations/{id}` with a new endpoint, durable and audited; one after the other.",
+            "`PATCH /platform/v1/destinations/{id}` with a new endpoint, durable and audited, one by one.",
         ),
         _absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls."),
         _absolute(
@@ -263,16 +262,16 @@ def _interleaved(
     return done
 
 
-def _times(name: str, calls: Sequence[tuple[float, float]]) -> Round:
-    if len(calls) < FEWEST_CALLS:
-        raise BenchFailed(f"Only {len(calls)} calls were made; let them go on for longer.")
+def _times(name: str, calls: Sequence[tuple[float, float]], fewest: int) -> Round:
+    if len(calls) < fewest:
+        raise BenchFailed(f"{name}: only {len(calls)} calls, of which a percentile says nothing.")
     taken_ms = [(ended - began) * 1000 for began, ended in calls]
     return {f"{name} p50": percentile(taken_ms, 0.5), f"{name} p99": percentile(taken_ms, 0.99)}
 
 
 def _ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
     values = tuple(found[ours] / found[theirs] for found in rounds)
-    behind = " against ".join(f"{_median(rounds, key):,.3g}{unit}" for key in (ours, theirs))
+    behind = " against ".join(f"{short(_median(rounds, key))}{unit}" for key in (ours, theirs))
     return Figure(name, "ratio", values, behind, what)
 
 

@@ -27,7 +27,6 @@ from waypost.cli import keyfiles
 from waypost.cli.folder import Folder
 from waypost.ids import new_id
 from waypost.messages import model
-from waypost.queues import sqlite as hot
 from waypost.queues.model import Accept, Target
 from waypost.tokens import assertion
 from waypost.web import callers
@@ -100,7 +99,7 @@ class Server:
 
         async def write() -> None:
             for given in left:
-                await self._waypost.db.write(partial(hot.accept, given=given))
+                await self._waypost.db.write(partial(self._waypost.hot.accept, given=given))
 
         await asyncio.gather(*(write() for _ in range(at_once)))
         return {"done": count, "seconds": time.monotonic() - began}

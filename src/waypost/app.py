@@ -6,6 +6,7 @@ passed in here as a function.
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -113,7 +114,6 @@ class Waypost:
         self._build_access()
         self._build_delivery()
         self._build_configuration()
-        self.http = self._http()
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -182,7 +182,9 @@ class Waypost:
             closed=queue_rows.close_queue,
         )
 
-    def _http(self) -> FastAPI:
+    @cached_property
+    def http(self) -> FastAPI:
+        """The HTTP application; made when it is first asked for, which a command that serves nobody never does."""
         routers = [
             root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token),
             tokens_api.router(self.tokens),

@@ -8,11 +8,12 @@ from tests.support.serving import Answer
 Made = dict[str, Any]
 """A destination as the API shows it."""
 
-AZURE = {
-    "typeId": "azure",
-    "productId": "databricks",
-    "settings": {"containerName": "inbox", "fileNamePrefix": "ward/", "storageAccountName": "clinicdata"},
+AZURE_SETTINGS: dict[str, Any] = {
+    "containerName": "inbox",
+    "fileNamePrefix": "ward/",
+    "storageAccountName": "clinicdata",
 }
+AZURE: dict[str, Any] = {"typeId": "azure", "productId": "databricks", "settings": AZURE_SETTINGS}
 
 
 def path(made: Made | str) -> str:

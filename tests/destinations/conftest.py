@@ -1,4 +1,4 @@
-"""Two houses for every test of destinations: one that may call loopback, and a strict one that delivers nothing."""
+"""Two houses for every test of destinations: one may call loopback, a strict one delivers nothing."""
 
 from collections.abc import Iterator
 from typing import Any

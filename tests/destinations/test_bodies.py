@@ -52,13 +52,13 @@ def test_deep_nesting_is_refused_whatever_its_depth(strict: House, field: str, d
     assert patch(strict, strict.destination(), body, headers=JSON).status == 400
 
 
-@pytest.mark.parametrize("depth", [20, 200, 400, 600, 800, 950, 1_000])
+@pytest.mark.parametrize("depth", [20, 60, 61, 250, 600, 950, 1_000])
 def test_deep_nesting_is_never_a_fault_of_ours_where_anything_may_be_nested(strict: House, depth: int) -> None:
     nested = b'{"a":' * depth + b"1" + b"}" * depth
     body = b'{"name":"Ward","setupState":{"step":"x","destination":{"cloudProviderSettings":%s}}}' % nested
     create = f"/platform/v1/environments/{strict.environments['Development']}/destinations"
     answer = strict.call("POST", create, body, headers=JSON)
-    assert answer.status == (201 if depth < 50 else 400)
+    assert answer.status == (201 if depth <= 60 else 400)
 
 
 def test_of_members_with_the_same_name_the_last_one_counts(strict: House) -> None:
@@ -87,7 +87,14 @@ def test_a_longer_body_is_refused(strict: House) -> None:
 
 @pytest.mark.parametrize(
     "media_type",
-    ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data; boundary=x", "", "json"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "multipart/form-data; boundary=x",
+        "",
+        "json",
+    ],
 )
 def test_another_media_type_is_refused(strict: House, media_type: str) -> None:
     made = strict.destination()
@@ -98,12 +105,15 @@ def test_another_media_type_is_refused(strict: House, media_type: str) -> None:
 
 @pytest.mark.parametrize(
     "media_type",
-    ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json", "application/json ;x=y"],
+    [
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/merge-patch+json",
+        "application/json ;x=y",
+    ],
 )
 def test_json_by_any_of_its_names_is_accepted(strict: House, media_type: str) -> None:
-    answer = patch(
-        strict, strict.destination(), b'{"name": "Laboratory"}', headers={"content-type": media_type}
-    )
+    answer = patch(strict, strict.destination(), b'{"name": "Laboratory"}', headers={"content-type": media_type})
     assert answer.status == 200
 
 

@@ -90,7 +90,17 @@ def test_with_a_reason_pending_messages_end_skipped_and_audited(house: House, bu
     assert [log["status"] for log in answer.payload["results"]] == ["failed", "failed"]
 
 
-@pytest.mark.parametrize("reason", ["", " ", "x" * 501, "a\nb", "a\x00b"])
+def test_the_reason_may_stand_in_the_body(house: House, busy: dict[str, Any]) -> None:
+    assert house.call("DELETE", path(busy), {"reason": "Closed."}).status == 200
+    assert house.events(busy["id"])[-1]["details"]["reason"] == "Closed."
+
+
+def test_a_deletion_takes_nothing_but_a_reason(strict: House) -> None:
+    answer = strict.call("DELETE", path(strict.destination()), {"force": True})
+    assert (answer.status, answer.faults) == (400, [("/force", "unknown_field")])
+
+
+@pytest.mark.parametrize("reason", ["", " ", "x" * 256, "a\nb", "a\x00b"])
 def test_a_reason_is_one_line_of_words(house: House, busy: dict[str, Any], reason: str) -> None:
     answer = delete(house, busy, reason)
     assert (answer.status, [pointer for pointer, _ in answer.faults]) == (400, ["/reason"])

@@ -203,7 +203,9 @@ def test_changes_at_the_same_time_are_all_kept(strict: House) -> None:
     strict.token("engineer")
     bodies = [{"name": "Laboratory"}, {"endpoint": TWO}, {"authCredential": credential}]
     with ThreadPoolExecutor(3) as threads:
-        assert [answer.status for answer in threads.map(lambda body: patch(strict, made, body), bodies)] == [200] * 3
+        assert [answer.status for answer in threads.map(lambda body: patch(strict, made, body), bodies)] == [
+            200
+        ] * 3
     assert get(strict, made) == made | bodies[0] | bodies[1] | bodies[2]
 
 

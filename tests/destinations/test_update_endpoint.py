@@ -136,9 +136,7 @@ NEVER = [
 @pytest.fixture(scope="module")
 def permissive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Whatever can be allowed is allowed."""
-    with House(
-        tmp_path_factory.mktemp("permissive"), allowed_networks="0.0.0.0/0,::/0", deliver=False
-    ) as made:
+    with House(tmp_path_factory.mktemp("permissive"), allowed_networks="0.0.0.0/0,::/0", deliver=False) as made:
         yield made
 
 
@@ -215,7 +213,9 @@ def test_a_metadata_service_is_refused_whatever_is_allowed(permissive: House, th
     assert "never" in answer.json["errors"][0]["detail"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "2130706433", "[::ffff:127.0.0.1]", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.0.0.2", "2130706433", "[::ffff:127.0.0.1]", "0.0.0.0"]
+)
 def test_its_own_listener_is_refused_whatever_is_allowed(permissive: House, theirs: Made, host: str) -> None:
     answer = patch(permissive, theirs, {"endpoint": f"http://{host}:{permissive.port}/endpoint"})
     assert (answer.status, answer.faults) == (400, [("/endpoint", "address_not_allowed")])

@@ -10,13 +10,15 @@ from tests.support.house import House
 ONE = "https://one.example.com/in"
 NOBODYS = "7d7f5d4e-3c49-4b53-8d5c-2a1f6f1f0b11"
 
-WRONG_TYPES = [
+Case = tuple[dict[str, Any], str, str]
+
+WRONG_TYPES: list[Case] = [
     ({field: value}, f"/{field}", "wrong_type")
     for field in ("name", "authCredential", "endpoint", "verificationToken")
     for value in (1, 1.5, True, ["x"], {"x": "y"})
 ]
-NULLS = [({field: None}, f"/{field}", "wrong_type") for field in ("name", "endpoint")]
-NAMES = [
+NULLS: list[Case] = [({field: None}, f"/{field}", "wrong_type") for field in ("name", "endpoint")]
+NAMES: list[Case] = [
     ({"name": name}, "/name", code)
     for name, code in {
         "": "string_too_short",
@@ -32,7 +34,7 @@ NAMES = [
         "a\u2028b": "invalid_character",
     }.items()
 ]
-TOKENS = [
+TOKENS: list[Case] = [
     ({"verificationToken": token}, "/verificationToken", code)
     for token, code in {
         "": "string_too_short",
@@ -46,19 +48,27 @@ TOKENS = [
         "tökén": "invalid_character",
     }.items()
 ]
-CREDENTIALS = [
+CREDENTIALS: list[Case] = [
     ({"authCredential": value}, "/authCredential", "invalid_uuid")
     for value in ("", "x", f"{{{NOBODYS}}}", NOBODYS.replace("-", ""), f"urn:uuid:{NOBODYS}", NOBODYS + "\n")
 ]
-UNKNOWN = [
+UNKNOWN: list[Case] = [
     ({field: "x"}, "/" + field.replace("~", "~0").replace("/", "~1"), "unknown_field")
-    for field in ("Name", "auth_credential", "url", "verificationStatus", "timeoutSeconds", "", "a/b", "~", "__proto__")
+    for field in (
+        "Name",
+        "auth_credential",
+        "url",
+        "verificationStatus",
+        "timeoutSeconds",
+        "",
+        "a/b",
+        "~",
+        "__proto__",
+    )
 ]
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer", "code"), WRONG_TYPES + NULLS + NAMES + TOKENS + CREDENTIALS + UNKNOWN
-)
+@pytest.mark.parametrize(("body", "pointer", "code"), WRONG_TYPES + NULLS + NAMES + TOKENS + CREDENTIALS + UNKNOWN)
 def test_a_field_that_is_wrong_is_refused_with_its_pointer(
     strict: House, body: dict[str, Any], pointer: str, code: str
 ) -> None:
@@ -106,7 +116,9 @@ def test_a_cloud_destination_takes_no_endpoint(strict: House) -> None:
 
 
 def test_a_field_that_cannot_change_is_accepted_when_equal(strict: House) -> None:
-    made = strict.destination(cloudProviderSettings=AZURE, setupState={"step": "one", "destination": {"name": None}})
+    made = strict.destination(
+        cloudProviderSettings=AZURE, setupState={"step": "one", "destination": {"name": None}}
+    )
     for field in ("id", "environment", "cloudProviderSettings", "setupState"):
         answer = patch(strict, made, {field: made[field]})
         assert (answer.status, answer.payload["destination"]) == (200, made), field

@@ -268,17 +268,17 @@ class House(AbstractContextManager["House"]):
             new = NewUser(
                 f"{name.replace(' ', '.')}@clinic.test",
                 tenant.id,
-                _public(name),
+                PublicKeys(jwk_set=_key_set(name)),
                 organization_role=person.organization_role,
                 environment_roles={tenant.environments[each]: person.role for each in held if person.role},
             )
             added = await waypost.users.add(operator("users add"), new)
             made.clients[name] = added.key.client_id
-        source = ApiKey(new_id(), clinic.development, Flag.development, "Feed", None, _public("source").jwk_set)
+        source = ApiKey(new_id(), clinic.development, Flag.development, "Feed", None, _key_set("source"))
         await waypost.db.write(lambda tx: apikeys.insert(tx, source, self.clock.now_ms()))
         made.clients["source"] = source.id
         return made
 
 
-def _public(name: str) -> PublicKeys:
-    return PublicKeys(jwk_set={"keys": [assertion.public_of(keys.ec(name))]})
+def _key_set(name: str) -> dict[str, Any]:
+    return {"keys": [assertion.public_of(keys.ec(name))]}

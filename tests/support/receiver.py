@@ -27,6 +27,7 @@ with a context from `tests.support.authority`.
 import asyncio
 import contextlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -38,6 +39,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO
+
+_PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,13 @@ class Wire:
         self.end()
 
     def _client_has_left(self) -> bool:
+        watch = select.poll()
+        watch.register(self._connection, select.POLLIN | _PEER_CLOSED)
+        events = sum(event for _, event in watch.poll(0))
+        if events & (_PEER_CLOSED | select.POLLHUP | select.POLLERR):
+            return True
         # Not SSLSocket.recv, which takes no flags.
-        try:
-            return socket.socket.recv(self._connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
+        return bool(events) and socket.socket.recv(self._connection, 1, socket.MSG_PEEK) == b""
 
     def interrupt(self) -> None:
         """Wakes whoever reads or writes here, from another thread."""

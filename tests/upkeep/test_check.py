@@ -68,6 +68,13 @@ async def test_a_damaged_audit_trail_is_found(store: Store, found_in: FoundIn, h
     ]
 
 
+async def test_a_check_that_cannot_be_written_down_still_tells(store: Store, found_in: FoundIn) -> None:
+    await store.change("DROP TABLE audit_head")
+    report = await upkeep.check(store.waypost, {})
+    assert not report["ok"]
+    assert "This check could not be written to the trail." in found_in(report, "audit")
+
+
 async def test_a_missing_sealing_key_is_found_and_named(store: Store, found_in: FoundIn) -> None:
     lost = keyring.load(store.key_file).current
     store.key_file.unlink()

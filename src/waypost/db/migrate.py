@@ -18,11 +18,18 @@ class SchemaIsNewer(Exception):
 
 
 def upgrade(path: Path) -> None:
-    """Create the SQLite file, or bring it up to date. Raises SchemaIsNewer."""
+    """Create the SQLite file, or bring it up to date, in one transaction. Raises SchemaIsNewer."""
     engine = sqlite.engine(path)
     try:
         with engine.connect() as connection:
-            _upgrade(connection)
+            # Alembic begins none of its own on SQLite: every statement would be a commit, and a crash leave half.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                _upgrade(connection)
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()
 

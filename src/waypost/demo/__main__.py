@@ -39,11 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(console: Console, folder: Path, *, stop_after_table: bool) -> int:
     console.print("Waypost demo: one feed, one broken credential, one PATCH", style="bold")
     with Story(folder, Progress(console)) as story:
-        story.tell()
-        table.show(console, story)
-        if not stop_after_table:
-            _look_around(console, story)
-        return 0 if story.verdict.holds else 1
+        try:
+            story.tell()
+            table.show(console, story)
+            if not stop_after_table:
+                _look_around(console, story)
+            return 0 if story.verdict.holds else 1
+        finally:
+            _deaf()
 
 
 def _look_around(console: Console, story: Story) -> None:
@@ -80,6 +83,12 @@ def patch_line(url: str, destination_id: str, token: str) -> str:
         f" --header 'Authorization: Bearer {token}' --header 'accept: application/json'"
         """ --header 'Content-Type: application/json' --data '{"name": "Care coordination, renamed"}'"""
     )
+
+
+def _deaf() -> None:
+    """A second Ctrl-C must not cut the stopping short: the server would stay behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from waypost.clock import iso
 from waypost.destinations import model
 from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations
@@ -18,10 +17,7 @@ from waypost.web.envelope import Envelope, Message, answer
 from waypost.web.openapi import problems_of
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change only this version (ours).")]
-Reason = Annotated[
-    str | None,
-    Query(min_length=1, max_length=500, description="Why pending messages may end as skipped (ours)."),
-]
+Reason = Annotated[str | None, Query(description="Why pending messages may end; the body's reason wins (ours).")]
 
 
 class EnvironmentShown(BaseModel):
@@ -154,11 +150,19 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         operation_id="deleteDestination",
         summary="Delete destination",
         response_model=Envelope[Message],
-        responses=problems_of(400, 401, 403, 404, 409, 429, 503),
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
     )
-    async def delete(caller: UserCaller, destinationId: str, reason: Reason = None) -> Response:
-        await destinations.delete(caller, destinationId, reason=reason)
-        return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted."})
+    async def delete(
+        caller: UserCaller,
+        destinationId: str,
+        raw: Annotated[Any, Depends(JsonBody(model.DestinationDelete, required=False))],
+        reason: Reason = None,
+    ) -> Response:
+        if reason is not None and isinstance(raw, dict):
+            raw = {"reason": reason, **raw}
+        skipped = await destinations.delete(caller, destinationId, raw)
+        ended = f" {skipped} pending message(s) ended skipped." if skipped else ""
+        return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted.{ended}"})
 
     @routes.post(
         "/platform/v1/destinations/{destinationId}/verify",
@@ -222,21 +226,4 @@ def _answer(destination: Destination, *, status: int = 200) -> Response:
 
 
 def _settings_answer(destination: Destination) -> Response:
-    verification, tls = destination.verification, destination.tls
-    shown = {
-        "id": destination.id,
-        "verification": {
-            "state": verification.state,
-            "at": None if verification.at is None else iso(verification.at),
-            "method": verification.method,
-        },
-        "tls": {
-            "caCertificate": tls.ca_certificate,
-            "clientCertificate": tls.client_certificate,
-            "hasClientKey": tls.has_client_key,
-        },
-        "timeoutSeconds": destination.timeout_seconds,
-        "successStatus": destination.success_status,
-        "sendTokenAsBearer": destination.token_as_bearer,
-    }
-    return answer({"destination": shown}, headers={"ETag": destination.etag})
+    return answer({"destination": destination.shown_settings()}, headers={"ETag": destination.etag})

@@ -8,7 +8,6 @@ from typing import Any
 
 from waypost.audit.masking import CHANGED, masked_url
 from waypost.destinations.model import Destination
-from waypost.destinations.secrets import Secrets
 
 COLUMNS = {
     "name": "name",
@@ -21,6 +20,7 @@ COLUMNS = {
     "sendTokenAsBearer": "token_as_bearer",
 }
 TLS_COLUMNS = {"caCertificate": "ca_certificate", "clientCertificate": "client_certificate"}
+SETTABLE = COLUMNS.keys() | {"verificationToken"}
 
 
 def audited(destination: Destination, *, token: bool = False) -> dict[str, Any]:
@@ -45,18 +45,24 @@ def _settings(destination: Destination) -> dict[str, Any]:
     }
 
 
-def differing(current: Destination, secrets: Secrets, given: dict[str, Any]) -> dict[str, Any]:
-    """The supplied fields whose value is not what it was."""
-    now = _settings(current) | {"verificationToken": secrets.token}
-    differs = {name: value for name, value in given.items() if name in now and value != now[name]}
+def differing(current: Destination, known: Mapping[str, str | None], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The supplied fields whose value is not what it was; a secret that is not `known` always differs."""
+    now = _settings(current)
+    tls_now = {"caCertificate": current.tls.ca_certificate, "clientCertificate": current.tls.client_certificate}
+    if "token" in known:
+        now["verificationToken"] = known["token"]
+    if "client_key" in known:
+        tls_now["clientKey"] = known["client_key"]
+    differs = {name: value for name, value in given.items() if name in SETTABLE and _moves(now, name, value)}
+    tls = {name: value for name, value in (given.get("tls") or {}).items() if _moves(tls_now, name, value)}
+    return differs | ({"tls": tls} if tls else {})
+
+
+def secrets_of(given: Mapping[str, Any]) -> dict[str, str | None]:
+    """The secrets among the supplied fields, by their columns."""
     tls = given.get("tls") or {}
-    tls_now = {
-        "caCertificate": current.tls.ca_certificate,
-        "clientCertificate": current.tls.client_certificate,
-        "clientKey": secrets.client_key,
-    }
-    tls_differs = {name: value for name, value in tls.items() if value != tls_now[name]}
-    return differs | ({"tls": tls_differs} if tls_differs else {})
+    token = {"token": given["verificationToken"]} if "verificationToken" in given else {}
+    return token | ({"client_key": tls["clientKey"]} if "clientKey" in tls else {})
 
 
 def difference(before: Destination, after: Destination, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,3 +76,7 @@ def difference(before: Destination, after: Destination, fields: Mapping[str, Any
 
     hidden = {name: CHANGED for name in ("verificationToken", "tls") if name in fields}
     return {"before": said(before), "after": said(after) | hidden}
+
+
+def _moves(now: Mapping[str, Any], name: str, value: Any) -> bool:
+    return name not in now or value != now[name]

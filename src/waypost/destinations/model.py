@@ -6,11 +6,12 @@ Fields and sentences are the vendor's page for Update destination; what it leave
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from waypost.clock import iso
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
 from waypost.validation import Body, Line, absent, one_line
@@ -19,7 +20,7 @@ Method = Literal["POST", "GET"]
 SuccessStatus = Literal["2xx", "200"]
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-_CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
+_CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 
 
@@ -58,10 +59,19 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _public(value: str) -> str:
+    if "PRIVATE KEY" in value:
+        message = "This holds a private key, and would be shown; send the key as clientKey."
+        raise PydanticCustomError("private_key", message)
+    return value
+
+
 Uuid = Annotated[str, AfterValidator(_uuid)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_token)]
 Endpoint = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """Checked against the egress policy by the service, which knows the environment."""
+Pem = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+Certificates = Annotated[Pem, AfterValidator(_public)]
 
 
 class EnvironmentRef(Body):
@@ -116,12 +126,6 @@ class DestinationCreate(Body):
     setupState: SetupState | None = None
     verificationToken: Token | None = None
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if self.endpoint is not None and self.cloudProviderSettings is not None:
-            raise PydanticCustomError("one_kind", "Give an endpoint or cloudProviderSettings, not both.")
-        return self
-
 
 class DestinationPatch(Body):
     """Body of Update destination: only supplied fields change."""
@@ -147,21 +151,33 @@ class DestinationVerify(Body):
     verificationMethod: Method | None = None
 
 
+class DestinationDelete(Body):
+    """Body of Delete destination (ours); it may be left out."""
+
+    reason: Line | None = Field(None, description="Why pending messages are given up; they end skipped.")
+
+
 class TlsPatch(Body):
     """Trust and identity towards this destination; PEM. The key is never returned."""
 
-    caCertificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
-    clientCertificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
-    clientKey: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    caCertificate: Certificates | None = None
+    clientCertificate: Certificates | None = None
+    clientKey: Pem | None = None
+    hasClientKey: Any = Field(None, description="Cannot change by itself; accepted when equal.")
 
 
 class SettingsPatch(Body):
     """What the documented object has no place for (ours)."""
 
-    tls: TlsPatch | None = None
+    tls: TlsPatch = absent()
     timeoutSeconds: Annotated[int, Field(ge=1, le=120)] = absent()
     successStatus: SuccessStatus = absent()
     sendTokenAsBearer: bool = absent()
+    id: Any = Field(None, description="Cannot change; accepted when equal.")
+    verification: Any = Field(None, description="Changes by a verification; accepted when equal.")
+
+
+IMMUTABLE_SETTINGS = ("id", "verification")
 
 
 class SetupPut(Body):
@@ -237,3 +253,23 @@ class Destination:
             body["cloudProviderSettings"] = self.cloud
         body["setupState"] = self.setup_state
         return body
+
+    def shown_settings(self) -> dict[str, Any]:
+        """What is ours of it: all that the documented object has no place for, secrets apart."""
+        at = self.verification.at
+        return {
+            "id": self.id,
+            "verification": {
+                "state": self.verification.state,
+                "at": None if at is None else iso(at),
+                "method": self.verification.method,
+            },
+            "tls": {
+                "caCertificate": self.tls.ca_certificate,
+                "clientCertificate": self.tls.client_certificate,
+                "hasClientKey": self.tls.has_client_key,
+            },
+            "timeoutSeconds": self.timeout_seconds,
+            "successStatus": self.success_status,
+            "sendTokenAsBearer": self.token_as_bearer,
+        }

@@ -1,6 +1,5 @@
 """What can be done with destinations. One method a use case, one commit each, audited in it."""
 
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,18 +8,16 @@ from waypost import etags
 from waypost.access import ANY_ROLE, ENGINEER, OWNER, Caller, require_environment, require_organization
 from waypost.audit import store as audit
 from waypost.clock import Clock
-from waypost.credentials import store as credentials
 from waypost.db.database import Database, Tx
-from waypost.destinations import changes, model, store
+from waypost.destinations import changes, checks, model, store
 from waypost.destinations.model import Destination
-from waypost.destinations.secrets import Secrets, open_secrets, seal_secrets
-from waypost.egress import identity
+from waypost.destinations.secrets import Secrets, open_secrets, openable, seal_secrets
 from waypost.egress.policy import Policy
 from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Fault, Invalid
-from waypost.ids import is_uuid, new_id
-from waypost.validation import check, checked, unchanged
+from waypost.ids import new_id
+from waypost.validation import check, checked
 from waypost.vault.vault import Vault
 
 
@@ -69,10 +66,7 @@ class Destinations:
         def change(tx: Tx) -> Destination:
             environment = environments.get(tx, environment_id)
             given, faults = check(model.DestinationCreate, raw)
-            faults += self._reference_faults(tx, environment, raw)
-            if isinstance(raw, Mapping) and (ref := raw.get("environment")) not in (None, _ref(environment)):
-                detail = "This is not the environment in the path."
-                faults += [Fault("/environment", "environment_mismatch", detail)] if isinstance(ref, dict) else []
+            faults += checks.references(tx, self._policy, environment, raw) + checks.creation(environment, raw)
             if given is None or faults:
                 raise Invalid(faults)
             if given.id is not None and store.taken(tx, given.id):
@@ -94,36 +88,33 @@ class Destinations:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             etags.require(if_match, current.etag)
             environment = environments.get(tx, current.environment_id)
-            patch = self._checked_patch(tx, environment, current, raw)
+            patch, faults = check(model.DestinationPatch, raw)
+            faults += checks.references(tx, self._policy, environment, raw) + checks.update(current, raw)
+            if patch is None or faults:
+                raise Invalid(faults)
             return self._apply(tx, caller, environment, current, patch.model_dump(exclude_unset=True))
 
         return await self._change_and_wake(change)
 
-    async def delete(self, caller: Caller, destination_id: str, *, reason: str | None = None) -> None:
-        """Delete a destination and its subscriptions. What is pending needs a reason, and ends skipped."""
+    async def delete(self, caller: Caller, destination_id: str, raw: Any) -> int:
+        """Delete a destination and its subscriptions; how many pending messages ended skipped.
 
-        def change(tx: Tx) -> None:
+        Raises Conflict while messages are pending and no reason is given.
+        """
+
+        def change(tx: Tx) -> int:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             environment = environments.get(tx, current.environment_id)
             if current.flag is environments.Flag.production:
                 require_organization(caller, environment.organization_id, OWNER, "destination")
-            waiting = self._waiting.count(tx, destination_id)
-            if waiting and not reason:
-                detail = f"{waiting} messages are pending; give a reason to end them as skipped."
-                raise Conflict(detail, code="messages_pending")
-            now = self._clock.now_ms()
-            skipped = self._waiting.end(tx, destination_id, now, reason or "")
-            store.update(tx, destination_id, {"deleted_at": now, "updated_at": now})
+            reason = checked(model.DestinationDelete, raw).reason
+            skipped = self._end(tx, current.id, reason)
             environments.bump(tx, environment.id)
-            details = {
-                "id": destination_id,
-                "before": changes.audited(current),
-                "skipped": skipped,
-                "reason": reason,
-            }
-            self._record(tx, caller, "destination-deleted", environment, details)
+            details = {"before": changes.audited(current), "skipped": skipped, "reason": reason}
+            self._record(tx, caller, "destination-deleted", environment, {"id": current.id} | details)
+            return skipped
 
-        await self._db.write(change)
+        return await self._db.write(change)
 
     async def change_settings(
         self, caller: Caller, destination_id: str, raw: Any, *, if_match: str | None = None
@@ -135,9 +126,12 @@ class Destinations:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             etags.require(if_match, current.etag)
             environment = environments.get(tx, current.environment_id)
-            given = checked(model.SettingsPatch, raw).model_dump(exclude_unset=True)
-            self._require_usable(tx, current, given.get("tls") or {})
-            return self._apply(tx, caller, environment, current, given)
+            known = openable(tx, self._vault, store.row(tx, current.id))
+            given, faults = check(model.SettingsPatch, raw)
+            faults += checks.settings(current, known.get("client_key"), raw)
+            if given is None or faults:
+                raise Invalid(faults)
+            return self._apply(tx, caller, environment, current, given.model_dump(exclude_unset=True))
 
         return await self._change_and_wake(change)
 
@@ -148,7 +142,7 @@ class Destinations:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             environment = environments.get(tx, current.environment_id)
             given, faults = check(model.SetupPut, raw)
-            faults += self._reference_faults(tx, environment, raw)
+            faults += checks.references(tx, self._policy, environment, raw)
             if given is None or faults:
                 raise Invalid(faults)
             values = given.model_dump(exclude_unset=True, mode="json")
@@ -156,36 +150,45 @@ class Destinations:
             if current.setup_state is None and (moved or given.setupState is not None):
                 raise Conflict("This destination's set-up is finished; update it instead.", code="setup_finished")
             both = {"endpoint": current.endpoint, "cloudProviderSettings": current.cloud} | values
-            if both["endpoint"] is not None and both["cloudProviderSettings"] is not None:
-                detail = "A destination has an endpoint or cloudProviderSettings, not both."
-                raise Invalid([Fault("/endpoint", "one_kind", detail)])
+            if faults := checks.one_kind(both):
+                raise Invalid(faults)
             return self._apply(tx, caller, environment, current, values)
 
         return await self._change_and_wake(change)
 
     async def verified(
-        self, caller: Caller, destination_id: str, sent: Mapping[str, Any], method: model.Method, *, ok: bool
+        self, caller: Caller, before: Destination, sent: Mapping[str, Any], method: model.Method
     ) -> Destination:
-        """Record what a handshake came to; only a verified one stores the values that were sent for it."""
-        await self._prepare(destination_id)
+        """Record that a handshake with the destination as it was `before` succeeded; store what was sent for it.
+
+        Raises Conflict when the destination has changed since: what was proved may no longer be what it has.
+        """
+        await self._prepare(before.id)
 
         def change(tx: Tx) -> tuple[Destination, bool]:
-            current = self._in_reach(tx, caller, destination_id, ENGINEER)
+            current = self._in_reach(tx, caller, before.id, ENGINEER)
+            if current.version != before.version:
+                raise Conflict("The destination changed during the handshake; verify it again.", code="changed")
             environment = environments.get(tx, current.environment_id)
-            now = self._clock.now_ms()
-            if not ok:
-                details = {"id": destination_id, "method": method, "verified": False}
-                self._record(tx, caller, "destination-verified", environment, details, status="attempted")
-                return current, False
-            verification = model.Verification("verified", now, method)
-            changed = self._write(tx, current, dict(sent), verification)
-            details = {"id": destination_id, "method": method, "verified": True} | changes.difference(
-                current, changed, sent
-            )
+            verification = model.Verification("verified", self._clock.now_ms(), method)
+            changed = self._write(tx, current, sent, verification)
+            details = {"id": current.id, "method": method, "verified": True}
+            details |= changes.difference(current, changed, sent)
             self._record(tx, caller, "destination-verified", environment, details)
             return changed, bool(sent)
 
         return await self._change_and_wake(change)
+
+    async def not_verified(self, caller: Caller, destination_id: str, method: model.Method) -> None:
+        """Record that a handshake failed."""
+
+        def change(tx: Tx) -> None:
+            current = self._in_reach(tx, caller, destination_id, ENGINEER)
+            environment = environments.get(tx, current.environment_id)
+            details = {"id": current.id, "method": method, "verified": False}
+            self._record(tx, caller, "destination-verified", environment, details, status="attempted")
+
+        await self._db.write(change)
 
     async def secrets(self, caller: Caller, destination_id: str) -> tuple[Destination, Secrets]:
         """A destination with its secrets opened, for a handshake."""
@@ -196,9 +199,9 @@ class Destinations:
 
         return await self._db.read(opened)
 
-    def endpoint_fault(self, destination: Destination, endpoint: str) -> Fault | None:
-        """What is wrong with an endpoint for this destination, if anything."""
-        return self._policy.fault(endpoint, https_only=not destination.is_development, pointer="/endpoint")
+    def endpoint_faults(self, destination: Destination, endpoint: str) -> list[Fault]:
+        """What is wrong with an endpoint for this destination."""
+        return checks.endpoint(self._policy, endpoint, is_development=destination.is_development)
 
     async def _change_and_wake(self, change: Callable[[Tx], tuple[Destination, bool]]) -> Destination:
         destination, woken = await self._db.write(change)
@@ -217,45 +220,16 @@ class Destinations:
         require_environment(caller, found.environment_id, roles, "destination")
         return found
 
-    def _checked_patch(
-        self, tx: Tx, environment: Environment, current: Destination, raw: Any
-    ) -> model.DestinationPatch:
-        patch, faults = check(model.DestinationPatch, raw)
-        faults += self._reference_faults(tx, environment, raw)
-        faults += unchanged(raw, current.shown(), model.IMMUTABLE)
-        if isinstance(raw, Mapping) and "endpoint" in raw and current.is_cloud:
-            detail = "This is a cloud destination: it has no endpoint."
-            faults.append(Fault("/endpoint", "cloud_destination", detail))
-        if patch is None or faults:
-            raise Invalid(faults)
-        return patch
-
-    def _require_usable(self, tx: Tx, current: Destination, given: Mapping[str, str | None]) -> None:
-        """Raise Invalid when the certificates and the key, as they would be, cannot be used together."""
-        key = open_secrets(tx, self._vault, store.row(tx, current.id)).client_key
-        ca = given.get("caCertificate", current.tls.ca_certificate)
-        certificate = given.get("clientCertificate", current.tls.client_certificate)
-        try:
-            identity.context(ca, certificate, given.get("clientKey", key))
-        except (ssl.SSLError, ValueError):
-            detail = "These certificates and this key are not PEM that fits together."
-            raise Invalid([Fault("/tls", "invalid_certificate", detail)]) from None
-
-    def _reference_faults(self, tx: Tx, environment: Environment, raw: Any) -> list[Fault]:
-        """Faults of values that are well formed but do not fit this environment."""
-        if not isinstance(raw, Mapping):
-            return []
-        faults: list[Fault | None] = []
-        endpoint, credential_id = raw.get("endpoint"), raw.get("authCredential")
-        if isinstance(endpoint, str) and 0 < len(endpoint) <= 2048:
-            https_only = not environment.is_development
-            faults.append(self._policy.fault(endpoint, https_only=https_only, pointer="/endpoint"))
-        if isinstance(credential_id, str) and is_uuid(credential_id):
-            found = credentials.exists_in(tx, environment.id, credential_id.lower())
-            if found is None:
-                detail = "There is no such auth credential in the destination's environment."
-                faults.append(Fault("/authCredential", "unknown_credential", detail))
-        return [fault for fault in faults if fault is not None]
+    def _end(self, tx: Tx, destination_id: str, reason: str | None) -> int:
+        """Let a destination end; how many pending messages were skipped. Raises Conflict."""
+        waiting = self._waiting.count(tx, destination_id)
+        if waiting and reason is None:
+            detail = f"{waiting} messages are pending; give a reason to end them as skipped."
+            raise Conflict(detail, code="messages_pending")
+        now = self._clock.now_ms()
+        skipped = self._waiting.end(tx, destination_id, now, reason or "")
+        store.update(tx, destination_id, {"deleted_at": now, "updated_at": now})
+        return skipped
 
     def _insert(self, tx: Tx, environment: Environment, given: model.DestinationCreate) -> Destination:
         destination_id, now = given.id or new_id(), self._clock.now_ms()
@@ -270,7 +244,7 @@ class Destinations:
             "created_at": now,
             "updated_at": now,
         }
-        secrets = Secrets(given.verificationToken, None)
+        secrets = {"token": given.verificationToken, "client_key": None}
         store.insert(tx, values | seal_secrets(self._vault, environment.id, destination_id, 1, secrets))
         environments.bump(tx, environment.id)
         return store.get(tx, destination_id)
@@ -280,8 +254,8 @@ class Destinations:
     ) -> tuple[Destination, bool]:
         """Write what differs, audited; the destination as it is now, and whether anything changed."""
         verification = current.verification
-        row = store.row(tx, current.id)
-        differs = changes.differing(current, open_secrets(tx, self._vault, row), given)
+        known = openable(tx, self._vault, store.row(tx, current.id))
+        differs = changes.differing(current, known, given)
         if not differs:
             return current, False
         if verification.state == "verified" and differs.keys() & {"endpoint", "verificationToken"}:
@@ -292,7 +266,7 @@ class Destinations:
         return changed, True
 
     def _write(
-        self, tx: Tx, current: Destination, given: dict[str, Any], verification: model.Verification
+        self, tx: Tx, current: Destination, given: Mapping[str, Any], verification: model.Verification
     ) -> Destination:
         values: dict[str, Any] = {
             changes.COLUMNS[name]: value for name, value in given.items() if name in changes.COLUMNS
@@ -307,14 +281,11 @@ class Destinations:
         values |= {
             column: certificates[name] for name, column in changes.TLS_COLUMNS.items() if name in certificates
         }
-        if "verificationToken" in given or "clientKey" in certificates:
+        if secrets := changes.secrets_of(given):
             row = store.row(tx, current.id)
-            secrets = open_secrets(tx, self._vault, row)
-            secrets = Secrets(
-                given.get("verificationToken", secrets.token), certificates.get("clientKey", secrets.client_key)
-            )
+            known = openable(tx, self._vault, row) | secrets
             version = row.secrets_version + 1
-            values |= seal_secrets(self._vault, current.environment_id, current.id, version, secrets)
+            values |= seal_secrets(self._vault, current.environment_id, current.id, version, known)
         store.update(tx, current.id, values)
         if given.keys() & {"name", "setupState"}:  # what intake keeps in memory of a destination
             environments.bump(tx, current.environment_id)
@@ -340,7 +311,3 @@ class Destinations:
             status=status,
             now_ms=self._clock.now_ms(),
         )
-
-
-def _ref(environment: Environment) -> dict[str, str]:
-    return {"id": environment.id, "environmentFlag": environment.flag.value}

@@ -61,7 +61,7 @@ def row(tx: Tx, destination_id: str) -> sa.Row[Any]:
 
 def environment_of(tx: Tx, destination_id: str) -> str | None:
     """The environment of a destination, or None without one."""
-    return tx.scalar(sa.select(destination.c.environment_id).where(destination.c.id == destination_id))
+    return tx.scalar(sa.select(destination.c.environment_id).where(destination.c.id == destination_id.lower()))
 
 
 def list_of(tx: Tx, environment_id: str) -> list[Destination]:

@@ -4,12 +4,14 @@ Wire form from the vendor's pages and its sample receivers: a POST carries token
 and no token header; a GET carries both in the query, and the token in the header too.
 """
 
+import html
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from waypost.access import Caller
 from waypost.destinations.model import Destination, DestinationVerify, Method
@@ -62,21 +64,20 @@ class Verification:
         handshake = _Handshake(method, endpoint, token, str(uuid.uuid4()))
         answer = await self._send(destination, secrets, handshake)
         fault = _fault(handshake, answer)
-        found = await self._destinations.verified(caller, destination_id, sent, method, ok=fault is None)
         if fault is not None:
+            await self._destinations.not_verified(caller, destination.id, method)
             raise NotVerified(fault)
-        return found
+        return await self._destinations.verified(caller, destination, sent, method)
 
     def _missing(self, destination: Destination, endpoint: str | None, token: str | None) -> list[Fault]:
-        faults: list[Fault | None] = []
         if endpoint is None:
-            faults.append(Fault("/endpoint", "required", "The destination has no endpoint yet; send one."))
+            faults = [Fault("/endpoint", "required", "The destination has no endpoint yet; send one.")]
         else:
-            faults.append(self._destinations.endpoint_fault(destination, endpoint))
+            faults = self._destinations.endpoint_faults(destination, endpoint)
         if token is None:
             detail = "The destination has no verification token yet; send one."
             faults.append(Fault("/verificationToken", "required", detail))
-        return [fault for fault in faults if fault is not None]
+        return faults
 
     async def _send(self, destination: Destination, secrets: Secrets, handshake: _Handshake) -> Answer | Unreached:
         url, headers, body = _request(handshake, self._application_name)
@@ -123,6 +124,14 @@ def _quoted(answer: Answer, token: str) -> str:
     """The beginning of the answer, escaped, with the token that we sent taken out of it."""
     if not answer.body:
         return " Its answer was empty."
-    text = answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace").replace(token, "[token]")
+    text = answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace")
+    text = _repeated(token).sub("[token]", text)
     escaped = text.encode("unicode_escape").decode("ascii")[:MOST_ANSWER_CHARACTERS]
     return f" It said: {escaped}"
+
+
+def _repeated(token: str) -> re.Pattern[str]:
+    """The token as an answer may repeat it: plain, in a URL, in JSON, in HTML; the longest spelling first."""
+    spellings = {token, quote(token), quote(token, safe=""), json.dumps(token)[1:-1], html.escape(token)}
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.compile("|".join(re.escape(spelling) for spelling in longest_first), re.IGNORECASE)

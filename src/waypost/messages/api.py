@@ -34,6 +34,8 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
         try:
             return await _accepted(request, intake)
         except errors.WaypostError as error:
+            if isinstance(error, errors.Forbidden):
+                await request.app.state.refused(request, error)
             metrics.refused(problems.status_of(error))
             return _refusal(error)
         except (MessageInvalid, Unroutable) as error:

@@ -31,6 +31,7 @@ def application(
     )
     app.state.authenticate = authenticate
     app.state.limits = limits
+    app.state.refused = refused
     app.router.routes[:0] = routes
     for router in routers:
         app.include_router(router)

@@ -1,5 +1,6 @@
 """Reading a JSON body: declared in a route's signature, refused in words, shown in the OpenAPI document."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,6 +10,8 @@ from pydantic import BaseModel
 from waypost.errors import Fault, Invalid, TooLarge, UnsupportedMedia
 
 MOST_BYTES = 1_000_000
+MOST_DEPTH = 64
+_TOO_DEEP = f"The body has arrays and objects nested deeper than {MOST_DEPTH}."
 
 _decode = msgspec.json.Decoder().decode
 
@@ -38,10 +41,14 @@ class JsonBody:
 def decode(data: bytes) -> Any:
     """The JSON value. Raises Invalid with code `malformed_json`."""
     try:
-        return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        fault = Fault("", "malformed_json", "The body is not well-formed JSON in UTF-8.")
-        raise Invalid([fault], code="malformed_json") from None
+        found = _decode(data)
+    except RecursionError:
+        raise _malformed(_TOO_DEEP) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _malformed("The body is not well-formed JSON in UTF-8.") from None
+    if data.count(b"[") + data.count(b"{") > MOST_DEPTH and _is_deep(found):
+        raise _malformed(_TOO_DEEP)
+    return found
 
 
 async def read(request: Request, most_bytes: int) -> bytes:
@@ -61,3 +68,21 @@ async def read(request: Request, most_bytes: int) -> bytes:
 
 def _too_large(most_bytes: int) -> TooLarge:
     return TooLarge(f"At most {most_bytes // 1_000_000} MB are taken here.")
+
+
+def _malformed(detail: str) -> Invalid:
+    return Invalid([Fault("", "malformed_json", detail)], code="malformed_json")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether arrays and objects are nested deeper than MOST_DEPTH; whoever writes JSON again has a limit too."""
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [child for each in level for child in _children(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
