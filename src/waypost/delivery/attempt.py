@@ -31,7 +31,7 @@ class Deliverer:
             return authorization
         answer = await self._send(target, message, attempt_id, authorization)
         if isinstance(answer, Answer) and answer.status == 401 and target.credential is not None:
-            self._authorizer.forget(target.credential.id)
+            self._authorizer.forget(target.credential.id, authorization)
             authorization = await self._authorization(target)
             if isinstance(authorization, Failed):
                 return authorization

@@ -4,9 +4,11 @@ No word here comes from the request or from the answer: both may hold secrets or
 """
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
+import struct
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -44,8 +46,14 @@ class Attempt:
 
     def drop_unsent(self) -> None:
         """Gives up bytes that the other side has not taken; closing alone would keep them until it does."""
-        if self.transport is not None and self.transport.get_write_buffer_size() > 0:
-            self.transport.abort()
+        if self.transport is None or self.transport.get_write_buffer_size() == 0:
+            return
+        link: socket.socket | None = self.transport.get_extra_info("socket")
+        if link is not None:
+            # An RST instead of a FIN, so that the kernel too lets go of them.
+            with contextlib.suppress(OSError):
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def was_stale(self, outcome: Unreached) -> bool:
         """Whether a kept connection was closed before the request was written, which is nobody's failure."""
