@@ -8,7 +8,7 @@ import pytest
 from tests.destinations.calls import Made, get, ours, patch, patched, path, settings
 from tests.destinations.conftest import echo
 from tests.support.authority import Authority
-from tests.support.house import LOOPBACK, House, Made as People
+from tests.support.house import LOOPBACK, House, Household
 from tests.support.receiver import Receiver, answer
 from waypost import app
 from waypost.vault import keyring
@@ -24,7 +24,7 @@ def lose_the_key(folder: Path) -> None:
 
 
 @pytest.fixture
-def furnished(tmp_path: Path) -> tuple[Path, People, Made]:
+def furnished(tmp_path: Path) -> tuple[Path, Household, Made]:
     """A folder whose application has stopped, with a destination that has a token and a client certificate."""
     with House(tmp_path, allowed_networks=LOOPBACK, deliver=False) as house:
         made = house.destination(endpoint=ONE, verificationToken=SECRET)
@@ -59,7 +59,7 @@ def test_no_answer_ever_has_the_token(house: House, receiver: Receiver) -> None:
         assert SECRET not in each.body.decode() + str(each.headers)
 
 
-def test_no_file_of_the_folder_has_a_secret_in_the_clear(furnished: tuple[Path, People, Made]) -> None:
+def test_no_file_of_the_folder_has_a_secret_in_the_clear(furnished: tuple[Path, Household, Made]) -> None:
     folder, _, _ = furnished
     stored = [file for file in folder.iterdir() if file.suffix not in {".pem", ".key"}]
     assert app.DATABASE_FILE in [file.name for file in stored]
@@ -70,19 +70,19 @@ def test_no_file_of_the_folder_has_a_secret_in_the_clear(furnished: tuple[Path, 
 
 
 @pytest.mark.parametrize("spelled", [str, str.upper])
-def test_secrets_can_be_replaced_after_a_restart(furnished: tuple[Path, People, Made], spelled: Any) -> None:
-    folder, people, made = furnished
-    with House(folder, deliver=False, keep=people) as house:
+def test_secrets_can_be_replaced_after_a_restart(furnished: tuple[Path, Household, Made], spelled: Any) -> None:
+    folder, household, made = furnished
+    with House(folder, deliver=False, keep=household) as house:
         given = {"name": "Laboratory", "verificationToken": "another"}
         assert patched(house, spelled(made["id"]), given) == made | {"name": "Laboratory"}
 
 
 def test_a_lost_key_leaves_all_but_the_secrets_to_be_read_and_changed(
-    furnished: tuple[Path, People, Made],
+    furnished: tuple[Path, Household, Made],
 ) -> None:
-    folder, people, made = furnished
+    folder, household, made = furnished
     lose_the_key(folder)
-    with House(folder, deliver=False, keep=people) as house:
+    with House(folder, deliver=False, keep=household) as house:
         assert get(house, made) == made
         assert patched(house, made, {}) == made
         assert patched(house, made, {"name": "Laboratory"})["name"] == "Laboratory"
@@ -90,24 +90,24 @@ def test_a_lost_key_leaves_all_but_the_secrets_to_be_read_and_changed(
         assert house.destination(verificationToken="new")["name"] == "Ward"
 
 
-def test_a_secret_under_a_lost_key_is_said_to_be_unavailable(furnished: tuple[Path, People, Made]) -> None:
-    folder, people, made = furnished
+def test_a_secret_under_a_lost_key_is_said_to_be_unavailable(furnished: tuple[Path, Household, Made]) -> None:
+    folder, household, made = furnished
     lose_the_key(folder)
-    with House(folder, deliver=False, keep=people) as house:
+    with House(folder, deliver=False, keep=household) as house:
         refused = house.call("POST", path(made) + "/verify")
         assert (refused.status, refused.json["type"]) == (503, "/problems/key_unavailable")
         assert "retry-after" in refused.headers
 
 
 def test_secrets_under_a_lost_key_can_be_replaced(
-    furnished: tuple[Path, People, Made], receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+    furnished: tuple[Path, Household, Made], receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder, people, made = furnished
+    folder, household, made = furnished
     lose_the_key(folder)
     receiver.behave(echo)
     pair = Authority(tmp_path_factory.mktemp("authority")).issue("second")
     certificate, key = (file.read_text() for file in pair)
-    with House(folder, allowed_networks=LOOPBACK, deliver=False, keep=people) as house:
+    with House(folder, allowed_networks=LOOPBACK, deliver=False, keep=household) as house:
         patched(house, made, {"verificationToken": "another", "endpoint": receiver.url})
         tls = {"clientCertificate": certificate, "clientKey": key}
         assert house.call("PATCH", ours(made), {"tls": tls}).status == 200
@@ -116,10 +116,10 @@ def test_secrets_under_a_lost_key_can_be_replaced(
         assert settings(house, made)["tls"]["clientCertificate"] == certificate
 
 
-def test_a_secret_under_a_lost_key_can_be_cleared(furnished: tuple[Path, People, Made]) -> None:
-    folder, people, made = furnished
+def test_a_secret_under_a_lost_key_can_be_cleared(furnished: tuple[Path, Household, Made]) -> None:
+    folder, household, made = furnished
     lose_the_key(folder)
-    with House(folder, deliver=False, keep=people) as house:
+    with House(folder, deliver=False, keep=household) as house:
         assert patch(house, made, {"verificationToken": None}).status == 200
         none = {"tls": {"clientCertificate": None, "clientKey": None}}
         assert house.call("PATCH", ours(made), none).payload["destination"]["tls"]["hasClientKey"] is False

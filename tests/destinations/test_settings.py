@@ -1,4 +1,4 @@
-"""What is ours of a destination: TLS, the time limit, what counts as success, and whether the token is a bearer's."""
+"""What is ours of a destination: TLS, the time limit, what is a success, whether the token is a bearer's."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -80,7 +80,7 @@ PEOPLE = {
 
 
 @dataclass
-class Made:
+class Household:
     """What the people of a folder are known by; it outlives the application."""
 
     clinic: Tenant
@@ -94,7 +94,9 @@ class House(AbstractContextManager["House"]):
     Other keywords are settings, under their own names.
     """
 
-    def __init__(self, folder: Path, *, deliver: bool = True, keep: Made | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, deliver: bool = True, keep: Household | None = None, **settings: Any
+    ) -> None:
         self.folder = folder
         self.clock = MovedClock()
         self.waypost: app.Waypost
@@ -124,7 +126,7 @@ class House(AbstractContextManager["House"]):
         self._thread.join(START_SECONDS)
 
     @property
-    def made(self) -> Made:
+    def made(self) -> Household:
         assert self._made is not None
         return self._made
 
@@ -257,11 +259,11 @@ class House(AbstractContextManager["House"]):
         await serving
         await self.waypost.worker.stop(within_seconds=0)
 
-    async def _move_in(self) -> Made:
+    async def _move_in(self) -> Household:
         """Two organizations, everybody, and an API key for sources of the first one's Development."""
         waypost = self.waypost
         clinic = await tenants.found(waypost.db, self.clock)
-        made = Made(clinic, await tenants.found(waypost.db, self.clock, "Laboratory"))
+        made = Household(clinic, await tenants.found(waypost.db, self.clock, "Laboratory"))
         for name, person in PEOPLE.items():
             tenant = made.elsewhere if person.elsewhere else clinic
             held = person.environments if person.role else ()

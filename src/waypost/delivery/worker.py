@@ -15,6 +15,7 @@ from waypost.delivery.runner import Runner
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
 from waypost.ids import new_id
+from waypost.logging import where
 from waypost.queues import store as queues
 from waypost.queues.port import Hot
 
@@ -103,6 +104,9 @@ class Worker:
             except Unavailable as error:
                 log.warning("store.unavailable", detail=error.detail)
                 pause = REST_SECONDS
+            except Exception as error:  # a fault of ours must not end all delivery
+                log.error("worker.failed", error=type(error).__name__, traceback=where(error))
+                pause = REST_SECONDS
             try:
                 await asyncio.wait_for(self._poke.wait(), pause)
             except TimeoutError:
@@ -170,7 +174,7 @@ class Worker:
 
     def _rest(self, queue_id: str, error: BaseException) -> None:
         """Leave a queue alone for a while after a surprise: a store that is away, or a fault of ours."""
-        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__)
+        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

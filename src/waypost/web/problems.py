@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details: the one table from error kinds to HTTP status."""
 
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.types import Scope
 
 from waypost import errors
 from waypost.errors import Fault
+from waypost.logging import where
 from waypost.validation import pointer
 
 META = {"version": "1.0.0"}
@@ -130,7 +130,7 @@ def surprise(scope: Scope, error: Exception) -> Response:
         request_id=scope["state"]["request_id"],
         route=getattr(scope.get("route"), "path", "?"),
         error=type(error).__name__,
-        traceback=_where(error),
+        traceback=where(error),
     )
     detail = "A fault of ours; the log has it under the request id."
     return problem(500, "internal_error", "Internal error", detail, instance=scope["path"])
@@ -143,8 +143,3 @@ def _methods(app: FastAPI, request: Request) -> set[str]:
         if context.path and compile_path(context.path)[0].match(request.scope["path"]):
             found |= context.methods or set()
     return found - {"HEAD"}
-
-
-def _where(error: BaseException) -> list[str]:
-    """The stack without what was in it."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
