@@ -111,7 +111,7 @@ def test_an_environment_without_a_role_is_as_if_it_did_not_exist(
     for who, environment_id in (
         ("admin without a role", strict.environments["Development"]),
         ("engineer of Development", strict.environments["Staging"]),
-        ("engineer", strict.made.elsewhere.environments["Development"]),
+        ("engineer", strict.household.elsewhere.environments["Development"]),
         ("outsider", strict.environments["Development"]),
     ):
         real = strict.call(method, COLLECTION.replace("{id}", environment_id), body, by=who)

@@ -31,7 +31,7 @@ def furnished(tmp_path: Path) -> tuple[Path, Household, Made]:
         certificate, key = (file.read_text() for file in Authority(tmp_path).issue("waypost"))
         tls = {"clientCertificate": certificate, "clientKey": key}
         assert house.call("PATCH", ours(made), {"tls": tls}).status == 200
-        return tmp_path, house.made, made
+        return tmp_path, house.household, made
 
 
 def test_no_answer_ever_has_the_token(house: House, receiver: Receiver) -> None:
@@ -51,7 +51,7 @@ def test_no_answer_ever_has_the_token(house: House, receiver: Receiver) -> None:
         house.call("GET", ours(made)),
         house.call("GET", collection),
         house.call("PATCH", ours(made), {"timeoutSeconds": 5}),
-        house.call("GET", f"/platform/v1/organizations/{house.made.clinic.id}/audit-events", by="owner"),
+        house.call("GET", f"/platform/v1/organizations/{house.household.clinic.id}/audit-events", by="owner"),
         house.call("DELETE", path(made)),
     ]
     assert [each.status for each in answers] == [201, 200, 400, 409, 200, 200, 200, 200, 200, 200, 200, 200]

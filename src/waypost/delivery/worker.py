@@ -116,14 +116,35 @@ class Worker:
         """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
         self._crowded = False
         await self._claim_woken()
-        now = self._clock.now_ms()
-        limit = MOST_RUNNING + len(self._slots)
-        due, next_due = await self._db.read(lambda tx: self._hot.due(tx, now, limit))
-        for queue_id, destination_id in due:
-            self._run(queue_id, destination_id)
+        next_due = await self._claim_due(self._clock.now_ms())
         if next_due is None:
             return POLL_SECONDS
         return min(POLL_SECONDS, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+
+    async def _claim_due(self, now_ms: int) -> int | None:
+        """Run what is due; when the next one will be.
+
+        A page may be filled by destinations that have all their slots: they must not hide the others behind them.
+        """
+        full: frozenset[str] = frozenset()
+        while True:
+            limit = MOST_RUNNING + len(self._slots)
+            due, next_due = await self._due(now_ms, limit, full)
+            for queue_id, destination_id in due:
+                self._run(queue_id, destination_id)
+            before, full = full, self._full()
+            if len(due) < limit or full <= before:
+                return next_due
+
+    def _full(self) -> frozenset[str]:
+        """Destinations that have all the slots they may have."""
+        running = self._a_destination.items()
+        return frozenset(each for each, count in running if count >= MOST_RUNNING_A_DESTINATION)
+
+    async def _due(
+        self, now_ms: int, limit: int, full: frozenset[str]
+    ) -> tuple[list[tuple[str, str]], int | None]:
+        return await self._db.read(lambda tx: self._hot.due(tx, now_ms, limit, full))
 
     async def _claim_woken(self) -> None:
         """Run the held queues of what changed, a page at a time; forget it once none is left."""

@@ -109,7 +109,7 @@ def router(service: Subscriptions) -> APIRouter:
 
     @routes.get(
         "/platform/v1/environments/{environmentId}/subscriptions", operation_id="getSubscriptions",
-        summary="List subscriptions", response_model=SubscriptionPage,
+        summary="Get subscriptions", response_model=SubscriptionPage,
         responses=problems_of(400, 401, 403, 404, 429, 503),
     )  # fmt: skip
     async def list_(
