@@ -1,11 +1,11 @@
 """Retries: the schedule, `Retry-After`, the order that holds through them, and pausing."""
 
-import sqlite3
 from email.utils import formatdate
 from itertools import pairwise
 from time import time
 
 import pytest
+import sqlalchemy as sa
 
 from tests.delivery.conftest import QUICK
 from tests.support.house import House
@@ -14,6 +14,7 @@ from tests.support.receiver import Receiver, Reply, Request, answer, stall
 from tests.support.waiting import until
 from waypost.app import DATABASE_FILE
 from waypost.clock import from_iso
+from waypost.db import sqlite
 
 NO = answer(503)
 
@@ -97,18 +98,21 @@ def test_a_message_is_sent_only_once_the_one_before_is_durably_acknowledged(
     quick: House, receiver: Receiver
 ) -> None:
     seen: list[tuple[int, int]] = []
+    # A second SQLite library in this process would drop the first one's locks: the store's own engine, then.
+    engine = sqlite.engine(quick.folder / DATABASE_FILE)
 
     def look(request: Request) -> Reply:
-        store = sqlite3.connect(f"file:{quick.folder / DATABASE_FILE}?mode=ro", uri=True)
-        [[cursor]] = store.execute("SELECT cursor FROM queue_head WHERE queue_id = ?", [lane.queue_id]).fetchall()
-        store.close()
-        seen.append((int(request.headers["waypost-sequence"]), cursor))
+        query = sa.text("SELECT cursor FROM queue_head WHERE queue_id = :id")
+        with engine.connect() as store:
+            cursor = store.scalar(query, {"id": lane.queue_id})
+        seen.append((int(request.headers["waypost-sequence"]), cursor or 0))
         return answer()
 
     receiver.behave(look)
     with Lane(quick, endpoint=receiver.url) as lane:
         lane.send(*range(40))
         lane.until("idle")
+    engine.dispose()
     assert seen == [(number, number - 1) for number in range(1, 41)]
 
 

@@ -43,7 +43,12 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
             module = error.module if isinstance(error, Unroutable) else "Validation"
             return _errors(400, str(error), module, {})
 
-    return [Route("/endpoint", endpoint, methods=["POST"])]
+    async def other(request: Request) -> Response:
+        metrics.refused(405)
+        return _errors(405, "This address takes POST.", "Endpoint", {"Allow": "POST"})
+
+    others = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    return [Route("/endpoint", endpoint, methods=["POST"]), Route("/endpoint", other, methods=others)]
 
 
 def described() -> dict[str, Any]:

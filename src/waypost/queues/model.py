@@ -77,6 +77,11 @@ class Head:
     seen: Versions
     now: Versions
 
+    @property
+    def failures(self) -> int:
+        """Failed attempts in a row that count: none of those made before destination or credential changed."""
+        return self.attempts if self.seen == self.now else 0
+
     def may_run(self, now_ms: int) -> bool:
         """Whether its next message may be sent now."""
         match self.state:

@@ -183,7 +183,13 @@ def take_shards(tx: Tx, owner: str, lease_end: int) -> dict[int, int]:
 
 
 _view = (
-    sa.select(queue_head, _depth, entry.c.log_id.label("head_log_id"), log.c.accepted_at.label("oldest"))
+    sa.select(
+        queue_head,
+        _depth,
+        entry.c.log_id.label("head_log_id"),
+        log.c.accepted_at.label("oldest"),
+        log.c.attempts.label("tried"),
+    )
     .join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
     .outerjoin(
         entry,
@@ -235,6 +241,6 @@ def _queue_view(row: sa.Row[Any]) -> QueueView:
         depth=row.depth,
         oldest_accepted_at=row.oldest,
         head_log_id=row.head_log_id,
-        attempts=row.attempts,
+        attempts=row.tried or 0,
         next_attempt_at=row.due_at,
     )
