@@ -104,7 +104,7 @@ async def test_a_held_queue_says_why_since_when_and_what_next(desk: Desk) -> Non
     [first] = await desk.world.traffic.accept(made)
     desk.world.clock.advance(60)
     await desk.world.traffic.accept(made)
-    await desk.world.hold(made.id, due_at=now + 90_000, attempts=4)
+    await desk.world.hold(made.id, due_at=now + 90_000)
     assert desk.shown(made) == {
         "queueId": made.id,
         "subscription": {"id": made.id},
@@ -115,7 +115,7 @@ async def test_a_held_queue_says_why_since_when_and_what_next(desk: Desk) -> Non
         "heldSince": iso(now + 60_000),
         "depth": 2,
         "oldestAcceptedAt": iso(now),
-        "head": {"logId": first, "attempts": 4, "nextAttemptAt": iso(now + 90_000)},
+        "head": {"logId": first, "attempts": 1, "nextAttemptAt": iso(now + 90_000)},
     }
 
 
