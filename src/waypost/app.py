@@ -38,6 +38,8 @@ from waypost.logs import api as logs_api
 from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
+from waypost.payloads import api as payloads_api
+from waypost.payloads.service import Payloads
 from waypost.queues import api as queues_api
 from waypost.queues import sqlite
 from waypost.queues import store as queue_rows
@@ -150,6 +152,7 @@ class Waypost:
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
+        self.payloads = Payloads(self.db, self.vault, self.clock)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 
     def _build_configuration(self) -> None:
@@ -198,6 +201,7 @@ class Waypost:
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
             logs_api.router(self.db),
+            payloads_api.router(self.payloads),
         ]
         app = application(
             routers=routers,

@@ -109,6 +109,14 @@ def latest_attempts(tx: Tx, log_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     return {row.log_id: row for row in rows}
 
 
+def attempts_of(tx: Tx, log_id: str, *, before: tuple[int, str] | None, count: int) -> list[sa.Row[Any]]:
+    """A log's attempts newest first, older than the position `before`; one more than `count` if there are more."""
+    query = sa.select(attempt).where(attempt.c.log_id == log_id)
+    if before is not None:
+        query = query.where(sa.tuple_(attempt.c.started_at, attempt.c.id) < sa.tuple_(*map(sa.literal, before)))
+    return list(tx.execute(query.order_by(attempt.c.started_at.desc(), attempt.c.id.desc()).limit(count + 1)))
+
+
 def page(
     tx: Tx, environment_id: str, wanted: Search, *, before: tuple[int, str] | None, count: int
 ) -> list[sa.Row[Any]]:

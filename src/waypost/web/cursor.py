@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
 
 import msgspec
 
@@ -9,7 +10,8 @@ from waypost.errors import Fault, Invalid
 
 Position = tuple[int, str]
 
-_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(Position)
+_Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what a BIGINT column compares with
+_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(tuple[_Number, str])
 
 
 def write(position: Position) -> str:
