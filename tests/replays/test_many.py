@@ -160,8 +160,8 @@ def test_a_restart_goes_on_where_it_was(
         replay_id = begun(house, 10)
         house.run(house.waypost.replaying.step(replay_id))
         assert progress(house, replay_id).payload["replay"]["replayed"] == 3
-        made = house.made
-    with House(tmp_path, allowed_networks=LOOPBACK, keep=made) as house:
+        household = house.household
+    with House(tmp_path, allowed_networks=LOOPBACK, keep=household) as house:
         done = until_done(house, replay_id)
         assert (done["count"], done["replayed"]) == (10, 10)
         receiver.wait(20)

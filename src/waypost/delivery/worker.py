@@ -15,6 +15,7 @@ from waypost.delivery.runner import Runner
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
 from waypost.ids import new_id
+from waypost.logging import where
 from waypost.queues import store as queues
 from waypost.queues.port import Hot
 
@@ -103,6 +104,9 @@ class Worker:
             except Unavailable as error:
                 log.warning("store.unavailable", detail=error.detail)
                 pause = REST_SECONDS
+            except Exception as error:  # a fault of ours must not end all delivery
+                log.error("worker.failed", error=type(error).__name__, traceback=where(error))
+                pause = REST_SECONDS
             try:
                 await asyncio.wait_for(self._poke.wait(), pause)
             except TimeoutError:
@@ -112,14 +116,35 @@ class Worker:
         """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
         self._crowded = False
         await self._claim_woken()
-        now = self._clock.now_ms()
-        limit = MOST_RUNNING + len(self._slots)
-        due, next_due = await self._db.read(lambda tx: self._hot.due(tx, now, limit))
-        for queue_id, destination_id in due:
-            self._run(queue_id, destination_id)
+        next_due = await self._claim_due(self._clock.now_ms())
         if next_due is None:
             return POLL_SECONDS
         return min(POLL_SECONDS, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+
+    async def _claim_due(self, now_ms: int) -> int | None:
+        """Run what is due; when the next one will be.
+
+        A page may be filled by destinations that have all their slots: they must not hide the others behind them.
+        """
+        full: frozenset[str] = frozenset()
+        while True:
+            limit = MOST_RUNNING + len(self._slots)
+            due, next_due = await self._due(now_ms, limit, full)
+            for queue_id, destination_id in due:
+                self._run(queue_id, destination_id)
+            before, full = full, self._full()
+            if len(due) < limit or full <= before:
+                return next_due
+
+    def _full(self) -> frozenset[str]:
+        """Destinations that have all the slots they may have."""
+        running = self._a_destination.items()
+        return frozenset(each for each, count in running if count >= MOST_RUNNING_A_DESTINATION)
+
+    async def _due(
+        self, now_ms: int, limit: int, full: frozenset[str]
+    ) -> tuple[list[tuple[str, str]], int | None]:
+        return await self._db.read(lambda tx: self._hot.due(tx, now_ms, limit, full))
 
     async def _claim_woken(self) -> None:
         """Run the held queues of what changed, a page at a time; forget it once none is left."""
@@ -170,7 +195,7 @@ class Worker:
 
     def _rest(self, queue_id: str, error: BaseException) -> None:
         """Leave a queue alone for a while after a surprise: a store that is away, or a fault of ours."""
-        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__)
+        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

@@ -3,7 +3,7 @@
 `sqlite.py` says what each does; the contract suite holds the dialects equal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from waypost.db.database import Tx
@@ -25,8 +25,13 @@ class Hot(Protocol):
         """Write a new log of the same message, with its entry and tail; its sequence number."""
         ...
 
-    def due(self, tx: Tx, now_ms: int, limit: int) -> tuple[list[tuple[str, str]], int | None]:
-        """Queues whose time has come as (queue, destination), and when the next one is due."""
+    def due(
+        self, tx: Tx, now_ms: int, limit: int, full: Collection[str] = ()
+    ) -> tuple[list[tuple[str, str]], int | None]:
+        """Queues whose time has come as (queue, destination), and when the next one is due.
+
+        Those of the destinations in `full` are left out.
+        """
         ...
 
     def stale(self, tx: Tx, destination_id: str, limit: int) -> list[str]:

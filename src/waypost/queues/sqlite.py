@@ -5,7 +5,8 @@ design, which `docs/decisions/0003` retells: positions come from one counter a d
 acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from waypost.db.database import Tx
@@ -52,7 +53,8 @@ WHERE h.queue_id = ?
 """
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
-WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
+WHERE due_at IS NOT NULL AND due_at <= ? AND destination_id NOT IN (SELECT value FROM json_each(?))
+ORDER BY due_at LIMIT ?
 """
 _NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > ?"
 _STALE = """
@@ -154,10 +156,13 @@ def replay(tx: Tx, given: Replay) -> int:
     return seq
 
 
-def due(tx: Tx, now_ms: int, limit: int) -> tuple[list[tuple[str, str]], int | None]:
-    """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due."""
+def due(tx: Tx, now_ms: int, limit: int, full: Collection[str] = ()) -> tuple[list[tuple[str, str]], int | None]:
+    """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due.
+
+    Those of the destinations in `full` are left out.
+    """
     raw = _raw(tx)
-    found = raw.execute(_DUE, (now_ms, limit)).fetchall()
+    found = raw.execute(_DUE, (now_ms, json.dumps(list(full)), limit)).fetchall()
     return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
 
 
