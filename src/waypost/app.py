@@ -36,6 +36,7 @@ from waypost.environments import api as environments_api
 from waypost.errors import Unavailable
 from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
+from waypost.logs import deliveries
 from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
@@ -209,6 +210,7 @@ class Waypost:
             queues_api.router(self.queues),
             ledger_api.router(self.db),
             logs_api.router(self.db),
+            deliveries.router(self.db),
             payloads_api.router(self.payloads),
             replays_api.router(self.replays),
         ]

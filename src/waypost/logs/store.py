@@ -133,6 +133,15 @@ def page(
     return list(tx.execute(query.order_by(c.accepted_at.desc(), c.id.desc()).limit(count + 1)))
 
 
+def behind(tx: Tx, destination_id: str, *, after: int, count: int) -> list[sa.Row[Any]]:
+    """A destination's logs behind a sequence number, in order; one more than `count` when there are more.
+
+    Numbers are committed in their order (ENGINE invariant 1): once N is read here, nothing up to N comes later.
+    """
+    query = sa.select(log).where(log.c.destination_id == destination_id, log.c.seq > after)
+    return list(tx.execute(query.order_by(log.c.seq).limit(count + 1)))
+
+
 def matching(environment_id: str, wanted: Search) -> list[sa.ColumnElement[bool]]:
     """The conditions on logs of an environment that a search makes."""
     c = log.c
