@@ -41,6 +41,7 @@ from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
 from waypost.payloads import api as payloads_api
+from waypost.payloads.search import PayloadSearches
 from waypost.payloads.service import Payloads
 from waypost.queues import api as queues_api
 from waypost.queues import sqlite
@@ -161,6 +162,7 @@ class Waypost:
         self.replaying = Running(self.db, self.hot, self.clock, self.worker.arrived)
         self.replays = Replays(self.db, self.hot, self.clock, self.worker.arrived, self.replaying)
         self.payloads = Payloads(self.db, self.vault, self.clock)
+        self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 
     def _build_configuration(self) -> None:
@@ -211,7 +213,7 @@ class Waypost:
             ledger_api.router(self.db),
             logs_api.router(self.db),
             deliveries.router(self.db),
-            payloads_api.router(self.payloads),
+            payloads_api.router(self.payloads, self.payload_searches),
             replays_api.router(self.replays),
         ]
         app = application(

@@ -18,6 +18,9 @@ from waypost.queues import recount
 from waypost.replays import running, service, store
 from waypost.replays.model import Progress, State
 
+MANY = 2 * running.LOGS_A_PAGE + 30
+"""So many that they take three pages."""
+
 
 def replays(house: House, body: Any = None, by: str = "engineer", environment: str = "Development") -> Answer:
     return house.call("POST", f"/waypost/v1/environments/{house.environments[environment]}/replays", body, by=by)
@@ -43,6 +46,14 @@ def sent(house: House, route: dict[str, Any]) -> list[str]:
     return made
 
 
+@pytest.fixture
+def many(house: House, route: dict[str, Any]) -> list[str]:
+    """MANY delivered logs."""
+    made = logs.send_many(house, route, MANY)
+    logs.until_state(house, made[-1], "delivered")
+    return made
+
+
 def numbers(receiver: Receiver, since: int) -> list[int]:
     return [request.json["Patient"]["Number"] for request in receiver.requests[since:]]
 
@@ -55,33 +66,30 @@ def test_it_only_counts_unless_told_otherwise(house: House, sent: list[str], bod
     assert "replay-started" not in [event["type"] for event in house.events()]
 
 
-def test_all_are_sent_again_in_sequence_order(
-    house: House, receiver: Receiver, sent: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "LOGS_A_PAGE", 5)
+def test_all_are_sent_again_in_sequence_order(house: House, receiver: Receiver, many: list[str]) -> None:
     answered = replays(house, {"dryRun": False, "status": "succeeded"})
     assert answered.status == 201
     begun = answered.payload["replay"]
-    assert (begun["state"], begun["count"], begun["filter"]) == ("running", 12, {"status": "succeeded"})
+    assert (begun["state"], begun["count"], begun["filter"]) == ("running", MANY, {"status": "succeeded"})
     done = until_done(house, begun["id"])
-    assert (done["count"], done["replayed"]) == (12, 12)
+    assert (done["count"], done["replayed"]) == (MANY, MANY)
     assert done["endedAt"] >= done["createdAt"]
-    receiver.wait(24)
-    assert numbers(receiver, 12) == list(range(12))
-    assert [request.headers["waypost-replay-of"] for request in receiver.requests[12:]] == sent
+    receiver.wait(2 * MANY)
+    assert numbers(receiver, MANY) == list(range(MANY))
+    assert [request.headers["waypost-replay-of"] for request in receiver.requests[MANY:]] == many
     assert house.read(recount.faults) == []
     [event] = house.events(begun["id"])
-    assert (event["type"], event["details"]["count"]) == ("replay-started", 12)
+    assert (event["type"], event["details"]["count"]) == ("replay-started", MANY)
 
 
-def test_its_own_logs_are_not_replayed_again(house: House, receiver: Receiver, sent: list[str]) -> None:
+def test_its_own_logs_are_not_replayed_again(house: House, receiver: Receiver, many: list[str]) -> None:
     first = replays(house, {"dryRun": False}).payload["replay"]["id"]
     until_done(house, first)
-    receiver.wait(24)
-    until(lambda: replays(house).payload["replay"]["count"] == 24, "24 delivered")
+    receiver.wait(2 * MANY)
+    until(lambda: replays(house).payload["replay"]["count"] == 2 * MANY, "all delivered")
     second = until_done(house, replays(house, {"dryRun": False}).payload["replay"]["id"])
-    assert second["replayed"] == 24
-    assert len(receiver.wait(48)) == 48
+    assert second["replayed"] == 2 * MANY
+    assert len(receiver.wait(4 * MANY)) == 4 * MANY
 
 
 def test_the_search_narrows_it(house: House, receiver: Receiver, route: dict[str, Any], sent: list[str]) -> None:
@@ -137,35 +145,28 @@ async def twice(running_: running.Running, replay_id: str) -> None:
     await asyncio.gather(running_.step(replay_id), running_.step(replay_id))
 
 
-def test_two_that_carry_it_out_replay_each_log_once(
-    house: House, receiver: Receiver, sent: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "LOGS_A_PAGE", 2)
-    replay_id = begun(house, 12)
+def test_two_that_carry_it_out_replay_each_log_once(house: House, receiver: Receiver, many: list[str]) -> None:
+    replay_id = begun(house, MANY)
     while progress(house, replay_id).payload["replay"]["state"] != "done":
         house.run(twice(house.waypost.replaying, replay_id))
-    assert progress(house, replay_id).payload["replay"]["replayed"] == 12
-    receiver.wait(24)
-    assert numbers(receiver, 12) == list(range(12))
+    assert progress(house, replay_id).payload["replay"]["replayed"] == MANY
+    receiver.wait(2 * MANY)
+    assert numbers(receiver, MANY) == list(range(MANY))
 
 
-def test_a_restart_goes_on_where_it_was(
-    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "LOGS_A_PAGE", 3)
+def test_a_restart_goes_on_where_it_was(tmp_path: Path, receiver: Receiver) -> None:
     with House(tmp_path, allowed_networks=LOOPBACK) as house:
         route = house.subscription(house.source(), house.destination(endpoint=receiver.url))
-        for number in range(10):
-            logs.until_state(house, logs.send(house, route, Patient={"Number": number}), "delivered")
-        replay_id = begun(house, 10)
+        logs.until_state(house, logs.send_many(house, route, MANY)[-1], "delivered")
+        replay_id = begun(house, MANY)
         house.run(house.waypost.replaying.step(replay_id))
-        assert progress(house, replay_id).payload["replay"]["replayed"] == 3
+        assert progress(house, replay_id).payload["replay"]["replayed"] == running.LOGS_A_PAGE
         household = house.household
     with House(tmp_path, allowed_networks=LOOPBACK, keep=household) as house:
         done = until_done(house, replay_id)
-        assert (done["count"], done["replayed"]) == (10, 10)
-        receiver.wait(20)
-        assert numbers(receiver, 10) == list(range(10))
+        assert (done["count"], done["replayed"]) == (MANY, MANY)
+        receiver.wait(2 * MANY)
+        assert numbers(receiver, MANY) == list(range(MANY))
         assert house.read(recount.faults) == []
 
 
