@@ -20,6 +20,7 @@ from waypost.cli.folder import Folder, write_private
 from waypost.cli.token import PATH
 from waypost.db import sqlite
 from waypost.settings import Settings
+from waypost.web.protocol import Protocol
 
 if TYPE_CHECKING:
     from waypost.cli.serve import Listen
@@ -103,7 +104,7 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
 def _config(waypost: Waypost, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         waypost.http,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

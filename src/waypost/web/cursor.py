@@ -10,8 +10,10 @@ from waypost.errors import Fault, Invalid
 
 Position = tuple[int, str]
 
-_Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what a BIGINT column compares with
-_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(tuple[_Number, str])
+_Stored = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""As much as a store's integers hold."""
+
+_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(tuple[_Stored, str])
 
 
 def write(position: Position) -> str:
