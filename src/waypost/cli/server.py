@@ -74,6 +74,7 @@ async def run(
 
         await stack.enter_async_context(control.listening(folder, perform))
         await waypost.worker.start()
+        await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         await _serve(Server(_config(waypost, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")

@@ -54,6 +54,17 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """A log to be sent once more: as a new log, `log_id`, at the tail of its queue."""
+
+    log_id: str
+    replay_of: str
+    queue_id: str
+    destination_id: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """Of a destination and its credential: what an attempt began with (ENGINE invariant 5)."""
 

@@ -1,4 +1,4 @@
-"""The hot statements that every store has: accept, claim, load, settle. One file a dialect; a module is one.
+"""The hot statements that every store has: accept, replay, claim, load, settle. One file a dialect, a module each.
 
 `sqlite.py` says what each does; the contract suite holds the dialects equal.
 """
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
 
 
 class Hot(Protocol):
@@ -19,6 +19,10 @@ class Hot(Protocol):
 
     def accept(self, tx: Tx, given: Accept) -> dict[str, int]:
         """Write message, logs, entries and tails; the sequence number of each log."""
+        ...
+
+    def replay(self, tx: Tx, given: Replay) -> int:
+        """Write a new log of the same message, with its entry and tail; its sequence number."""
         ...
 
     def due(

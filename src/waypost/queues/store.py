@@ -44,7 +44,8 @@ queue_tail = sa.Table(
     sa.Column("queue_id", sa.String(36), primary_key=True),
     sa.Column("destination_id", sa.String(36), nullable=False),
     sa.Column("last_seq", sa.BigInteger, nullable=False),
-    sa.Column("accepted", sa.BigInteger, nullable=False),
+    sa.Column("accepted", sa.BigInteger, nullable=False),  # every log that was put in, replays too
+    sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # those of them that are replays
     sqlite_with_rowid=False,
 )
 
