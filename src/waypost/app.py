@@ -21,9 +21,11 @@ from waypost.credentials.authorization import Authorizer
 from waypost.credentials.service import Credentials
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
+from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.model import Schedule
+from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
@@ -39,7 +41,7 @@ from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
 from waypost.queues import api as queues_api
-from waypost.queues import sqlite
+from waypost.queues import postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
@@ -77,23 +79,34 @@ def key_file(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator["Waypost"]:
-    """Everything built on an existing data folder, at the newest schema, without delivering.
+    """Everything built on an existing store, at the newest schema, without delivering.
 
-    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer.
+    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
     """
     path = settings.data / DATABASE_FILE
-    if not path.exists():
+    if settings.database_url is None and not path.exists():
         raise FolderMissing(f"There is no Waypost data in {settings.data}. Make it with: waypost init")
     keys = keyring.load(key_file(settings))
-    migrate.upgrade(path)
     async with AsyncExitStack() as stack:
-        db = SqliteDatabase(path)
+        db = await (_shared(settings.database_url) if settings.database_url else _embedded(path))
         stack.push_async_callback(db.close)
         waypost = Waypost(settings, clock or Clock(), db, keys)
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
         yield waypost
+
+
+async def _embedded(path: Path) -> Database:
+    migrate.upgrade(path)
+    return SqliteDatabase(path)
+
+
+async def _shared(url: str) -> Database:
+    await migrate.upgrade_shared(url)
+    db = PostgresqlDatabase(url)
+    await db.look()
+    return db
 
 
 class Waypost:
@@ -103,7 +116,7 @@ class Waypost:
         self.settings = settings
         self.clock = clock
         self.db = db
-        self.hot: Hot = sqlite
+        self.hot: Hot = postgresql if db.shared else sqlite
         self.vault = Vault(db, keys, clock)
         self.metrics = Metrics()
         self.policy = Policy(settings.allowed_networks)
@@ -139,6 +152,7 @@ class Waypost:
         deliverer = Deliverer(
             self.client, self.authorizer, self.clock, application_name=self.settings.application_name
         )
+        ownership = Ownership(self.db, self.hot)
         runner = Runner(
             self.db,
             self.hot,
@@ -146,9 +160,10 @@ class Waypost:
             self.clock,
             deliverer,
             self.metrics,
+            epoch=ownership.epoch,
             schedule=Schedule(self.settings.retry_schedule),
         )
-        self.worker = Worker(self.db, self.hot, self.clock, runner)
+        self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 

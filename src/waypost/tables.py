@@ -7,6 +7,7 @@ from waypost.destinations import store as destinations
 from waypost.environments import store as environments
 from waypost.logs import store as logs
 from waypost.messages import idempotency
+from waypost.queues import shards
 from waypost.queues import store as queues
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
@@ -23,6 +24,7 @@ __all__ = [
     "idempotency",
     "logs",
     "queues",
+    "shards",
     "sources",
     "subscriptions",
     "tokens",

@@ -148,7 +148,9 @@ class PostgresqlDatabase:
         except Exception as error:
             raise pgerrors.unavailable(error) from error
 
-    async def _with_connection(self, idle: list[AsyncConnection], use: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _with_connection(
+        self, idle: list[AsyncConnection], use: Callable[[AsyncConnection], Awaitable[T]]
+    ) -> T:
         """Use an idle connection, or a new one; an idle one that had died is replaced once."""
         while True:
             known = bool(idle)

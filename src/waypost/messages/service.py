@@ -15,7 +15,7 @@ from waypost.messages.model import Message
 from waypost.messages.routing import Routes, Unroutable
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
-from waypost.queues.port import Hot
+from waypost.queues.port import Hot, accepting
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
@@ -108,7 +108,7 @@ class Intake:
                 idempotency.insert(tx, once, answer.meta)
             return answer
 
-        accepted = await self._db.write(write)
+        accepted = await self._db.write(write, beside=accepting(targets))
         self._metrics.accepted(len(accepted.targets))
         for target in accepted.targets:
             self._arrived(target.queue_id, target.destination_id)

@@ -5,14 +5,16 @@ design, which `docs/decisions/0003` retells: positions come from one counter a d
 acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
+from waypost.queues.model import SHARDS, Accept, Ended, Fence, Head, Pending, State, Versions
 
 MOST_BYTES_A_LOAD = 2_000_000
 
+_NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
 
 _NEXT_SEQ = """
@@ -45,6 +47,11 @@ SELECT queue_id, destination_id FROM queue_head
 WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
 """
 _NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > ?"
+_DUE_OF = """
+SELECT queue_id, destination_id FROM queue_head
+WHERE due_at IS NOT NULL AND due_at <= ? AND shard IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?
+"""
+_NEXT_DUE_OF = _NEXT_DUE + " AND shard IN (SELECT value FROM json_each(?))"
 _STALE = """
 SELECT h.queue_id FROM queue_head h
 JOIN destination d ON d.id = h.destination_id
@@ -91,6 +98,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
+def now_ms(tx: Tx) -> int:
+    """The machine's clock, in ms."""
+    return int(_raw(tx).execute(_NOW).fetchone()[0])
+
+
+def turn(tx: Tx) -> int:
+    """Nobody else changes anything here: the services say what they change."""
+    return 0
+
+
 def environment_version(tx: Tx, environment_id: str) -> int | None:
     """The version of what routes messages in the environment."""
     row = _raw(tx).execute(_ENVIRONMENT_VERSION, (environment_id,)).fetchone()
@@ -133,11 +150,15 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
     return numbers
 
 
-def due(tx: Tx, now_ms: int, limit: int) -> tuple[list[tuple[str, str]], int | None]:
+def due(tx: Tx, now_ms: int, limit: int, shards: Collection[int]) -> tuple[list[tuple[str, str]], int | None]:
     """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due."""
     raw = _raw(tx)
-    found = raw.execute(_DUE, (now_ms, limit)).fetchall()
-    return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
+    if len(shards) == SHARDS:
+        found = raw.execute(_DUE, (now_ms, limit)).fetchall()
+        return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
+    owned = json.dumps(list(shards))
+    found = raw.execute(_DUE_OF, (now_ms, owned, limit)).fetchall()
+    return found, raw.execute(_NEXT_DUE_OF, (now_ms, owned)).fetchone()[0]
 
 
 def stale(tx: Tx, destination_id: str, limit: int) -> list[str]:
