@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench import report, rounds
 from bench.processes import ROOT, BenchFailed
-from bench.rounds import FULL, Size
+from bench.stage import FULL, Size
 from waypost.demo.progress import Progress
 from waypost.demo.server import DemoFailed
 

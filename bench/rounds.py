@@ -2,14 +2,12 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.processes import BenchFailed, Child
 from bench.report import Figure, percentile, short
+from bench.stage import Size, Stage, stage
 from waypost.demo.progress import Progress
 from waypost.demo.server import waypost
 
@@ -17,79 +15,18 @@ Round = Mapping[str, float]
 Measure = Callable[[], Round]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured. The seconds and counts are those of one round."""
-
-    rounds: int = 5
-    queues: int = 200
-    connections: int = 32
-    accept_seconds: float = 1.5
-    commits: int = 10_000
-    backlog: int = 10_000
-    backlog_of_one: int = 1_000
-    rate: int = 200
-    pace_seconds: float = 10
-    patches: int = 1_000
-    patch_seconds: float = 3
-    patch_backlog: int = 15_000
-    fewest_patches: int = 20
-    wait_seconds: float = 240
-
-
-FULL = Size(
-    rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, pace_seconds=20,
-    patches=4_000, patch_seconds=6, patch_backlog=30_000,
-)  # fmt: skip
-
-
-class Stage:
-    """A server on a fresh folder with its queues filled by nobody yet, and who calls it and is called."""
-
-    def __init__(self, server: Child, load: Child, sink: Child, size: Size) -> None:
-        self.server, self.load, self.sink, self.size = server, load, sink, size
-        self.port: int = server.hello["port"]
-        self.url = f"http://127.0.0.1:{sink.hello['port']}/redox"
-        self.ends: dict[str, Any] = server.ask("prepare", queues=size.queues, url=self.url)
-
-    def token(self, whose: str) -> str:
-        """A fresh access token: `source` or `user`."""
-        tokens: dict[str, str] = self.server.ask("tokens")
-        return tokens[whose]
-
-    def fill(self, count: int, queues: int) -> None:
-        """Have so many messages wait in so many queues, with nothing delivered."""
-        self.server.ask("rest")
-        self.server.ask("fill", count=count, queues=queues)
-        self.sink.ask("reset")
-
-    def wait(self, count: int) -> float:
-        """Wait until the sink has so many; when the last one came. Raises BenchFailed."""
-        done = self.sink.ask("wait", count=count, seconds=self.size.wait_seconds)
-        if done["received"] != count:
-            raise BenchFailed(f"{done['received']} messages were delivered instead of {count}.")
-        return float(done["last"])
-
-
-@contextmanager
-def stage(folder: Path, load: Child, sink: Child, size: Size) -> Iterator[Stage]:
-    """A new folder by `waypost init`, and the bench's server on it."""
-    made = json.loads(waypost("init", "--data", str(folder), "--json"))
-    environment_id = made["environments"]["Development"]
-    log = folder.with_suffix(".log")
-    with Child("bench.server", str(folder), environment_id, log=log) as server:
-        yield Stage(server, load, sink, size)
-
-
 def measure(folder: Path, size: Size, progress: Progress) -> list[Figure]:
     """Every figure. Raises BenchFailed."""
+    new = folder / "new"
+    made = json.loads(waypost("init", "--data", str(new), "--json"))
+    environment_id = made["environments"]["Development"]
     with (
         Child("bench.load", log=folder / "load.log") as load,
         Child("bench.sink", log=folder / "sink.log") as sink,
     ):
-        with stage(folder / "accept", load, sink, size) as on:
+        with stage(new, environment_id, load, sink, size) as on:
             figures = accept(on, progress)
-        with stage(folder / "deliver", load, sink, size) as on:
+        with stage(new, environment_id, load, sink, size) as on:
             return figures + deliver(on, progress) + latency(on, progress) + patch(on, progress)
 
 
@@ -202,38 +139,41 @@ def patch(on: Stage, progress: Progress) -> list[Figure]:
     """PATCH of a destination while nothing else happens, and while every queue delivers."""
     size = on.size
 
-    def call(seconds: float) -> list[tuple[float, float]]:
+    def call() -> list[tuple[float, float]]:
         calls: list[tuple[float, float]] = on.load.ask(
             "patch", port=on.port, token=on.token("user"), destination=on.ends["destinations"][0], url=on.url,
-            most=size.patches, seconds=seconds,
+            most=size.patches, seconds=size.patch_seconds,
         )  # fmt: skip
         return calls
 
     def idle() -> Round:
         on.server.ask("deliver")
-        return _times("idle", call(size.patch_seconds), size.fewest_patches)
+        return _times("idle", call())
 
     def busy() -> Round:
         on.fill(size.patch_backlog, size.queues)
         on.server.ask("deliver")
         on.sink.ask("wait", count=size.queues, seconds=size.wait_seconds)
-        calls = call(size.patch_seconds)
+        calls = call()
         last = on.wait(size.patch_backlog)
-        during = [(began, ended) for began, ended in calls if ended <= last]
-        return _times("delivering", during, size.fewest_patches)
+        return _times("delivering", [(began, ended) for began, ended in calls if ended <= last])
 
     rounds = _interleaved("PATCH", (idle, busy), size.rounds, progress, warm_up=False)
+    on_idle, on_busy = (f"{_median(rounds, f'{name} calls'):.0f} calls a round" for name in ("idle", "delivering"))
     return [
         _absolute(
             "PATCH while idle, p50", rounds, "idle p50",
             "`PATCH /platform/v1/destinations/{id}` with a new endpoint, durable and audited, one by one.",
+            on_idle,
         ),
-        _absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls."),
+        _absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls.", on_idle),
         _absolute(
             "PATCH while delivering, p50", rounds, "delivering p50",
-            f"the same on one of {size.queues} destinations that all deliver as fast as they can.",
+            f"the same on one of {size.queues} destinations that all deliver as fast as they can.", on_busy,
         ),
-        _absolute("PATCH while delivering, p99", rounds, "delivering p99", "the same, of 99 in 100 calls."),
+        _absolute(
+            "PATCH while delivering, p99", rounds, "delivering p99", "the same, of 99 in 100 calls.", on_busy
+        ),
         _ratio(
             "PATCH while delivering, against idle, p50", rounds, "delivering p50", "idle p50",
             "how much longer a call takes under full delivery.", unit=" ms",
@@ -262,11 +202,15 @@ def _interleaved(
     return done
 
 
-def _times(name: str, calls: Sequence[tuple[float, float]], fewest: int) -> Round:
-    if len(calls) < fewest:
-        raise BenchFailed(f"{name}: only {len(calls)} calls, of which a percentile says nothing.")
+def _times(name: str, calls: Sequence[tuple[float, float]]) -> Round:
+    if not calls:
+        raise BenchFailed(f"No call ended while {name}.")
     taken_ms = [(ended - began) * 1000 for began, ended in calls]
-    return {f"{name} p50": percentile(taken_ms, 0.5), f"{name} p99": percentile(taken_ms, 0.99)}
+    return {
+        f"{name} p50": percentile(taken_ms, 0.5),
+        f"{name} p99": percentile(taken_ms, 0.99),
+        f"{name} calls": len(calls),
+    }
 
 
 def _ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
@@ -275,8 +219,8 @@ def _ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str
     return Figure(name, "ratio", values, behind, what)
 
 
-def _absolute(name: str, rounds: Sequence[Round], key: str, what: str) -> Figure:
-    return Figure(name, "ms", tuple(found[key] for found in rounds), "absolute", what)
+def _absolute(name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute") -> Figure:
+    return Figure(name, "ms", tuple(found[key] for found in rounds), behind, what)
 
 
 def _median(rounds: Sequence[Round], key: str) -> float:

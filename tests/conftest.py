@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import stores
+from tests.support.stores import Store
 from waypost import tables
 from waypost.clock import Clock
 from waypost.db.database import Database
@@ -34,7 +35,7 @@ def clock() -> SetClock:
 
 
 @pytest.fixture(params=stores.STORES)
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """A real, empty store with every table; whoever asks for it runs on both stores."""
     async with stores.opened(request.param, tmp_path) as opened:
         yield opened

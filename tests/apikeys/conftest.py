@@ -10,9 +10,9 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from tests.conftest import SetClock
 from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, Room
-from waypost.db.database import Database
 from waypost.apikeys import api
 from waypost.apikeys.service import ApiKeys
+from waypost.db.database import Database
 from waypost.egress.policy import Policy
 
 

@@ -115,7 +115,7 @@ def _modulus(bits: int) -> dict[str, Any]:
 
 
 NESTED: Any = []
-for _ in range(200):
+for _ in range(20):
     NESTED = [NESTED]
 
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from bench import messages, report
 from bench.__main__ import main, run
 from bench.processes import BenchFailed, Child
-from bench.rounds import Size
+from bench.stage import Size
 
 TINY = Size(
     rounds=2, queues=4, connections=4, accept_seconds=0.1, commits=50, backlog=100, backlog_of_one=20, rate=100,
-    pace_seconds=0.2, patches=10, patch_seconds=30, patch_backlog=600, fewest_patches=1, wait_seconds=60,
+    pace_seconds=0.2, patches=10, patch_seconds=30, patch_backlog=600, wait_seconds=60,
 )  # fmt: skip
 FIGURES = [
     ("accept, against an empty route", "ratio"),

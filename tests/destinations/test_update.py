@@ -119,7 +119,7 @@ def test_the_audit_event_says_who_did_what_when_and_from_where(strict: House) ->
         "successful",
         f"PATCH {path(made)}",
     )
-    assert event["client_id"] == strict.made.clients["owner"]
+    assert event["client_id"] == strict.household.clients["owner"]
     assert event["request_id"] == answer.headers["x-request-id"]
     assert event["request_ip"] == "127.0.0.1"
     assert event["environment_id"] == strict.environments["Development"]

@@ -9,8 +9,8 @@ from tests.support import tenants
 from tests.support.serving import Client, Serving
 from tests.support.tenants import Tenant
 
-from waypost.db.database import Database
 from waypost.access import EnvironmentRole, OrganizationRole, Source, User
+from waypost.db.database import Database
 from waypost.environments import api
 
 

@@ -58,10 +58,10 @@ class World:
 
     async def counts(self) -> dict[str, int]:
         """How many rows there are of what an accepted message leaves."""
-        tables = ("message", "log", "entry", "destination_seq", "idempotency_key")
+        tables = ("message", "log", "entry", "destination_seq WHERE last > 0", "idempotency_key")
         found = {}
         for table in tables:
-            [(found[table],)] = await self.traffic.rows(f"SELECT count(*) FROM {table}")
+            [(found[table.split()[0]],)] = await self.traffic.rows(f"SELECT count(*) FROM {table}")
         return found
 
 

@@ -10,11 +10,11 @@ from tests.support import keys, tenants
 from tests.support.serving import Answer, Client, Serving
 from tests.support.tenants import Tenant
 
-from waypost.db.database import Database
 from waypost.access import EnvironmentRole, OrganizationRole, Principal, operator
 from waypost.audit import store as audit
 from waypost.audit.store import Filter
 from waypost.clock import iso
+from waypost.db.database import Database
 from waypost.errors import Unauthenticated
 from waypost.roles import api
 from waypost.roles.model import role_id

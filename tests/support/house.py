@@ -80,7 +80,7 @@ PEOPLE = {
 
 
 @dataclass
-class Made:
+class Household:
     """What the people of a folder are known by; it outlives the application."""
 
     clinic: Tenant
@@ -94,7 +94,9 @@ class House(AbstractContextManager["House"]):
     Other keywords are settings, under their own names.
     """
 
-    def __init__(self, folder: Path, *, deliver: bool = True, keep: Made | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, deliver: bool = True, keep: Household | None = None, **settings: Any
+    ) -> None:
         self.folder = folder
         self.clock = MovedClock()
         self.waypost: app.Waypost
@@ -124,14 +126,14 @@ class House(AbstractContextManager["House"]):
         self._thread.join(START_SECONDS)
 
     @property
-    def made(self) -> Made:
+    def household(self) -> Household:
         assert self._made is not None
         return self._made
 
     @property
     def environments(self) -> Mapping[str, str]:
         """Ids of the clinic's environments by their names."""
-        return self.made.clinic.environments
+        return self.household.clinic.environments
 
     @property
     def commits(self) -> int:
@@ -166,7 +168,7 @@ class House(AbstractContextManager["House"]):
         """An access token of one of PEOPLE, or of the Development `source`, by the real exchange."""
         if fresh or who not in self._tokens:
             signed = assertion.assertion(
-                keys.ec(who), self.made.clients[who], f"http://127.0.0.1:{self.port}/v2/auth/token"
+                keys.ec(who), self.household.clients[who], f"http://127.0.0.1:{self.port}/v2/auth/token"
             )
             form = urlencode(assertion.form(signed)).encode()
             media_type = {"content-type": "application/x-www-form-urlencoded"}
@@ -177,7 +179,7 @@ class House(AbstractContextManager["House"]):
 
     def events(self, about: str | None = None, *, tenant: Tenant | None = None) -> list[dict[str, Any]]:
         """The organization's audit events, oldest first, `details` decoded; only those with that id in them."""
-        number = (tenant or self.made.clinic).id
+        number = (tenant or self.household.clinic).id
         rows = self.read(lambda tx: audit.page(tx, number, audit.Filter(), offset=0, count=100_000))
         events = [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
         return [event for event in events if about in (None, event["details"].get("id"))]
@@ -201,7 +203,7 @@ class House(AbstractContextManager["House"]):
 
     def credential(self, environment: str = "Development", *, by: str = "engineer") -> str:
         """The id of a new auth credential."""
-        tenant = self.made.elsewhere if by == "outsider" else self.made.clinic
+        tenant = self.household.elsewhere if by == "outsider" else self.household.clinic
         body = {
             "organization": tenant.id, "name": "Keys", "environmentId": tenant.environments[environment],
             "grantType": "client_credentials", "url": "https://login.example.com/token",
@@ -222,7 +224,7 @@ class House(AbstractContextManager["House"]):
         return str(answer.json["Meta"]["Logs"][0]["ID"])
 
     def _create(self, environment: str, noun: str, by: str, body: dict[str, Any]) -> dict[str, Any]:
-        tenant = self.made.elsewhere if by == "outsider" else self.made.clinic
+        tenant = self.household.elsewhere if by == "outsider" else self.household.clinic
         path = f"/platform/v1/environments/{tenant.environments[environment]}/{noun}s"
         answer = self.call("POST", path, body, by=by)
         assert answer.status == 201, answer.body
@@ -257,11 +259,11 @@ class House(AbstractContextManager["House"]):
         await serving
         await self.waypost.worker.stop(within_seconds=0)
 
-    async def _move_in(self) -> Made:
+    async def _move_in(self) -> Household:
         """Two organizations, everybody, and an API key for sources of the first one's Development."""
         waypost = self.waypost
         clinic = await tenants.found(waypost.db, self.clock)
-        made = Made(clinic, await tenants.found(waypost.db, self.clock, "Laboratory"))
+        made = Household(clinic, await tenants.found(waypost.db, self.clock, "Laboratory"))
         for name, person in PEOPLE.items():
             tenant = made.elsewhere if person.elsewhere else clinic
             held = person.environments if person.role else ()

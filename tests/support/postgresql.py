@@ -20,14 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 
 from waypost.db import migrate
+
+T = TypeVar("T")
 
 START_SECONDS = 30
 TEMPLATE = "waypost_template"
@@ -53,7 +57,7 @@ class Postgresql:
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         self.port = free_port()
-        _run("initdb", "-D", str(self._data), *"-A trust -U postgres -N -E UTF8 --locale=C".split())
+        _run("initdb", "-D", str(self._data), *["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"])
 
     @property
     def _data(self) -> Path:
@@ -73,7 +77,7 @@ class Postgresql:
         with (self.place / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + START_SECONDS
-        while not asyncio.run(_answers(self.url("postgres"))):
+        while not _await(_answers(self.url("postgres"))):
             if self._process.poll() is not None or time.monotonic() > end:
                 raise AssertionError((self.place / "log").read_text()[-2000:])
             time.sleep(0.02)
@@ -93,8 +97,8 @@ class Postgresql:
 
     def prepare(self) -> None:
         """Make the template."""
-        asyncio.run(_statement(self.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
-        asyncio.run(migrate.upgrade_shared(self.url(TEMPLATE)))
+        _await(_statement(self.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
+        _await(migrate.upgrade_shared(self.url(TEMPLATE)))
 
     async def database(self, *, empty: bool = False) -> str:
         """The URL of a new database with every table, or without any."""
@@ -115,21 +119,23 @@ def shared() -> Postgresql:
     """The server that this run's test processes share."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
     place = Path(tempfile.gettempdir()) / f"waypost-pg-{run[:16]}"
+    mine = None
     with _locked(place):
         note = place / "server.json"
         if not note.exists():
-            server = Postgresql(place).start()
+            server = Postgresql(place)
             try:
-                server.prepare()
+                server.start().prepare()
             except BaseException:
                 server.stop()
                 shutil.rmtree(place)
                 raise
             note.write_text(json.dumps({"port": server.port, "users": 0}))
+            mine = server._process
         known = json.loads(note.read_text())
         note.write_text(json.dumps(known | {"users": known["users"] + 1}))
     found = object.__new__(Postgresql)
-    found.place, found.port, found._made, found._process = place, known["port"], 0, None
+    found.place, found.port, found._made, found._process = place, known["port"], 0, mine
     atexit.register(_leave, found)
     return found
 
@@ -165,6 +171,12 @@ def _command(program: str, *arguments: str) -> list[str]:
 def _run(program: str, *arguments: str) -> None:
     ran = subprocess.run(_command(program, *arguments), capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, f"{program}: {ran.stderr[-2000:]}"
+
+
+def _await(work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, done in a loop of its own: a test's loop may be running here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def _statement(url: str, statement: str) -> None:

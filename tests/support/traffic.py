@@ -14,7 +14,7 @@ from waypost.environments.store import Flag
 from waypost.ids import new_id
 from waypost.queues import store as queues
 from waypost.queues.model import Accept, Target
-from waypost.queues.port import accepting
+from waypost.queues.port import Hot, accepting
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions import store as subscriptions
@@ -29,6 +29,10 @@ class Traffic:
     clock: Clock
     environment_id: str
     organization_id: int
+
+    @property
+    def hot(self) -> Hot:
+        return stores.hot_of(self.db)
 
     async def source(self, name: str = "Feed") -> str:
         """The id of a new source."""
@@ -92,8 +96,7 @@ class Traffic:
     async def accept(self, *to: Subscription, **more: Any) -> list[str]:
         """The log ids of a message accepted for these subscriptions."""
         given = self.message(*to, **more)
-        hot = stores.hot_of(self.db)
-        await self.db.write(lambda tx: hot.accept(tx, given), beside=accepting(given.targets))
+        await self.db.write(lambda tx: self.hot.accept(tx, given), beside=accepting(given.targets))
         return [target.log_id for target in given.targets]
 
     async def rows(self, query: str, **values: Any) -> list[Any]:

@@ -13,9 +13,9 @@ from tests.support import keys, tenants
 from tests.support.serving import Answer, Client, Serving
 from tests.support.tenants import Tenant
 
-from waypost.db.database import Database
 from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys.service import ApiKeys
+from waypost.db.database import Database
 from waypost.egress.client import Answer as Fetched
 from waypost.egress.client import Unreached
 from waypost.egress.policy import Policy

@@ -9,10 +9,10 @@ from tests.conftest import SetClock
 from tests.support import keys, tenants
 from tests.support.tenants import Tenant
 
-from waypost.db.database import Database
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, User, operator
 from waypost.audit import store as audit
 from waypost.audit.store import Filter
+from waypost.db.database import Database
 from waypost.errors import Conflict, Forbidden, Invalid, NotFound
 from waypost.ids import is_uuid
 from waypost.tokens.assertion import public_of

@@ -47,7 +47,7 @@ def router(service: ApiKeys) -> APIRouter:
     routes = APIRouter(prefix="/platform/v1", tags=[TAG])
 
     @routes.get(
-        "/environments/{environmentId}/apikeys", operation_id="list_apikeys", summary="List OAuth API keys",
+        "/environments/{environmentId}/apikeys", operation_id="getApiKeys", summary="Get OAuth API keys",
         response_model=Envelope[ManyApiKeys], responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip
     async def list_(caller: UserCaller, environment_id: EnvironmentId) -> Response:
@@ -55,7 +55,7 @@ def router(service: ApiKeys) -> APIRouter:
         return answer({"apikeys": [key.shown() for key in found]})
 
     @routes.post(
-        "/environments/{environmentId}/apikeys", operation_id="create_apikey", summary="Create OAuth API key",
+        "/environments/{environmentId}/apikeys", operation_id="createApiKey", summary="Create OAuth API key",
         status_code=201, response_model=Envelope[OneApiKey],
         responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
     )  # fmt: skip
@@ -66,14 +66,14 @@ def router(service: ApiKeys) -> APIRouter:
         return answer({"apikey": made.shown()}, status=201)
 
     @routes.get(
-        "/apikeys/{apikeyId}", operation_id="get_apikey", summary="Get OAuth API key",
+        "/apikeys/{apikeyId}", operation_id="getApiKey", summary="Get OAuth API key",
         response_model=Envelope[OneApiKey], responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip
     async def get(caller: UserCaller, apikey_id: ApiKeyId) -> Response:
         return answer({"apikey": (await service.get(caller, apikey_id)).shown()})
 
     @routes.patch(
-        "/apikeys/{apikeyId}", operation_id="update_apikey", summary="Update OAuth API key",
+        "/apikeys/{apikeyId}", operation_id="updateApiKey", summary="Update OAuth API key",
         description="Only supplied fields change.", response_model=Envelope[OneApiKey],
         responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def router(service: ApiKeys) -> APIRouter:
         return answer({"apikey": (await service.update(caller, apikey_id, raw)).shown()})
 
     @routes.delete(
-        "/apikeys/{apikeyId}", operation_id="delete_apikey", summary="Delete OAuth API key",
+        "/apikeys/{apikeyId}", operation_id="deleteApiKey", summary="Delete OAuth API key",
         description="Irreversible: its tokens are refused from then on.", response_model=Envelope[Message],
         responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip

@@ -30,7 +30,7 @@ def router(credentials: Credentials) -> APIRouter:
 
     @api.get(
         "/environments/{environmentId}/authcredentials",
-        operation_id="listAuthCredentials",
+        operation_id="getAuthCredentials",
         summary="Get auth credentials",
         response_model=many,
         responses=problems_of(401, 403, 404, 429, 503),

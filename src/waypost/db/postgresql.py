@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -63,8 +64,14 @@ def engine(url: str, *, autocommit: bool) -> AsyncEngine:
 
 
 def fetch(tx: Tx, statement: str, *values: Any) -> list[Any]:
-    """The rows of a hot statement, by the driver itself: `$1` and on are its parameters."""
-    rows: list[Any] = await_only(_raw(tx).fetch(statement, *values))
+    """The rows of a hot statement, by the driver itself: `$1` and on are its parameters.
+
+    Raises IntegrityError as SQLAlchemy does.
+    """
+    try:
+        rows: list[Any] = await_only(_raw(tx).fetch(statement, *values))
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise sa.exc.IntegrityError(None, None, error) from error
     return rows
 
 

@@ -45,7 +45,7 @@ class Deliverer:
         found = await self._authorizer.authorize(
             target.credential, target.credential_secrets, https_only=https_only
         )
-        return Failed(found.reason) if isinstance(found, NotAuthorized) else found.headers
+        return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found.headers
 
     async def _send(
         self, target: Target, message: Opened, attempt_id: str, authorization: Mapping[str, str]

@@ -3,19 +3,20 @@
 The next message is sent only once the acknowledgement of the one before is durable (ENGINE invariant 3).
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from waypost.clock import Clock
-from waypost.db.database import Database, Tx
+from waypost.db.database import Beside, Database, Tx
 from waypost.delivery import target as targets
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.model import Advance, Delivered, Failed, Outcome, Schedule, next_step
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
-from waypost.errors import NotFound
+from waypost.errors import NotFound, Unavailable
 from waypost.ids import new_id
 from waypost.metrics import Metrics
 from waypost.queues.model import Ended, Fence, Head, State, Versions
@@ -25,6 +26,7 @@ from waypost.vault.vault import Vault
 
 MESSAGES_A_LOAD = 16
 MESSAGES_A_TURN = 128
+RECORD_AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger("waypost.delivery")
 
@@ -98,7 +100,7 @@ class Runner:
                 del self._targets[destination_id]
 
     async def run(self, queue_id: str, stopping: Callable[[], bool]) -> bool:
-        """Run a queue; whether it stopped only because its turn was over."""
+        """Run a queue; whether it must be looked after again: its turn is over, or it is held."""
         turn = MESSAGES_A_TURN
         while turn > 0 and not stopping():
             load = await self._db.read(lambda tx: self._load(tx, queue_id))
@@ -107,17 +109,22 @@ class Runner:
             await self._vault.prepare(load.head.environment_id)
             cursor, failures = load.head.cursor, load.head.attempts
             for message in load.messages:
+                if not self._is_current(load):
+                    break
                 settled = await self._deliver(load, message, cursor=cursor, failures=failures)
                 turn -= 1
                 if settled is None or (settled.moved and settled.state is not State.ready):
                     return False
                 if not settled.moved and not settled.due_now:
-                    return False
-                fresh = settled.unchanged and self._targets.get(load.head.destination_id) is load.target
-                if not settled.moved or not fresh or turn <= 0 or stopping():
+                    return True
+                if not settled.moved or not settled.unchanged or turn <= 0 or stopping():
                     break
                 cursor, failures = message.pending.seq, 0
         return True
+
+    def _is_current(self, load: _Load) -> bool:
+        """Whether nobody has said since that the destination changed: a change counts for the next attempt."""
+        return load.target is None or self._targets.get(load.head.destination_id) is load.target
 
     def _load(self, tx: Tx, queue_id: str) -> _Load | None:
         """The queue's head, target and next messages; None when it may not run."""
@@ -176,9 +183,18 @@ class Runner:
             return None if state is None else _Settled(state, unchanged, due_now)
 
         last = message is load.messages[-1]
-        settled = await self._db.write(settle, beside=settling(load.head.queue_id, last=last))
+        settled = await self._recorded(settle, settling(load.head.queue_id, last=last))
         self._tell(load.head, ended, failures, owned=settled is not None)
         return settled
+
+    async def _recorded(self, settle: Callable[[Tx], _Settled | None], beside: Beside) -> _Settled | None:
+        """Settle, however long the store is away: to send again instead would repeat the message."""
+        while True:
+            try:
+                return await self._db.write(settle, beside=beside)
+            except Unavailable as error:
+                log.warning("attempt.unrecorded", detail=error.detail)
+                await asyncio.sleep(RECORD_AGAIN_SECONDS)
 
     def _ended(self, head: Head, outcome: Outcome, attempt_id: str, started_at: int) -> Ended:
         now = self._clock.now_ms()

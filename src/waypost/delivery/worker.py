@@ -12,11 +12,12 @@ from functools import partial
 import structlog
 
 from waypost.clock import Clock
-from waypost.db.database import Database
+from waypost.db.database import Database, Tx
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
+from waypost.logging import where
 from waypost.queues import store as queues
 from waypost.queues.model import shard_of
 from waypost.queues.port import Hot
@@ -116,6 +117,9 @@ class Worker:
             except Unavailable as error:
                 log.warning("store.unavailable", detail=error.detail)
                 pause = REST_SECONDS
+            except Exception as error:  # a fault of ours must not end all delivery
+                log.error("worker.failed", error=type(error).__name__, traceback=where(error))
+                pause = REST_SECONDS
             try:
                 await asyncio.wait_for(self._poke.wait(), pause)
             except TimeoutError:
@@ -125,28 +129,26 @@ class Worker:
         """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
         self._crowded = False
         await self._claim_woken()
-        now = self._clock.now_ms()
-        limit = MOST_RUNNING + len(self._slots)
-        shards = self._ownership.claimable()
         poll = SHARED_POLL_SECONDS if self._db.shared else POLL_SECONDS
-        if not shards:
+        if not self._ownership.claimable():
             return poll
-        (due, next_due), turn = await self._db.read(
-            lambda tx: (self._hot.due(tx, now, limit, shards), self._hot.turn(tx))
-        )
-        for queue_id, destination_id in due:
-            self._run(queue_id, destination_id)
-        if turn != self._turn:
-            await self._look_for_changes(turn)
+        next_due = await self._claim_due(self._clock.now_ms())
+        await self._look_for_changes()
         if next_due is None:
             return poll
         return min(poll, max(0.001, (next_due - self._clock.now_ms()) / 1000))
 
-    async def _look_for_changes(self, turn: int) -> None:
+    async def _look_for_changes(self) -> None:
         """Wake what changed while nobody told this node: elsewhere, or before it came to own the shards."""
-        shards = self._ownership.claimable()
-        stale = await self._db.read(lambda tx: queues.stale_destinations(tx, shards))
-        self._turn = turn
+        before, shards = self._turn, self._ownership.claimable()
+
+        def look(tx: Tx) -> tuple[int, list[str]]:
+            turn = self._hot.turn(tx)
+            return turn, [] if turn == before else queues.stale_destinations(tx, shards)
+
+        turn, stale = await self._db.read(look)
+        if self._turn == before:  # else shards came meanwhile: look again
+            self._turn = turn
         self._woken.update(stale)
         if stale:
             self._poke.set()
@@ -158,6 +160,32 @@ class Worker:
             if slot.shard in lost:
                 slot.task.cancel()
         self._poke.set()
+
+    async def _claim_due(self, now_ms: int) -> int | None:
+        """Run what is due; when the next one will be.
+
+        A page may be filled by destinations that have all their slots: they must not hide the others behind them.
+        """
+        full: frozenset[str] = frozenset()
+        while True:
+            limit = MOST_RUNNING + len(self._slots)
+            due, next_due = await self._due(now_ms, limit, full)
+            for queue_id, destination_id in due:
+                self._run(queue_id, destination_id)
+            before, full = full, self._full()
+            if len(due) < limit or full <= before:
+                return next_due
+
+    def _full(self) -> frozenset[str]:
+        """Destinations that have all the slots they may have."""
+        running = self._a_destination.items()
+        return frozenset(each for each, count in running if count >= MOST_RUNNING_A_DESTINATION)
+
+    async def _due(
+        self, now_ms: int, limit: int, full: frozenset[str]
+    ) -> tuple[list[tuple[str, str]], int | None]:
+        shards = self._ownership.claimable()
+        return await self._db.read(lambda tx: self._hot.due(tx, now_ms, limit, shards, full))
 
     async def _claim_woken(self) -> None:
         """Run the held queues of what changed, a page at a time; forget it once none is left."""
@@ -219,7 +247,7 @@ class Worker:
 
     def _rest(self, queue_id: str, error: BaseException) -> None:
         """Leave a queue alone for a while after a surprise: a store that is away, or a fault of ours."""
-        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__)
+        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

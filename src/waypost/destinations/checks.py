@@ -47,12 +47,15 @@ def creation(environment: Environment, raw: Any) -> list[Fault]:
     return faults
 
 
-def one_kind(values: Mapping[str, Any]) -> list[Fault]:
-    """A fault when the values make both a URL and a cloud destination."""
-    if values.get("endpoint") is None or values.get("cloudProviderSettings") is None:
+def one_kind(raw: Mapping[str, Any], current: Destination | None = None) -> list[Fault]:
+    """A fault when what is sent, with what is there already, makes both a URL and a cloud destination."""
+    now = {"endpoint": current.endpoint, "cloudProviderSettings": current.cloud} if current else {}
+    both = now | dict(raw)
+    if both.get("endpoint") is None or both.get("cloudProviderSettings") is None:
         return []
+    sent = "endpoint" if raw.get("endpoint") is not None else "cloudProviderSettings"
     detail = "A destination has an endpoint or cloudProviderSettings, not both."
-    return [Fault("/endpoint", "one_kind", detail)]
+    return [Fault(f"/{sent}", "one_kind", detail)]
 
 
 def update(current: Destination, raw: Any) -> list[Fault]:

@@ -59,6 +59,12 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _ascii(value: str) -> str:
+    if not value.isascii():
+        raise PydanticCustomError("invalid_character", "PEM is plain ASCII.")
+    return value
+
+
 def _public(value: str) -> str:
     if "PRIVATE KEY" in value:
         message = "This holds a private key, and would be shown; send the key as clientKey."
@@ -70,7 +76,7 @@ Uuid = Annotated[str, AfterValidator(_uuid)]
 Token = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_token)]
 Endpoint = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """Checked against the egress policy by the service, which knows the environment."""
-Pem = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+Pem = Annotated[str, StringConstraints(min_length=1, max_length=65536), AfterValidator(_ascii)]
 Certificates = Annotated[Pem, AfterValidator(_public)]
 
 

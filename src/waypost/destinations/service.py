@@ -149,8 +149,7 @@ class Destinations:
             moved = values.keys() & {"endpoint", "cloudProviderSettings"}
             if current.setup_state is None and (moved or given.setupState is not None):
                 raise Conflict("This destination's set-up is finished; update it instead.", code="setup_finished")
-            both = {"endpoint": current.endpoint, "cloudProviderSettings": current.cloud} | values
-            if faults := checks.one_kind(both):
+            if faults := checks.one_kind(values, current):
                 raise Invalid(faults)
             return self._apply(tx, caller, environment, current, values)
 

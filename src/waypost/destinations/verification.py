@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from waypost.access import Caller
 from waypost.destinations.model import Destination, DestinationVerify, Method
@@ -24,6 +24,7 @@ from waypost.validation import check
 
 TIMEOUT_SECONDS = 10
 MOST_ANSWER_CHARACTERS = 512
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 class NotVerified(Conflict):
@@ -126,12 +127,20 @@ def _quoted(answer: Answer, token: str) -> str:
         return " Its answer was empty."
     text = answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace")
     text = _repeated(token).sub("[token]", text)
+    if _plain(token) in _plain(text):
+        return " Its answer repeats the token, so it is not shown."
     escaped = text.encode("unicode_escape").decode("ascii")[:MOST_ANSWER_CHARACTERS]
     return f" It said: {escaped}"
 
 
 def _repeated(token: str) -> re.Pattern[str]:
-    """The token as an answer may repeat it: plain, in a URL, in JSON, in HTML; the longest spelling first."""
+    """The token as an answer usually repeats it: plain, in a URL, in JSON, in HTML; the longest spelling first."""
     spellings = {token, quote(token), quote(token, safe=""), json.dumps(token)[1:-1], html.escape(token)}
     longest_first = sorted(spellings, key=len, reverse=True)
     return re.compile("|".join(re.escape(spelling) for spelling in longest_first), re.IGNORECASE)
+
+
+def _plain(text: str) -> str:
+    """The text with escapes of any of these kinds undone, even mixed ones."""
+    text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return html.unescape(unquote(text)).replace("\\", "")

@@ -8,6 +8,8 @@ from waypost.logs.store import log
 from waypost.queues.model import State
 from waypost.queues.store import entry, queue_head, queue_tail
 
+_NOTHING_HOLDS = {"attempts": 0, "reason": None, "last_status": None, "held_since": None}
+
 
 def pause(tx: Tx, queue_id: str) -> None:
     """Send nothing more from a queue; what arrives is stored behind what waits."""
@@ -47,7 +49,7 @@ def skip(tx: Tx, queue_id: str, seq: int, log_id: str, now_ms: int, reason: str)
     state = tx.scalar(sa.select(queue_head.c.state).where(queue_head.c.queue_id == queue_id))
     if state != State.paused:
         _set(tx, queue_id, **_going_on(tx, queue_id, now_ms))
-    _set(tx, queue_id, attempts=0, reason=None, last_status=None, held_since=None)
+    _set(tx, queue_id, **_NOTHING_HOLDS)
 
 
 def _going_on(tx: Tx, queue_id: str, now_ms: int) -> dict[str, object]:
@@ -56,8 +58,8 @@ def _going_on(tx: Tx, queue_id: str, now_ms: int) -> dict[str, object]:
     last = tx.scalar(tail) or 0
     cursor = tx.scalar(sa.select(queue_head.c.cursor).where(queue_head.c.queue_id == queue_id)) or 0
     if last > cursor:
-        return {"state": State.ready, "due_at": now_ms, "attempts": 0, "held_since": None}
-    return {"state": State.idle, "due_at": None, "attempts": 0, "held_since": None}
+        return {"state": State.ready, "due_at": now_ms, **_NOTHING_HOLDS}
+    return {"state": State.idle, "due_at": None, **_NOTHING_HOLDS}
 
 
 def _set(tx: Tx, queue_id: str, **values: object) -> None:

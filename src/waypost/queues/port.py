@@ -41,9 +41,12 @@ class Hot(Protocol):
         ...
 
     def due(
-        self, tx: Tx, now_ms: int, limit: int, shards: Collection[int]
+        self, tx: Tx, now_ms: int, limit: int, shards: Collection[int], full: Collection[str] = ()
     ) -> tuple[list[tuple[str, str]], int | None]:
-        """Queues of these shards whose time has come, as (queue, destination), and when the next one is due."""
+        """Queues of these shards whose time has come as (queue, destination), and when the next one is due.
+
+        Those of the destinations in `full` are left out.
+        """
         ...
 
     def stale(self, tx: Tx, destination_id: str, limit: int) -> list[str]:

@@ -46,7 +46,8 @@ SELECT log_id, seq FROM placed
 """
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
-WHERE due_at IS NOT NULL AND due_at <= $1 AND shard = ANY($3) ORDER BY due_at LIMIT $2
+WHERE due_at IS NOT NULL AND due_at <= $1 AND shard = ANY($3) AND destination_id <> ALL($4)
+ORDER BY due_at LIMIT $2
 """
 _NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > $1 AND shard = ANY($2)"
 _HEAD = """
@@ -143,10 +144,15 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def due(tx: Tx, now_ms: int, limit: int, shards: Collection[int]) -> tuple[list[tuple[str, str]], int | None]:
-    """Queues of these shards whose time has come, longest waiting first; and when the next one is due."""
+def due(
+    tx: Tx, now_ms: int, limit: int, shards: Collection[int], full: Collection[str] = ()
+) -> tuple[list[tuple[str, str]], int | None]:
+    """Queues of these shards whose time has come, longest waiting first; and when the next one is due.
+
+    Those of the destinations in `full` are left out.
+    """
     owned = list(shards)
-    found = [(row[0], row[1]) for row in fetch(tx, _DUE, now_ms, limit, owned)]
+    found = [(row[0], row[1]) for row in fetch(tx, _DUE, now_ms, limit, owned, list(full))]
     return found, fetch(tx, _NEXT_DUE, now_ms, owned)[0][0]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.queues.model import SHARDS, Accept, Ended, Fence, Head, Pending, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -44,14 +44,10 @@ WHERE h.queue_id = ?
 """
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
-WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
+WHERE due_at IS NOT NULL AND due_at <= ? AND destination_id NOT IN (SELECT value FROM json_each(?))
+ORDER BY due_at LIMIT ?
 """
 _NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > ?"
-_DUE_OF = """
-SELECT queue_id, destination_id FROM queue_head
-WHERE due_at IS NOT NULL AND due_at <= ? AND shard IN (SELECT value FROM json_each(?)) ORDER BY due_at LIMIT ?
-"""
-_NEXT_DUE_OF = _NEXT_DUE + " AND shard IN (SELECT value FROM json_each(?))"
 _STALE = """
 SELECT h.queue_id FROM queue_head h
 JOIN destination d ON d.id = h.destination_id
@@ -150,15 +146,16 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
     return numbers
 
 
-def due(tx: Tx, now_ms: int, limit: int, shards: Collection[int]) -> tuple[list[tuple[str, str]], int | None]:
-    """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due."""
+def due(
+    tx: Tx, now_ms: int, limit: int, shards: Collection[int], full: Collection[str] = ()
+) -> tuple[list[tuple[str, str]], int | None]:
+    """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due.
+
+    Those of the destinations in `full` are left out. The one process that there is owns every shard.
+    """
     raw = _raw(tx)
-    if len(shards) == SHARDS:
-        found = raw.execute(_DUE, (now_ms, limit)).fetchall()
-        return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
-    owned = json.dumps(list(shards))
-    found = raw.execute(_DUE_OF, (now_ms, owned, limit)).fetchall()
-    return found, raw.execute(_NEXT_DUE_OF, (now_ms, owned)).fetchone()[0]
+    found = raw.execute(_DUE, (now_ms, json.dumps(list(full)), limit)).fetchall()
+    return found, raw.execute(_NEXT_DUE, (now_ms,)).fetchone()[0]
 
 
 def stale(tx: Tx, destination_id: str, limit: int) -> list[str]:

@@ -47,7 +47,7 @@ def router(service: Sources) -> APIRouter:
     routes = APIRouter(prefix="/platform/v1", tags=["Sources"])
 
     @routes.get(
-        "/environments/{environmentId}/sources", operation_id="list_sources", summary="List sources",
+        "/environments/{environmentId}/sources", operation_id="getSources", summary="Get sources",
         response_model=Envelope[ManySources], responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip
     async def list_(caller: UserCaller, environment_id: EnvironmentId) -> Response:
@@ -55,7 +55,7 @@ def router(service: Sources) -> APIRouter:
         return answer({"sources": [source.shown() for source in found]})
 
     @routes.post(
-        "/environments/{environmentId}/sources", operation_id="create_source", summary="Create source",
+        "/environments/{environmentId}/sources", operation_id="createSource", summary="Create source",
         status_code=201, response_model=Envelope[OneSource],
         responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
     )  # fmt: skip
@@ -66,14 +66,14 @@ def router(service: Sources) -> APIRouter:
         return answer({"source": made.shown()}, status=201)
 
     @routes.get(
-        "/sources/{sourceId}", operation_id="get_source", summary="Get source",
+        "/sources/{sourceId}", operation_id="getSource", summary="Get source",
         response_model=Envelope[OneSource], responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip
     async def get(caller: UserCaller, source_id: SourceId) -> Response:
         return answer({"source": (await service.get(caller, source_id)).shown()})
 
     @routes.patch(
-        "/sources/{sourceId}", operation_id="update_source", summary="Update source",
+        "/sources/{sourceId}", operation_id="updateSource", summary="Update source",
         description="Only supplied fields change.", response_model=Envelope[OneSource],
         responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def router(service: Sources) -> APIRouter:
         return answer({"source": (await service.update(caller, source_id, raw)).shown()})
 
     @routes.delete(
-        "/sources/{sourceId}", operation_id="delete_source", summary="Delete source",
+        "/sources/{sourceId}", operation_id="deleteSource", summary="Delete source",
         description="Answers 409 while subscriptions use it.", response_model=Envelope[Message],
         responses=problems_of(401, 403, 404, 409, 429, 503),
     )  # fmt: skip

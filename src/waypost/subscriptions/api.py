@@ -108,8 +108,8 @@ def router(service: Subscriptions) -> APIRouter:
     routes = APIRouter(tags=["Subscriptions"])
 
     @routes.get(
-        "/platform/v1/environments/{environmentId}/subscriptions", operation_id="list_subscriptions",
-        summary="List subscriptions", response_model=SubscriptionPage,
+        "/platform/v1/environments/{environmentId}/subscriptions", operation_id="getSubscriptions",
+        summary="Get subscriptions", response_model=SubscriptionPage,
         responses=problems_of(400, 401, 403, 404, 429, 503),
     )  # fmt: skip
     async def list_(
@@ -122,7 +122,7 @@ def router(service: Subscriptions) -> APIRouter:
         return answer({"subscriptions": [one.shown() for one in found]}, meta=page.meta(total))
 
     @routes.post(
-        "/platform/v1/environments/{environmentId}/subscriptions", operation_id="create_subscription",
+        "/platform/v1/environments/{environmentId}/subscriptions", operation_id="createSubscription",
         summary="Create subscription", status_code=201, response_model=Envelope[OneSubscription],
         responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
     )  # fmt: skip
@@ -135,7 +135,7 @@ def router(service: Subscriptions) -> APIRouter:
         return answer({"subscription": made.shown()}, status=201)
 
     @routes.get(
-        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="get_subscription",
+        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="getSubscription",
         summary="Get subscription", response_model=Envelope[OneWholeSubscription],
         responses=problems_of(401, 403, 404, 429, 503),
     )  # fmt: skip
@@ -144,7 +144,7 @@ def router(service: Subscriptions) -> APIRouter:
         return answer({"subscription": found.shown_whole()})
 
     @routes.patch(
-        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="update_subscription",
+        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="updateSubscription",
         summary="Update subscription", response_model=Envelope[OneWholeSubscription],
         responses=problems_of(400, 401, 403, 404, 413, 415, 429, 501, 503),
     )  # fmt: skip
@@ -157,7 +157,7 @@ def router(service: Subscriptions) -> APIRouter:
         return answer({"subscription": found.shown_whole()})
 
     @routes.delete(
-        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="delete_subscription",
+        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="deleteSubscription",
         summary="Delete subscription", response_model=Envelope[Message],
         description="Answers 409 while messages are pending, unless a reason is given; then they end skipped.",
         responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),

@@ -20,7 +20,7 @@ async def any_caller(request: Request) -> Caller:
     authenticate: Authenticate = request.app.state.authenticate
     principal = await authenticate(token.strip())
     caller = Caller(
-        principal, client_ip(request), request.state.request_id, f"{request.method} {request.url.path}"
+        principal, client_ip(request), request.state.request_id, f"{request.method} {request.scope['path']}"
     )
     request.state.caller = caller
     request.app.state.limits.count(caller)

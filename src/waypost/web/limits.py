@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Literal
 
 from limits import RateLimitItemPerMinute
@@ -21,16 +22,15 @@ on `/endpoint` (the vendor's quota pages)."""
 
 
 class Limits:
-    """Counts requests in memory, on this node. Raises RateLimited."""
+    """Counts requests in memory, on this node. `kind` is a row of PER_WINDOW, or one of its own."""
 
-    def __init__(self, kind: Literal["roomy", "vendor"]) -> None:
+    def __init__(self, kind: Literal["roomy", "vendor"] | Mapping[str, int]) -> None:
+        numbers = PER_WINDOW[kind] if isinstance(kind, str) else kind
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._items = {
-            name: RateLimitItemPerMinute(number, WINDOW_MINUTES) for name, number in PER_WINDOW[kind].items()
-        }
+        self._items = {name: RateLimitItemPerMinute(number, WINDOW_MINUTES) for name, number in numbers.items()}
 
     def count(self, caller: Caller) -> None:
-        """Count one request of this caller."""
+        """Count one request of this caller. Raises RateLimited."""
         if isinstance(caller.principal, Source):
             item, key = self._items["endpoint"], caller.ip
         else:

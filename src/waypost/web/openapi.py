@@ -68,12 +68,28 @@ def document(app: FastAPI, plain: Mapping[str, Any]) -> dict[str, Any]:
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_schemas(models))
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    for name in _FRAMEWORKS:
+        components["schemas"].pop(name, None)
     for path, methods in made["paths"].items():
         for operation in methods.values():
-            operation["responses"].pop("422", None)
-            if not path.startswith(_OPEN):
-                operation["security"] = [{"bearer": []}]
+            _complete(path, operation)
     return made
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    """Say what holds for every operation: whether it needs a token, and how any may fail."""
+    responses = operation["responses"]
+    responses.pop("422", None)
+    failing = {503}
+    if not path.startswith(_OPEN):
+        operation["security"] = [{"bearer": []}]
+        failing |= {401, 403, 429}
+    if "{" in path:
+        failing |= {404}
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        failing |= {400, 413, 415}
+    known = {str(status): response for status, response in problems_of(*failing).items()} | responses
+    operation["responses"] = dict(sorted(known.items()))
 
 
 def _bodies(app: FastAPI, made: dict[str, Any]) -> Iterator[tuple[dict[str, Any], JsonBody]]:
@@ -98,6 +114,7 @@ def _schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
     return found
 
 
+_FRAMEWORKS = ("HTTPValidationError", "ValidationError")
 _OPEN = ("/health/", "/v2/auth/", "/auth/", "/metrics", "/openapi.json")
 _DESCRIPTION = """
 Paths under `/platform/v1`, `/v2/auth`, `/auth` and `/endpoint` are those of the Redox Platform API; paths under

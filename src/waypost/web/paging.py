@@ -62,7 +62,7 @@ def page(
     rest = tuple(
         (name, value) for name, value in request.query_params.multi_items() if name not in {"_page", "_count"}
     )
-    return Page(number, count, request.url.path, rest)
+    return Page(number, count, request.scope["path"], rest)
 
 
 WantedPage = Annotated[Page, Depends(page)]

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details: the one table from error kinds to HTTP status."""
 
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,9 +10,11 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
+from starlette.types import Scope
 
 from waypost import errors
 from waypost.errors import Fault
+from waypost.logging import where
 from waypost.validation import pointer
 
 META = {"version": "1.0.0"}
@@ -97,13 +98,13 @@ def install(app: FastAPI, refused: Refused) -> None:
         assert isinstance(error, errors.WaypostError)  # noqa: S101 - what FastAPI promises
         if isinstance(error, errors.Forbidden):
             await refused(request, error)
-        return render(error, request.url.path)
+        return render(error, request.scope["path"])
 
     @app.exception_handler(RequestValidationError)
     async def parameters(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
         faults = [Fault(pointer(e["loc"][1:]), e["type"], e["msg"]) for e in error.errors()]
-        return render(errors.Invalid(faults), request.url.path)
+        return render(errors.Invalid(faults), request.scope["path"])
 
     @app.exception_handler(HTTPException)
     async def routing(request: Request, error: Exception) -> Response:
@@ -113,36 +114,32 @@ def install(app: FastAPI, refused: Refused) -> None:
             detail = f"This address takes {allowed}."
             return problem(
                 405, "method_not_allowed", "Method not allowed", detail,
-                instance=request.url.path, headers={"Allow": allowed},
+                instance=request.scope["path"], headers={"Allow": allowed},
             )  # fmt: skip
         if error.status_code == 404:
-            return problem(404, "not_found", "Not found", "There is nothing here.", instance=request.url.path)
+            return problem(404, "not_found", "Not found", "There is nothing here.", instance=request.scope["path"])
         return problem(
-            error.status_code, "http_error", "Error", str(error.detail)[:200], instance=request.url.path
+            error.status_code, "http_error", "Error", str(error.detail)[:200], instance=request.scope["path"]
         )
 
-    @app.exception_handler(Exception)
-    async def surprise(request: Request, error: Exception) -> Response:
-        log.error("request.failed", route=_route(request), error=type(error).__name__, traceback=_where(error))
-        return problem(
-            500, "internal_error", "Internal error", "A fault of ours; the log has it under the request id.",
-            instance=request.url.path,
-        )  # fmt: skip
+
+def surprise(scope: Scope, error: Exception) -> Response:
+    """The answer to a fault of ours, which is logged without its message: that could carry values."""
+    log.error(
+        "request.failed",
+        request_id=scope["state"]["request_id"],
+        route=getattr(scope.get("route"), "path", "?"),
+        error=type(error).__name__,
+        traceback=where(error),
+    )
+    detail = "A fault of ours; the log has it under the request id."
+    return problem(500, "internal_error", "Internal error", detail, instance=scope["path"])
 
 
 def _methods(app: FastAPI, request: Request) -> set[str]:
     """Every method that some route takes at this path."""
     found: set[str] = set()
     for context in iter_route_contexts(app.routes):
-        if context.path and compile_path(context.path)[0].match(request.url.path):
+        if context.path and compile_path(context.path)[0].match(request.scope["path"]):
             found |= context.methods or set()
     return found - {"HEAD"}
-
-
-def _route(request: Request) -> str:
-    return getattr(request.scope.get("route"), "path", "?")
-
-
-def _where(error: BaseException) -> list[str]:
-    """The stack without the message: that could carry values."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

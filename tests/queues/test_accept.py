@@ -1,0 +1,174 @@
+"""Accepting: positions without gaps, and all of a message or nothing (ENGINE invariants 1 and 2)."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from tests.queues.conftest import World
+from waypost.db.database import Tx
+from waypost.db.sqlite import library
+from waypost.ids import new_id
+from waypost.queues.model import Accept, State
+
+
+async def test_a_message_leaves_one_log_and_one_entry_for_each_destination(world: World) -> None:
+    source = await world.traffic.source()
+    made = [await world.traffic.subscription(source) for _ in range(3)]
+    given = world.traffic.message(*made, facility_code="RX")
+    numbers = await world.db.write(lambda tx: world.hot.accept(tx, given))
+    assert numbers == {target.log_id: 1 for target in given.targets}
+    rows = await world.everything()
+    assert (len(rows["message"]), len(rows["log"]), len(rows["entry"])) == (1, 3, 3)
+    assert set(rows["entry"]) == {(target.queue_id, 1, target.log_id) for target in given.targets}
+    assert set(rows["queue_tail"]) == {(each.id, each.destination_id, 1, 1) for each in made}
+
+
+async def test_positions_count_up_by_destination_across_its_queues(world: World) -> None:
+    destination = await world.traffic.destination()
+    one = await world.traffic.subscription(destination_id=destination)
+    other = await world.traffic.subscription(destination_id=destination, data_model="Results")
+    apart = await world.traffic.subscription()
+    for to in (one, other, one, apart, other):
+        await world.traffic.accept(to)
+    assert [each.seq for each in await world.waiting(one.id)] == [1, 3]
+    assert [each.seq for each in await world.waiting(other.id)] == [2, 4]
+    assert [each.seq for each in await world.waiting(apart.id)] == [1]
+
+
+async def test_concurrent_accepts_leave_no_gap(world: World) -> None:
+    source = await world.traffic.source()
+    made = [await world.traffic.subscription(source) for _ in range(4)]
+    draw = random.Random(7)
+
+    async def accept_or_fail(number: int) -> None:
+        given = world.traffic.message(*draw.sample(made, draw.randint(1, 4)))
+
+        def write(tx: Tx) -> None:
+            world.hot.accept(tx, given)
+            if number % 5 == 0:
+                raise ValueError("undone")
+
+        await world.db.write(write)
+
+    answers = await asyncio.gather(*(accept_or_fail(number) for number in range(300)), return_exceptions=True)
+    assert [type(answer) for answer in answers].count(ValueError) == 60
+    for each in made:
+        seqs = [pending.seq for pending in await world.waiting(each.id)]
+        assert seqs == list(range(1, len(seqs) + 1))
+        [(last,)] = await world.traffic.rows(
+            "SELECT last FROM destination_seq WHERE destination_id = :id", id=each.destination_id
+        )
+        assert last == len(seqs)
+
+
+async def test_a_reader_in_the_order_of_positions_never_passes_one_that_comes_later(world: World) -> None:
+    made = await world.traffic.subscription()
+    accepting = asyncio.gather(*(world.traffic.accept(made) for _ in range(400)))
+    seen = 0
+    while seen < 400:
+        seqs = [pending.seq for pending in await world.waiting(made.id)]
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert len(seqs) >= seen
+        seen = len(seqs)
+    await accepting
+
+
+async def test_the_order_of_positions_is_the_order_of_acknowledgement(world: World) -> None:
+    made = await world.traffic.subscription()
+    sent = []
+    for number in range(50):
+        world.clock.advance(-number)  # clocks order nothing
+        sent += await world.traffic.accept(made)
+    assert [pending.log_id for pending in await world.waiting(made.id)] == sent
+
+
+@pytest.mark.parametrize("broken", range(3))
+async def test_a_message_is_stored_whole_or_not_at_all(world: World, broken: int) -> None:
+    source = await world.traffic.source()
+    made = [await world.traffic.subscription(source) for _ in range(3)]
+    [taken] = await world.traffic.accept(made[0])
+    before = await world.everything()
+    given = world.traffic.message(*made)
+    targets = list(given.targets)
+    targets[broken] = replace(targets[broken], log_id=taken)
+    bad = replace(given, targets=tuple(targets))
+    with pytest.raises((sa.exc.IntegrityError, library().IntegrityError)):
+        await world.db.write(lambda tx: world.hot.accept(tx, bad))
+    assert await world.everything() == before
+
+
+async def test_many_accepts_share_a_commit(world: World) -> None:
+    made = await world.traffic.subscription()
+    before = world.commits
+    await asyncio.gather(*(world.traffic.accept(made) for _ in range(200)))
+    assert world.commits - before <= 20
+
+
+async def test_an_idle_queue_becomes_ready_and_due(world: World) -> None:
+    made = await world.traffic.subscription()
+    assert (await world.head(made.id)).state is State.idle
+    await world.traffic.accept(made)
+    head = await world.head(made.id)
+    assert (head.state, head.due_at) == (State.ready, world.clock.now_ms())
+    assert head.may_run(world.clock.now_ms())
+
+
+@pytest.mark.parametrize("state", [State.ready, State.held, State.paused])
+async def test_a_queue_in_another_state_stays_in_it(world: World, state: State) -> None:
+    made = await world.traffic.subscription()
+    await world.traffic.accept(made)
+    await world.traffic.execute("UPDATE queue_head SET state = :state, due_at = 5", state=state.value)
+    await world.traffic.accept(made)
+    head = await world.head(made.id)
+    assert (head.state, head.due_at) == (state, 5)
+    assert (await world.view(made.id)).depth == 2
+
+
+async def test_the_version_of_routes_is_that_of_the_environment(world: World) -> None:
+    async def version(environment_id: str) -> int | None:
+        return await world.db.read(lambda tx: world.hot.environment_version(tx, environment_id))
+
+    before = await version(world.traffic.environment_id)
+    assert before is not None
+    await world.traffic.source()
+    assert await version(world.traffic.environment_id) == before + 1
+    assert await version(new_id()) is None
+
+
+async def test_what_waits_comes_in_order_and_at_most_so_many_at_once(world: World) -> None:
+    made = await world.traffic.subscription()
+    sent = [log for _ in range(20) for log in await world.traffic.accept(made)]
+    assert [each.log_id for each in await world.waiting(made.id, limit=7)] == sent[:7]
+    await world.advance(made.id)
+    assert [each.log_id for each in await world.waiting(made.id, limit=7)] == sent[1:8]
+
+
+async def test_what_waits_is_read_with_what_the_request_needs(world: World) -> None:
+    source = await world.traffic.source("Lab")
+    made = await world.traffic.subscription(source)
+    given: Accept = world.traffic.message(made, body=b"the body", meta_start=3, meta_end=9)
+    await world.db.write(lambda tx: world.hot.accept(tx, given))
+    [pending] = await world.waiting(made.id)
+    assert (pending.message_id, pending.log_id) == (given.message_id, given.targets[0].log_id)
+    assert (pending.source_id, pending.source_name, pending.replay_of) == (source, "Lab", None)
+    assert (pending.body, pending.meta_start, pending.meta_end) == (b"the body", 3, 9)
+
+
+async def test_large_messages_are_read_a_few_at_a_time(world: World) -> None:
+    made = await world.traffic.subscription()
+    for _ in range(8):
+        await world.traffic.accept(made, body=b"x" * 900_000)
+    assert len(await world.waiting(made.id)) == 3
+    await world.advance(made.id)
+    await world.traffic.accept(made, body=b"x" * 9_000_000)
+    assert len(await world.waiting(made.id)) == 3
+
+
+async def test_one_message_is_read_however_large_it_is(world: World) -> None:
+    made = await world.traffic.subscription()
+    for _ in range(2):
+        await world.traffic.accept(made, body=b"x" * 9_000_000)
+    assert len(await world.waiting(made.id)) == 1
