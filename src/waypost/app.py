@@ -4,10 +4,13 @@ Stopping is the reverse of starting. Rooms do not know each other's builders; wh
 passed in here as a function.
 """
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -35,6 +38,7 @@ from waypost.destinations.verification import Verification
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
+from waypost.environments import store as environment_rows
 from waypost.errors import Unavailable
 from waypost.logs import api as logs_api
 from waypost.messages import api as messages_api
@@ -78,9 +82,10 @@ def key_file(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator["Waypost"]:
+async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = False) -> AsyncIterator["Waypost"]:
     """Everything built on an existing store, at the newest schema, without delivering.
 
+    A `new` one may have nothing set up in it.
     Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
     """
     path = settings.data / DATABASE_FILE
@@ -90,7 +95,11 @@ async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIter
     async with AsyncExitStack() as stack:
         db = await (_shared(settings.database_url) if settings.database_url else _embedded(path))
         stack.push_async_callback(db.close)
+        if settings.database_url and not new and not await db.read(environment_rows.list_organizations):
+            raise FolderMissing("Nothing is set up in this store yet. Do it with: waypost init")
         waypost = Waypost(settings, clock or Clock(), db, keys)
+        if settings.database_url:
+            await _protect(waypost.policy, settings.database_url)
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
@@ -107,6 +116,18 @@ async def _shared(url: str) -> Database:
     db = PostgresqlDatabase(url)
     await db.look()
     return db
+
+
+async def _protect(policy: Policy, url: str) -> None:
+    """Let no delivery reach the database."""
+    parts = urlsplit(url)
+    port = parts.port or 5432
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return  # it has just answered under that name: a socket in the file system, which no URL reaches
+    for *_, address in found:
+        policy.protect(str(address[0]).partition("%")[0], port)
 
 
 class Waypost:
@@ -224,6 +245,16 @@ class Waypost:
         root.add_reference(app, messages_api.described())
         app.router.routes.extend(unbuilt.routes(unbuilt.served(app.routes)))
         return app
+
+    @cached_property
+    def vitals(self) -> FastAPI:
+        """Health and metrics alone: what a node answers that only delivers."""
+        return application(
+            routers=[root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token)],
+            authenticate=self.tokens.authenticate,
+            limits=Limits(self.settings.rate_limits),
+            refused=Refusals(self.db, self.clock).record,
+        )
 
     async def _is_ready(self) -> bool:
         try:
