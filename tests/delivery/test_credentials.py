@@ -139,7 +139,7 @@ def test_a_token_endpoint_that_fails_holds_the_queue_with_that_reason(
     with guarded.lane() as lane:
         lane.send(1)
         held = lane.until("held")
-        assert (held["reason"], held["lastStatus"]) == (words, None)
+        assert (held["reason"], held["lastStatus"]) == (f"No authorization: {words}.", None)
         assert guarded.receiver.requests == []
 
 

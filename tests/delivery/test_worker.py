@@ -84,8 +84,8 @@ def crowd(tx: Tx, queue_id: str, count: int) -> None:
         " due_at) {many} SELECT 'crowd-' || i || queue_id, environment_id, subscription_id, destination_id, shard,"
         " 0, 'ready', 1 FROM n JOIN queue_head WHERE queue_id = :id",
         "INSERT INTO queue_tail (queue_id, destination_id, last_seq, accepted)"
-        " {many} SELECT 'crowd-' || i || queue_id, destination_id, 1, 1 FROM n JOIN queue_tail"
-        " WHERE queue_id = :id",
+        " {many} SELECT 'crowd-' || i || queue_id, destination_id, 1, 1"
+        " FROM n JOIN queue_tail WHERE queue_id = :id",
         "INSERT INTO entry (queue_id, seq, log_id)"
         " {many} SELECT 'crowd-' || i || queue_id, 1, log_id FROM n JOIN entry WHERE queue_id = :id",
     ):

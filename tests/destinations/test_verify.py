@@ -86,7 +86,7 @@ def test_a_verified_destination_is_shown_with_its_status(house: House, made: Mad
 
 
 @pytest.mark.parametrize("wrap", [b"%s", b'{"challenge":"%s"}', b"<p>%s</p>", b"x" * 60_000 + b"%s"], ids=range(4))
-@pytest.mark.parametrize("status", [200, 201, 204 + 2, 299])
+@pytest.mark.parametrize("status", [200, 201, 206, 299])
 def test_any_2xx_with_the_challenge_anywhere_is_a_success(
     house: House, receiver: Receiver, made: Made, wrap: bytes, status: int
 ) -> None:
@@ -166,15 +166,14 @@ def with_challenge(status: int) -> Behaviour:
     return reply
 
 
-@pytest.mark.parametrize("status", [100 + 99, 300, 302, 400, 401, 404, 500, 503])
+@pytest.mark.parametrize("status", [300, 302, 400, 401, 404, 500, 503])
 def test_another_status_is_a_failure_although_it_echoes(
     house: House, receiver: Receiver, made: Made, status: int
 ) -> None:
     receiver.behave(with_challenge(status))
     answer = verify(house, made)
     assert (answer.status, answer.json["type"]) == (409, "/problems/not_verified")
-    if status >= 200:
-        assert str(status) in answer.json["detail"]
+    assert str(status) in answer.json["detail"]
     assert state(house, made) == "unverified"
 
 

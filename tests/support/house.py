@@ -13,6 +13,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ T = TypeVar("T")
 LOOPBACK = "127.0.0.0/8,::1/128"
 EVERYWHERE = ("Development", "Staging", "Production")
 START_SECONDS = 30
+TOKEN_LIFE_SECONDS = 200
 
 
 class MovedClock(Clock):
@@ -104,7 +106,7 @@ class House(AbstractContextManager["House"]):
         self._settings = load(data=folder, **settings)
         self._deliver = deliver
         self._made = keep
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, tuple[float, str]] = {}
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
         self._ready = threading.Event()
         self._failed: BaseException | None = None
@@ -166,16 +168,17 @@ class House(AbstractContextManager["House"]):
 
     def token(self, who: str, *, fresh: bool = False) -> str:
         """An access token of one of PEOPLE, or of the Development `source`, by the real exchange."""
-        if fresh or who not in self._tokens:
-            signed = assertion.assertion(
-                keys.ec(who), self.household.clients[who], f"http://127.0.0.1:{self.port}/v2/auth/token"
-            )
+        taken_at, token = self._tokens.get(who, (0.0, ""))
+        if fresh or not token or time.monotonic() - taken_at > TOKEN_LIFE_SECONDS:
+            audience = f"http://127.0.0.1:{self.port}/v2/auth/token"
+            signed = assertion.assertion(keys.ec(who), self.household.clients[who], audience)
             form = urlencode(assertion.form(signed)).encode()
             media_type = {"content-type": "application/x-www-form-urlencoded"}
             answer = Client(self.port)("POST", "/v2/auth/token", form, headers=media_type)
             assert answer.status == 200, answer.body
-            self._tokens[who] = answer.json["access_token"]
-        return self._tokens[who]
+            token = str(answer.json["access_token"])
+            self._tokens[who] = (time.monotonic(), token)
+        return token
 
     def events(self, about: str | None = None, *, tenant: Tenant | None = None) -> list[dict[str, Any]]:
         """The organization's audit events, oldest first, `details` decoded; only those with that id in them."""

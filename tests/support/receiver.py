@@ -20,8 +20,8 @@ A behaviour is a reply, or a callable that takes the Request and returns a reply
     then_close(reply)                       the reply, then FIN without having announced it
 
 Also: `url`, `port`, `requests` (all so far), `connections` (how many were accepted), `busiest` (the most requests
-in hand at one time). `Receiver(port=…)` takes the place of one that was closed; `Receiver(tls=…)` speaks https,
-with a context from `tests.support.authority`.
+in hand at one time), `await closed(n)` (n connections have ended). `Receiver(port=…)` takes the place of one that
+was closed; `Receiver(tls=…)` speaks https, with a context from `tests.support.authority`.
 """
 
 import asyncio

@@ -21,6 +21,7 @@ from waypost.cli.folder import Folder, write_private
 from waypost.cli.token import PATH
 from waypost.db import sqlite
 from waypost.settings import Settings
+from waypost.web.protocol import Protocol
 
 if TYPE_CHECKING:
     from waypost.cli.serve import Listen, Role
@@ -113,7 +114,7 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
 def _config(http: FastAPI, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         http,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

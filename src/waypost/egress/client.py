@@ -5,6 +5,7 @@ address dialled is the proxy's: the proxy resolves names and must itself keep th
 only hosts written as addresses, `localhost` and metadata names can still be judged.
 """
 
+import contextlib
 import errno
 import io
 import ipaddress
@@ -220,7 +221,9 @@ def _acknowledge(response: aiohttp.ClientResponse) -> None:
     transport = response.connection.transport if response.connection is not None else None
     opened = transport.get_extra_info("socket") if transport is not None else None
     if opened is not None and hasattr(socket, "TCP_QUICKACK"):
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        # A connection that has just gone takes no options; the answer stands all the same.
+        with contextlib.suppress(OSError):
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> tuple[bytes, bool]:

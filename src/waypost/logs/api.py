@@ -64,8 +64,8 @@ class MetadataSearch(Body):
         return store.Search(
             data_model_key=None if self.dataModel is None else model_key(self.dataModel),
             event_type=self.eventType,
-            source_id=self.sourceId,
-            destination_id=self.destinationId,
+            source_id=self.sourceId and self.sourceId.lower(),
+            destination_id=self.destinationId and self.destinationId.lower(),
             facility_code=self.facilityCode,
             states=states,
             created_after=at(self.createdAfter),

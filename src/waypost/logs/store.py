@@ -101,10 +101,12 @@ def latest_attempts(tx: Tx, log_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
         .subquery()
     )
     rows = tx.execute(
-        sa.select(attempt).join(
+        sa.select(attempt)
+        .join(
             newest,
             sa.and_(attempt.c.log_id == newest.c.log_id, attempt.c.started_at == newest.c.started_at),
         )
+        .order_by(attempt.c.ended_at)  # of two that began in the same millisecond, the later one
     )
     return {row.log_id: row for row in rows}
 

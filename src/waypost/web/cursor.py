@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
 
 import msgspec
 
@@ -9,7 +10,10 @@ from waypost.errors import Fault, Invalid
 
 Position = tuple[int, str]
 
-_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(Position)
+_Stored = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""As much as a store's integers hold."""
+
+_decoder: msgspec.json.Decoder[Position] = msgspec.json.Decoder(tuple[_Stored, str])
 
 
 def write(position: Position) -> str:
