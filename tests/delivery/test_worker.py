@@ -81,13 +81,13 @@ def crowd(tx: Tx, queue_id: str, count: int) -> None:
     many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
     for statement in (
         "INSERT INTO queue_head (queue_id, environment_id, subscription_id, destination_id, shard, cursor, state,"
-        " due_at) {many} SELECT 'crowd-' || i || queue_id, environment_id, subscription_id, destination_id, shard,"
+        " due_at) {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), environment_id, subscription_id, destination_id, shard,"
         " 0, 'ready', 1 FROM n JOIN queue_head WHERE queue_id = :id",
         "INSERT INTO queue_tail (queue_id, destination_id, last_seq, accepted)"
-        " {many} SELECT 'crowd-' || i || queue_id, destination_id, 1, 1"
+        " {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), destination_id, 1, 1"
         " FROM n JOIN queue_tail WHERE queue_id = :id",
         "INSERT INTO entry (queue_id, seq, log_id)"
-        " {many} SELECT 'crowd-' || i || queue_id, 1, log_id FROM n JOIN entry WHERE queue_id = :id",
+        " {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), 1, log_id FROM n JOIN entry WHERE queue_id = :id",
     ):
         tx.execute(sa.text(statement.format(many=many)), {"id": queue_id, "count": count})
 
