@@ -1,18 +1,17 @@
 """Retries: the schedule, `Retry-After`, the order that holds through them, and pausing."""
 
-import sqlite3
 from email.utils import formatdate
 from itertools import pairwise
 from time import time
 
 import pytest
+import sqlalchemy as sa
 
 from tests.delivery.conftest import QUICK
 from tests.support.house import House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, Reply, Request, answer, stall
 from tests.support.waiting import until
-from waypost.app import DATABASE_FILE
 from waypost.clock import from_iso
 
 NO = answer(503)
@@ -96,12 +95,11 @@ def test_retry_after_may_be_a_date(quick: House, receiver: Receiver) -> None:
 def test_a_message_is_sent_only_once_the_one_before_is_durably_acknowledged(
     quick: House, receiver: Receiver
 ) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
 
     def look(request: Request) -> Reply:
-        store = sqlite3.connect(f"file:{quick.folder / DATABASE_FILE}?mode=ro", uri=True)
-        [[cursor]] = store.execute("SELECT cursor FROM queue_head WHERE queue_id = ?", [lane.queue_id]).fetchall()
-        store.close()
+        query = sa.text("SELECT cursor FROM queue_head WHERE queue_id = :id")
+        cursor = quick.read(lambda tx: tx.scalar(query, {"id": lane.queue_id}))
         seen.append((int(request.headers["waypost-sequence"]), cursor))
         return answer()
 
