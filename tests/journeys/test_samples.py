@@ -69,7 +69,7 @@ def test_a_sample_arrives_as_a_message_of_its_data_model(house: House, receiver:
     answer = house.call("POST", "/endpoint", addressed(body, subscription), by="source")
     assert answer.status == 200, answer.body
     [request] = receiver.wait(1)
-    found = redox_object_factory(request.body.decode())
+    found: Any = redox_object_factory(request.body.decode())
     assert (type(found).__name__, found.Meta.DataModel) == (meta["EventType"], meta["DataModel"])
     assert without_meta(request.body) == without_meta(body)
     sent = request.json["Meta"]

@@ -90,8 +90,10 @@ async def _accepted(request: Request, intake: Intake) -> Response:
     if key is not None and not 0 < len(key) <= MOST_KEY_CHARACTERS:
         raise MessageInvalid(f"Idempotency-Key takes 1 to {MOST_KEY_CHARACTERS} characters.")
     data = await body.read(request, MOST_BYTES)
-    assert isinstance(caller.principal, Source)  # noqa: S101 - what `callers.source` gives
-    meta = await intake.accept(caller.principal.environment_id, data, key=key)
+    sender = caller.principal
+    assert isinstance(sender, Source)  # noqa: S101 - what `callers.source` gives
+    own = None if key is None else f"{sender.client_id}:{key}"  # one sender's keys are nothing to another
+    meta = await intake.accept(sender.environment_id, data, key=own)
     return Response(_encode({"Meta": meta}), media_type=MEDIA_TYPE)
 
 
