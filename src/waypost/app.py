@@ -138,7 +138,7 @@ class Waypost:
         self.clock = clock
         self.db = db
         self.hot: Hot = postgresql if db.shared else sqlite
-        self.vault = Vault(db, keys, clock)
+        self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(key_file(settings)))
         self.metrics = Metrics()
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)

@@ -59,6 +59,12 @@ class Nodes:
     second: PostgresqlDatabase
     traffic: Traffic
     epochs: dict[int, int]
+    gates: list[Gate] = field(default_factory=list)
+
+    def gate(self, node: PostgresqlDatabase, work: Callable[[Tx], Any], beside: Beside | None) -> Gate:
+        """Have the work done, and its commit held."""
+        self.gates.append(Gate(node, work, beside))
+        return self.gates[-1]
 
     async def waits(self, what: str) -> None:
         """Until one of the two waits for a row of the other."""
@@ -75,7 +81,7 @@ class Nodes:
 
     def held_accept(self, node: PostgresqlDatabase, *to: Subscription) -> Gate:
         given = self.traffic.message(*to)
-        return Gate(node, lambda tx: hot.accept(tx, given), accepting(given.targets))
+        return self.gate(node, lambda tx: hot.accept(tx, given), accepting(given.targets))
 
     async def read_from(self, queue_id: str, cursor: int) -> list[Pending]:
         return await self.second.read(lambda tx: list(hot.waiting(tx, queue_id, cursor, 100)))
@@ -96,7 +102,10 @@ async def nodes(clock: SetClock) -> AsyncIterator[Nodes]:
     url = await server.database()
     first, second = PostgresqlDatabase(url), PostgresqlDatabase(url)
     owned = await first.write(lambda tx: shards.look(tx, "one", 1, lease_ms=10**12), beside=shards.LOOKING)
-    yield Nodes(first, second, await traffic.found(first, clock), owned.epochs)
+    made = Nodes(first, second, await traffic.found(first, clock), owned.epochs)
+    yield made
+    for gate in made.gates:  # a test that failed must not wait for ever
+        gate.let_go.set()
     await first.close()
     await second.close()
     await server.drop(url)
@@ -157,7 +166,7 @@ async def test_a_queue_that_empties_while_a_message_comes_in_does_not_fall_aslee
     made = await nodes.traffic.subscription()
     await nodes.accept(nodes.first, made)
     settle, beside = await nodes.settle(made.id)
-    held = Gate(nodes.first, settle, beside)
+    held = nodes.gate(nodes.first, settle, beside)
     await held.reached()
     late = nodes.accept(nodes.second, made)
     await nodes.waits("the accept")
@@ -188,7 +197,7 @@ async def test_a_message_never_enters_a_queue_that_another_node_is_giving_up(nod
         store.pending(tx, made.id)
         return store.skip_all(tx, made.id, 5, "no more")
 
-    held = Gate(nodes.first, give_up, None)
+    held = nodes.gate(nodes.first, give_up, None)
     await held.reached()
     late = nodes.accept(nodes.second, made)
     await nodes.waits("the accept")
@@ -203,7 +212,7 @@ async def test_pausing_while_a_delivery_is_recorded_keeps_both(nodes: Nodes) -> 
     for _ in range(2):
         await nodes.accept(nodes.first, made)
     settle, beside = await nodes.settle(made.id)
-    held = Gate(nodes.first, settle, beside)
+    held = nodes.gate(nodes.first, settle, beside)
     await held.reached()
 
     def pause(tx: Tx) -> None:
@@ -220,7 +229,7 @@ async def test_pausing_while_a_delivery_is_recorded_keeps_both(nodes: Nodes) -> 
 
 
 async def test_configuration_is_changed_by_one_node_at_a_time(nodes: Nodes, tmp_path: Path) -> None:
-    held = Gate(nodes.first, lambda tx: None, None)
+    held = nodes.gate(nodes.first, lambda tx: None, None)
     await held.reached()
     other = asyncio.create_task(nodes.second.write(lambda tx: hot.turn(tx)))
     await nodes.waits("the other node's change")
