@@ -1,6 +1,7 @@
 """The shared store by itself: group commit, turns, retries, reads, and a server that goes away."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -84,6 +85,23 @@ async def test_a_refusal_by_a_constraint_is_an_integrity_error(store: Postgresql
         with pytest.raises(sa.exc.IntegrityError):
             await store.write(add(1), beside=beside)
     assert await values(store) == [1]
+
+
+@pytest.mark.parametrize("beside", [None, FREELY], ids=["in turn", "beside others"])
+async def test_a_write_that_hid_a_failed_statement_is_not_called_durable(
+    store: PostgresqlDatabase, beside: Beside | None
+) -> None:
+    def hide(tx: Tx) -> int:
+        tx.execute(ADD, {"value": 1})
+        with contextlib.suppress(sa.exc.DBAPIError):
+            tx.exec_driver_sql("SELECT 1 / 0")
+        return 1
+
+    with pytest.raises(Unavailable):
+        await store.write(hide, beside=beside)
+    assert await values(store) == []
+    await store.write(add(2), beside=beside)
+    assert await values(store) == [2]
 
 
 async def test_of_two_who_make_the_same_thing_the_second_sees_the_first(store: PostgresqlDatabase) -> None:

@@ -36,11 +36,13 @@ class Beside:
     """A write that needs no turn: all that must stand still for it are these rows, by table and primary key.
 
     They are locked before any function of the commit runs, by everybody in the order of table and key, so
-    that no two commits wait for each other in a circle. Writes of one `lane` share commits.
+    that no two commits wait for each other in a circle. Writes of one `lane` share commits; `in_order`, they run
+    in the order in which they were given.
     """
 
     lane: str
     rows: tuple[tuple[str, str | int], ...] = ()
+    in_order: bool = False
 
 
 class Database(Protocol):

@@ -116,7 +116,8 @@ class PostgresqlDatabase:
         name = "" if beside is None else beside.lane
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = _Lane(self, committers=COMMITTERS_A_LANE if beside else 1)
+            in_order = beside is None or beside.in_order
+            lane = self._lanes[name] = _Lane(self, committers=1 if in_order else COMMITTERS_A_LANE)
         job = _Job(fn, beside.rows if beside else (), beside is None, asyncio.get_running_loop().create_future())
         lane.put(job)
         result: T = await job.future
@@ -271,14 +272,17 @@ def _run(tx: Tx, jobs: list[_Job]) -> list[_Job]:
             _execute(tx, "ROLLBACK")
         raise
     try:
-        _execute(tx, "COMMIT")
+        done = _execute(tx, "COMMIT")
     except Exception as error:
         raise _Unsure("The connection to the store broke while it committed.", code="store_unavailable") from error
+    if done != "COMMIT":  # a function went on after a statement had failed: PostgreSQL undoes, and says no more
+        raise Unavailable("The store undid the change.", code="store_unavailable")
     return again
 
 
 def _run_one(tx: Tx, job: _Job) -> bool:
     """One job in its savepoint; False to run it again. Raises when the whole transaction is lost."""
+    job.result = job.error = None  # of a run on a connection that was lost
     _execute(tx, "SAVEPOINT job")
     try:
         job.result = job.fn(tx)
@@ -316,8 +320,9 @@ def _settings(tx: Tx) -> dict[str, str]:
     return {name: str(fetch(tx, "SELECT current_setting($1, true)", name)[0][0]) for name in names}
 
 
-def _execute(tx: Tx, statement: str) -> None:
-    await_only(_raw(tx).execute(statement))
+def _execute(tx: Tx, statement: str) -> str:
+    """What PostgreSQL says it did."""
+    return str(await_only(_raw(tx).execute(statement)))
 
 
 def _raw(tx: Tx) -> Any:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from waypost.db.database import Beside, Tx, metadata
 from waypost.queues.model import SHARDS
 
-LOOKING = Beside("lease", (("shard", 0),))
+LOOKING = Beside("lease", (("shard", 0),), in_order=True)
 
 shard = sa.Table(
     "shard",
