@@ -96,6 +96,13 @@ def require_environment(
         raise Forbidden(f"This needs the environment role {_either(roles)}; yours is {held}.")
 
 
+def require_member(caller: Caller, environment_id: str, noun: str) -> None:
+    """Raise NotFound (as that noun) unless the caller has any role in the environment, or is a source of it."""
+    if isinstance(caller.principal, Source) and caller.principal.environment_id == environment_id:
+        return
+    require_environment(caller, environment_id, ANY_ROLE, noun)
+
+
 def require_organization(
     caller: Caller, organization_id: int, roles: frozenset[OrganizationRole], noun: str = "organization"
 ) -> None:

@@ -40,15 +40,23 @@ from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
 from waypost.environments import store as environment_rows
 from waypost.errors import Unavailable
+from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
+from waypost.logs import deliveries
 from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
+from waypost.payloads import api as payloads_api
+from waypost.payloads.search import PayloadSearches
+from waypost.payloads.service import Payloads
 from waypost.queues import api as queues_api
 from waypost.queues import postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
+from waypost.replays import api as replays_api
+from waypost.replays.running import Running
+from waypost.replays.service import Replays
 from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
 from waypost.settings import Settings
@@ -103,6 +111,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
+        stack.push_async_callback(waypost.replaying.stop)
         yield waypost
 
 
@@ -186,6 +195,10 @@ class Waypost:
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
+        self.replaying = Running(self.db, self.hot, self.clock, self.worker.arrived)
+        self.replays = Replays(self.db, self.hot, self.clock, self.worker.arrived, self.replaying)
+        self.payloads = Payloads(self.db, self.vault, self.clock)
+        self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
 
     def _build_configuration(self) -> None:
@@ -233,7 +246,11 @@ class Waypost:
             destinations_api.router(self.destinations, self.verification),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
+            ledger_api.router(self.db),
             logs_api.router(self.db),
+            deliveries.router(self.db),
+            payloads_api.router(self.payloads, self.payload_searches),
+            replays_api.router(self.replays),
         ]
         app = application(
             routers=routers,

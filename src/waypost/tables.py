@@ -9,6 +9,7 @@ from waypost.logs import store as logs
 from waypost.messages import idempotency
 from waypost.queues import shards
 from waypost.queues import store as queues
+from waypost.replays import store as replays
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
 from waypost.tokens import store as tokens
@@ -24,6 +25,7 @@ __all__ = [
     "idempotency",
     "logs",
     "queues",
+    "replays",
     "shards",
     "sources",
     "subscriptions",

@@ -1,5 +1,7 @@
 """A change of destination or credential counts for the next attempt, and wakes what waits for it."""
 
+import sqlalchemy as sa
+
 from tests.support.house import House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, answer, stall
@@ -135,6 +137,19 @@ def test_after_a_change_the_schedule_begins_anew(quick: House, receiver: Receive
         receiver.release()
         lane.until("idle")
         assert len(receiver.requests) == 6
+
+
+def test_a_change_that_does_not_help_begins_the_schedule_anew(patient: House, receiver: Receiver) -> None:
+    receiver.behave(NO)
+    with Lane(patient, endpoint=receiver.url) as lane:
+        [log_id] = lane.send(1)
+        lane.until("held")
+        for change in range(2, 4):
+            lane.patch(name=f"change {change}")
+            receiver.wait(change)
+        until(lambda: len(lane.attempts(log_id)) == 3, "the third attempt's being recorded")
+        failures = sa.text("SELECT attempts FROM queue_head WHERE queue_id = :id")
+        assert patient.read(lambda tx: tx.scalar(failures, {"id": lane.queue_id})) == 1
 
 
 def test_the_first_attempt_after_the_answer_has_the_new_settings(

@@ -1,8 +1,6 @@
 """The story that Waypost is for: a credential fails, messages pile up, a change drains them in order, once."""
 
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +49,15 @@ def numbers(receiver: Receiver) -> list[int]:
     return [number_of(body) for body in receiver.bodies()]
 
 
+def look_back(server: Server) -> None:
+    """The server's log says what was held and nothing that is secret, and the ledger adds up."""
+    said = server.said()
+    assert "queue.held" in said
+    for word in (SECRET, "token-1-of", "00000000", "IDType", "client_secret"):
+        assert word not in said
+    assert server.cli("check").returncode == 0
+
+
 class Feed:
     """A source with a subscription to this destination, and the key to send with."""
 
@@ -92,13 +99,12 @@ def test_a_good_credential_in_place_of_a_refused_one_drains_the_queue(
         assert set(numbers(receiver)) == {0}  # only the head is tried
         refused = len(receiver.requests)
         path = f"/platform/v1/destinations/{feed.destination['id']}"
-        began = time.monotonic()
         changed = server.call("PATCH", path, {"authCredential": credential(server, oauth)})
         assert changed.status == 200
         until(feed.is_empty, "the draining", seconds=SECONDS)
         assert numbers(receiver)[refused:] == list(range(MESSAGES))
         assert oauth.fetches == 1
-        assert time.monotonic() - began < SECONDS
+    look_back(server)
 
 
 def test_a_secret_put_right_drains_the_queue(server: Server, oauth: OAuthServer, receiver: Receiver) -> None:
@@ -114,6 +120,7 @@ def test_a_secret_put_right_drains_the_queue(server: Server, oauth: OAuthServer,
     until(feed.is_empty, "the draining", seconds=SECONDS)
     assert numbers(receiver) == list(range(MESSAGES))
     assert len(oauth.issued) == 1
+    look_back(server)
 
 
 def test_a_changed_verification_token_drains_the_queue(server: Server, receiver: Receiver) -> None:
@@ -129,14 +136,4 @@ def test_a_changed_verification_token_drains_the_queue(server: Server, receiver:
     assert server.call("PATCH", path, {"verificationToken": "good"}).status == 200
     until(feed.is_empty)
     assert numbers(receiver)[refused:] == list(range(20))
-
-
-def test_nothing_of_it_is_in_the_servers_log(server: Server) -> None:
-    said = server.said()
-    assert "queue.held" in said
-    for word in (SECRET, "token-1-of", "00000000", "IDType", "client_secret"):
-        assert word not in said
-
-
-def test_the_ledger_adds_up_afterwards(server: Server, tmp_path: Path) -> None:
-    assert server.cli("check").returncode == 0
+    look_back(server)

@@ -49,9 +49,8 @@ def test_an_accepted_message_answers_200_with_meta(house: House, route: dict[str
     assert (meta["DataModel"], meta["EventType"]) == ("PatientAdmin", "NewPatient")
     assert meta["Source"] == {"ID": route["source"]["id"], "Name": "Feed"}
     assert meta["Destinations"] == [{"ID": route["destination"]["id"], "Name": "Ward"}]
-    found = house.call(
-        "GET", f"/platform/v1/organizations/{house.household.clinic.id}/logs/{meta['Logs'][0]['ID']}"
-    )
+    log_id = meta["Logs"][0]["ID"]
+    found = house.call("GET", f"/platform/v1/organizations/{house.household.clinic.id}/logs/{log_id}")
     assert found.payload["result"]["status"] == "pending"
 
 

@@ -264,6 +264,7 @@ class House(AbstractContextManager["House"]):
         self.waypost.bound("127.0.0.1", self.port, tls=False)
         if self._deliver:
             await self.waypost.worker.start()
+            await self.waypost.replaying.start()
         config = uvicorn.Config(
             self.waypost.http, http="httptools", ws="none", log_config=None, lifespan="off", access_log=False
         )

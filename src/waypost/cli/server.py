@@ -84,6 +84,8 @@ async def run(
         await stack.enter_async_context(control.listening(folder, perform))
         if role != "api":
             await waypost.worker.start()
+        if role != "worker":
+            await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         http = waypost.vitals if role == "worker" else waypost.http
         await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)

@@ -107,7 +107,7 @@ class Runner:
             if load is None:
                 return False
             await self._vault.prepare(load.head.environment_id)
-            cursor, failures = load.head.cursor, load.head.attempts
+            cursor, failures = load.head.cursor, load.head.failures
             for message in load.messages:
                 if not self._is_current(load):
                     break

@@ -92,6 +92,11 @@ def get(tx: Tx, log_id: str) -> sa.Row[Any] | None:
     return tx.execute(sa.select(log).where(log.c.id == log_id)).one_or_none()
 
 
+def listed(tx: Tx, log_ids: Sequence[str]) -> list[sa.Row[Any]]:
+    """The rows of these logs, in any order; unknown ids have none."""
+    return list(tx.execute(sa.select(log).where(log.c.id.in_(log_ids))))
+
+
 def latest_attempts(tx: Tx, log_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     """The newest attempt of each of these logs that has one."""
     newest = (
@@ -111,35 +116,61 @@ def latest_attempts(tx: Tx, log_ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
     return {row.log_id: row for row in rows}
 
 
+def attempts_of(tx: Tx, log_id: str, *, before: tuple[int, str] | None, count: int) -> list[sa.Row[Any]]:
+    """A log's attempts newest first, older than the position `before`; one more than `count` if there are more."""
+    query = sa.select(attempt).where(attempt.c.log_id == log_id)
+    if before is not None:
+        query = query.where(sa.tuple_(attempt.c.started_at, attempt.c.id) < sa.tuple_(*map(sa.literal, before)))
+    return list(tx.execute(query.order_by(attempt.c.started_at.desc(), attempt.c.id.desc()).limit(count + 1)))
+
+
 def page(
     tx: Tx, environment_id: str, wanted: Search, *, before: tuple[int, str] | None, count: int
 ) -> list[sa.Row[Any]]:
     """Logs newest first, older than the position `before`; one more than `count` when there are more."""
     c = log.c
-    query = sa.select(log).where(c.environment_id == environment_id)
-    for column, value in (
-        (c.event_type, wanted.event_type),
-        (c.source_id, wanted.source_id),
-        (c.destination_id, wanted.destination_id),
-        (c.facility_code, wanted.facility_code),
-    ):
-        if value is not None:
-            query = query.where(column == value)
+    query = sa.select(log).where(*matching(environment_id, wanted))
+    if before is not None:
+        query = query.where(sa.tuple_(c.accepted_at, c.id) < sa.tuple_(*map(sa.literal, before)))
+    return list(tx.execute(query.order_by(c.accepted_at.desc(), c.id.desc()).limit(count + 1)))
+
+
+def behind(tx: Tx, destination_id: str, *, after: int, count: int) -> list[sa.Row[Any]]:
+    """A destination's logs behind a sequence number, in order; one more than `count` when there are more.
+
+    Numbers are committed in their order (ENGINE invariant 1): once N is read here, nothing up to N comes later.
+    """
+    query = sa.select(log).where(log.c.destination_id == destination_id, log.c.seq > after)
+    return list(tx.execute(query.order_by(log.c.seq).limit(count + 1)))
+
+
+def matching(environment_id: str, wanted: Search) -> list[sa.ColumnElement[bool]]:
+    """The conditions on logs of an environment that a search makes."""
+    c = log.c
+    found = [c.environment_id == environment_id]
+    found += [
+        column == value
+        for column, value in (
+            (c.event_type, wanted.event_type),
+            (c.source_id, wanted.source_id),
+            (c.destination_id, wanted.destination_id),
+            (c.facility_code, wanted.facility_code),
+        )
+        if value is not None
+    ]
     if wanted.data_model_key is not None:
-        query = query.where(sa.func.replace(sa.func.lower(c.data_model), " ", "") == wanted.data_model_key)
+        found.append(sa.func.replace(sa.func.lower(c.data_model), " ", "") == wanted.data_model_key)
     if wanted.states:
-        query = query.where(c.state.in_(wanted.states))
+        found.append(c.state.in_(wanted.states))
     for column, low, high in (
         (c.accepted_at, wanted.created_after, wanted.created_before),
         (c.updated_at, wanted.updated_after, wanted.updated_before),
     ):
         if low is not None:
-            query = query.where(column >= low)
+            found.append(column >= low)
         if high is not None:
-            query = query.where(column <= high)
-    if before is not None:
-        query = query.where(sa.tuple_(c.accepted_at, c.id) < sa.tuple_(*map(sa.literal, before)))
-    return list(tx.execute(query.order_by(c.accepted_at.desc(), c.id.desc()).limit(count + 1)))
+            found.append(column <= high)
+    return found
 
 
 def names(tx: Tx, source_ids: set[str], destination_ids: set[str]) -> dict[str, str]:

@@ -1,30 +1,36 @@
-"""`POST /endpoint`: a plain route, outside FastAPI's machinery, because every message passes here.
+"""`POST /endpoint` and `POST /waypost/v1/messages`: plain routes, because every message passes here.
 
-Refusals have the vendor's shape, `Meta.Errors[]`, whatever went wrong.
+Refusals of a message have the vendor's shape, `Meta.Errors[]`, whatever went wrong. Refusals of a whole batch
+are problem documents, like all that is ours.
 """
 
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from waypost import errors
 from waypost.access import Source
+from waypost.errors import Fault, Invalid, TooLarge
+from waypost.messages import batch, refusal
+from waypost.messages.batch import Batch
 from waypost.messages.model import MessageInvalid
 from waypost.messages.routing import Unroutable
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
-from waypost.web import body, callers, problems
+from waypost.web import body, callers, problems, unbuilt
+from waypost.web.openapi import problems_of
+from waypost.web.streaming import Streamed
 
 MOST_BYTES = 10_000_000
 MOST_KEY_CHARACTERS = 255
 MEDIA_TYPE = "application/json"
+LINES_TYPE = "application/x-ndjson"
+KEY_WORDS = f"Idempotency-Key takes 1 to {MOST_KEY_CHARACTERS} characters."
 
 _encode = msgspec.json.Encoder().encode
-log = structlog.get_logger("waypost.messages")
 
 
 def routes(intake: Intake, metrics: Metrics) -> list[Route]:
@@ -33,17 +39,35 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
     async def endpoint(request: Request) -> Response:
         try:
             return await _accepted(request, intake)
-        except errors.WaypostError as error:
+        except (errors.WaypostError, MessageInvalid, Unroutable) as error:
             if isinstance(error, errors.Forbidden):
                 await request.app.state.refused(request, error)
-            metrics.refused(problems.status_of(error))
+            metrics.refused(refusal.status_of(error))
             return _refusal(error)
-        except (MessageInvalid, Unroutable) as error:
-            metrics.refused(400)
-            module = error.module if isinstance(error, Unroutable) else "Validation"
-            return _errors(400, str(error), module, {})
 
-    return [Route("/endpoint", endpoint, methods=["POST"])]
+    async def other(request: Request) -> Response:
+        metrics.refused(405)
+        fault = refusal.error_of(405, "This address takes POST.", "Endpoint")
+        return Response(_encode({"Meta": fault}), 405, {"Allow": "POST"}, MEDIA_TYPE)
+
+    async def messages(request: Request) -> Response:
+        sender = await _sender(request)
+        _require_type(request, LINES_TYPE, "Send the messages")
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 0 < len(key) <= MOST_KEY_CHARACTERS:
+            raise Invalid([Fault("", "invalid_idempotency_key", KEY_WORDS)])
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > batch.MOST_BYTES:
+            raise TooLarge(f"At most {batch.MOST_BYTES // 1_000_000} MB are taken here.")
+        results = Batch(intake, metrics, sender.environment_id, _own(sender, key)).results(request.stream())
+        return Streamed(results, LINES_TYPE)
+
+    others = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    return [
+        Route("/endpoint", endpoint, methods=["POST"]),
+        Route("/endpoint", other, methods=others, name=unbuilt.REFUSES),
+        Route("/waypost/v1/messages", messages, methods=["POST"]),
+    ]
 
 
 def described() -> dict[str, Any]:
@@ -78,31 +102,58 @@ def described() -> dict[str, Any]:
         "responses": {"200": reply | {"description": "Durable; one log id for each destination"}}
         | {str(status): reply | {"description": words} for status, words in refused.items()},
     }
-    return {"/endpoint": {"post": operation}}
+    return {"/endpoint": {"post": operation}, "/waypost/v1/messages": {"post": _described_batch(key)}}
+
+
+def _described_batch(key: dict[str, Any]) -> dict[str, Any]:
+    lines = {"content": {LINES_TYPE: {"schema": {"type": "string"}}}}
+    words = "One message a line; a line's key is made of this and its number."
+    return {
+        "tags": ["Messages"],
+        "operationId": "sendMessages",
+        "summary": "Send many messages, one a line",
+        "parameters": [key | {"description": words}],
+        "requestBody": {"required": True, **lines},
+        "responses": {
+            "200": lines
+            | {"description": "One result a line, in order: `line`, `status` and `Meta` as of `/endpoint`"},
+            **{
+                str(status): response
+                for status, response in problems_of(400, 401, 403, 413, 415, 429, 503).items()
+            },
+        },
+    }
 
 
 async def _accepted(request: Request, intake: Intake) -> Response:
-    caller = await callers.source(request)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != MEDIA_TYPE:
-        raise errors.UnsupportedMedia("Send the message with Content-Type: application/json.")
+    sender = await _sender(request)
+    _require_type(request, MEDIA_TYPE, "Send the message")
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= MOST_KEY_CHARACTERS:
-        raise MessageInvalid(f"Idempotency-Key takes 1 to {MOST_KEY_CHARACTERS} characters.")
+        raise MessageInvalid(KEY_WORDS)
     data = await body.read(request, MOST_BYTES)
-    sender = caller.principal
-    assert isinstance(sender, Source)  # noqa: S101 - what `callers.source` gives
-    own = None if key is None else f"{sender.client_id}:{key}"  # one sender's keys are nothing to another
-    meta = await intake.accept(sender.environment_id, data, key=own)
+    meta = await intake.accept(sender.environment_id, data, key=_own(sender, key))
     return Response(_encode({"Meta": meta}), media_type=MEDIA_TYPE)
 
 
-def _refusal(error: errors.WaypostError) -> Response:
-    status = problems.status_of(error)
-    module = "Authentication" if status in {401, 403} else "Endpoint"
-    return _errors(status, error.detail, module, problems.headers_of(error))
+async def _sender(request: Request) -> Source:
+    """The API key that calls."""
+    caller = await callers.source(request)
+    assert isinstance(caller.principal, Source)  # noqa: S101 - what `callers.source` gives
+    return caller.principal
 
 
-def _errors(status: int, text: str, module: str, headers: dict[str, str]) -> Response:
-    fault = {"ID": status, "Text": text, "Type": "message", "Module": module}
-    return Response(_encode({"Meta": {"Errors": [fault]}}), status, headers, MEDIA_TYPE)
+def _own(sender: Source, key: str | None) -> str | None:
+    """A sender's idempotency key; those of one sender are nothing to another."""
+    return None if key is None else f"{sender.client_id}:{key}"
+
+
+def _require_type(request: Request, wanted: str, words: str) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != wanted:
+        raise errors.UnsupportedMedia(f"{words} with Content-Type: {wanted}.")
+
+
+def _refusal(error: refusal.Refused) -> Response:
+    headers = problems.headers_of(error) if isinstance(error, errors.WaypostError) else {}
+    return Response(_encode({"Meta": refusal.meta(error)}), refusal.status_of(error), headers, MEDIA_TYPE)

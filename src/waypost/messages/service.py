@@ -1,7 +1,7 @@
 """Taking a message in: read, routed, sealed, and durable with all its logs before anybody says 200."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from waypost.errors import Conflict
 from waypost.ids import new_id
 from waypost.messages import idempotency, model, routing
 from waypost.messages.idempotency import Once
-from waypost.messages.model import Message
+from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import Routes, Unroutable
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
@@ -29,11 +29,39 @@ class _RoutesMoved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """What the sender is told: `Meta` with one log id per destination, in the order of `Destinations`."""
+class Given:
+    """A message as it came, with the sender's `Idempotency-Key` if there is one."""
 
+    body: bytes
+    key: str | None = None
+
+
+Refused = MessageInvalid | Unroutable | Conflict
+"""Why one message was not accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A readable message."""
+
+    message: Message
+    once: Once | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is written, nothing when its key was used before; and the answer, log ids in `Destinations` order."""
+
+    given: Accept | None
     meta: dict[str, Any]
-    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to do with a message under these routes, unless its key was used before."""
+
+    once: Once | None
+    step: _Entry | Unroutable
 
 
 class Intake:
@@ -56,63 +84,96 @@ class Intake:
         `key` is the sender's `Idempotency-Key`: sent again within a day it gives the same answer, no second
         message.
         """
-        message = model.read(body)
-        if model.is_query(message.event_type):
-            text = "This event asks for an answer (sync); only messages that are delivered onward are carried yet."
-            raise Unroutable("Queries", text)
-        once = None if key is None else _once(environment_id, key, body, self._clock.now_ms())
+        [outcome] = await self.accept_all(environment_id, [Given(body, key)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def accept_all(self, environment_id: str, given: Sequence[Given]) -> list[dict[str, Any] | Refused]:
+        """For each message, in order, what `accept` would say: its `Meta`, or the error that refuses it.
+
+        Those that are accepted are so in this order and in one transaction.
+        """
+        outcomes = [self._read(environment_id, each) for each in given]
+        messages = [each for each in outcomes if isinstance(each, _Read)]
+        if not messages:
+            return [each for each in outcomes if not isinstance(each, _Read)]
         await self._vault.prepare(environment_id)
         for _ in range(MOST_ROUTE_LOADS):
             routes = self._routes.get(environment_id) or await self._load(environment_id)
             try:
-                return await self._accept(routes, message, once)
+                settled = iter(await self._accept([self._planned(routes, each) for each in messages], routes))
             except _RoutesMoved:
                 await self._load(environment_id)
-            except Unroutable:
-                version, before = await self._db.read(lambda tx: self._standing(tx, environment_id, once))
-                if before is not None:
-                    return before
-                if version == routes.version:
-                    raise
-                await self._load(environment_id)
+                continue
+            return [next(settled) if isinstance(each, _Read) else each for each in outcomes]
         raise Conflict("The routes of this environment keep changing; send the message again.")
 
-    def _standing(
-        self, tx: Tx, environment_id: str, once: Once | None
-    ) -> tuple[int | None, dict[str, Any] | None]:
-        """The version of the routes, and the answer that this key was given while they were others."""
-        before = None if once is None else idempotency.find(tx, once)
-        return self._hot.environment_version(tx, environment_id), before
+    def _read(self, environment_id: str, given: Given) -> _Read | Refused:
+        try:
+            message = model.read(given.body)
+        except MessageInvalid as error:
+            return error
+        if model.is_query(message.event_type):
+            text = "This event asks for an answer (sync); only messages that are delivered onward are carried yet."
+            return Unroutable("Queries", text)
+        if given.key is None:
+            return _Read(message, None)
+        return _Read(message, _once(environment_id, given.key, given.body, self._clock.now_ms()))
 
     async def _load(self, environment_id: str) -> Routes:
         routes = await self._db.read(lambda tx: routing.load(tx, environment_id))
         self._routes[environment_id] = routes
         return routes
 
-    async def _accept(self, routes: Routes, message: Message, once: Once | None) -> dict[str, Any]:
-        source_id = routes.source_of(message)
-        targets = tuple(
-            _target(routes.subscription_of(source_id, destination_id, message.data_model), destination_id)
-            for destination_id in message.destination_ids
-        )
+    def _planned(self, routes: Routes, read: _Read) -> _Plan:
+        message = read.message
+        try:
+            source_id = routes.source_of(message)
+            targets = tuple(
+                _target(routes.subscription_of(source_id, destination_id, message.data_model), destination_id)
+                for destination_id in message.destination_ids
+            )
+        except Unroutable as error:
+            return _Plan(read.once, error)
         given = self._sealed(routes, message, source_id, targets)
-        answer = Accepted(_meta(routes, message, source_id, targets), targets)
+        return _Plan(read.once, _Entry(given, _meta(routes, message, source_id, targets)))
 
-        def write(tx: Tx) -> Accepted:
+    async def _accept(self, plans: Sequence[_Plan], routes: Routes) -> list[dict[str, Any] | Refused]:
+        """Carry the plans out, all in one transaction. Raises _RoutesMoved, having changed nothing."""
+
+        def settle(tx: Tx) -> list[_Entry | Refused]:
             if self._hot.environment_version(tx, routes.environment_id) != routes.version:
                 raise _RoutesMoved
-            if once is not None and (before := idempotency.find(tx, once)) is not None:
-                return Accepted(before, ())
-            self._hot.accept(tx, given)
-            if once is not None:
-                idempotency.insert(tx, once, answer.meta)
-            return answer
+            return [self._settled(tx, plan) for plan in plans]
 
-        accepted = await self._db.write(write, beside=accepting(targets))
-        self._metrics.accepted(len(accepted.targets))
-        for target in accepted.targets:
-            self._arrived(target.queue_id, target.destination_id)
-        return accepted.meta
+        given = [
+            plan.step.given for plan in plans if isinstance(plan.step, _Entry) and plan.step.given is not None
+        ]
+        beside = accepting(target for each in given for target in each.targets)
+        found = await (self._db.write(settle, beside=beside) if given else self._db.read(settle))
+        for entry in found:
+            if isinstance(entry, _Entry) and entry.given is not None:
+                self._metrics.accepted(len(entry.given.targets))
+                for target in entry.given.targets:
+                    self._arrived(target.queue_id, target.destination_id)
+        return [entry.meta if isinstance(entry, _Entry) else entry for entry in found]
+
+    def _settled(self, tx: Tx, plan: _Plan) -> _Entry | Refused:
+        """Accept one message, unless it is refused or its key was used."""
+        if plan.once is not None:
+            try:
+                before = idempotency.find(tx, plan.once)
+            except Conflict as error:
+                return error
+            if before is not None:
+                return _Entry(None, before)
+        if not isinstance(plan.step, _Entry) or plan.step.given is None:
+            return plan.step
+        self._hot.accept(tx, plan.step.given)
+        if plan.once is not None:
+            idempotency.insert(tx, plan.once, plan.step.meta)
+        return plan.step
 
     def _sealed(self, routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> Accept:
         message_id = new_id()

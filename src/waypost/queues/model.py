@@ -54,6 +54,17 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """A log to be sent once more: as a new log, `log_id`, at the tail of its queue."""
+
+    log_id: str
+    replay_of: str
+    queue_id: str
+    destination_id: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """Of a destination and its credential: what an attempt began with (ENGINE invariant 5)."""
 
@@ -76,6 +87,11 @@ class Head:
     attempts: int
     seen: Versions
     now: Versions
+
+    @property
+    def failures(self) -> int:
+        """Failed attempts in a row that count: none of those made before destination or credential changed."""
+        return self.attempts if self.seen == self.now else 0
 
     def may_run(self, now_ms: int) -> bool:
         """Whether its next message may be sent now."""

@@ -1,4 +1,4 @@
-"""The hot statements that every store has: accept, claim, load, settle. One file a dialect; a module is one.
+"""The hot statements that every store has: accept, replay, claim, load, settle. One file a dialect, a module each.
 
 `sqlite.py` says what each does; the contract suite holds the dialects equal.
 """
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 from waypost.db.database import Beside, Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Target, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions
 
 
 def accepting(targets: Iterable[Target]) -> Beside:
@@ -38,6 +38,10 @@ class Hot(Protocol):
 
     def accept(self, tx: Tx, given: Accept) -> dict[str, int]:
         """Write message, logs, entries and tails; the sequence number of each log."""
+        ...
+
+    def replay(self, tx: Tx, given: Replay) -> int:
+        """Write a new log of the same message, with its entry and tail; its sequence number. Takes a turn."""
         ...
 
     def due(

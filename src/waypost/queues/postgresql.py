@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from waypost.db.database import Tx
 from waypost.db.postgresql import fetch
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -44,6 +44,22 @@ WITH target AS (
 )
 SELECT log_id, seq FROM placed
 """
+_NEXT_SEQ = """
+INSERT INTO destination_seq (destination_id, last) VALUES ($1, 1)
+ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING last
+"""
+_LOG_AGAIN = """
+INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
+SELECT $1, environment_id, message_id, source_id, destination_id, subscription_id, $2, id,
+       'pending', data_model, event_type, facility_code, 0, $3, $3
+FROM log WHERE id = $4
+"""
+_ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES ($1, $2, $3)"
+_TAIL_AGAIN = """
+UPDATE queue_tail SET last_seq = $1, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = $2
+"""
+_ROUSE = "UPDATE queue_head SET state = 'ready', due_at = $1 WHERE queue_id = $2 AND state = 'idle'"
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
 WHERE due_at IS NOT NULL AND due_at <= $1 AND shard = ANY($3) AND destination_id <> ALL($4)
@@ -142,6 +158,19 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
         given.now_ms, given.data_model, given.event_type, given.facility_code,
     )  # fmt: skip
     return {row[0]: row[1] for row in rows}
+
+
+def replay(tx: Tx, given: Replay) -> int:
+    """Write a new log of the same message, with its entry and tail; its sequence number.
+
+    A statement each: nothing was locked before, and the head must be looked at once the tail is.
+    """
+    seq: int = fetch(tx, _NEXT_SEQ, given.destination_id)[0][0]
+    fetch(tx, _LOG_AGAIN, given.log_id, seq, given.now_ms, given.replay_of)
+    fetch(tx, _ENTRY, given.queue_id, seq, given.log_id)
+    fetch(tx, _TAIL_AGAIN, seq, given.queue_id)
+    fetch(tx, _ROUSE, given.now_ms, given.queue_id)
+    return seq
 
 
 def due(

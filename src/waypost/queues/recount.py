@@ -23,6 +23,7 @@ _counted = (
         sa.func.count().label("entries"),
         sa.func.max(entry.c.seq).label("newest"),
         *(_count(log.c.state == state, f"{state.value}_logs") for state in _ENDS),
+        _count(log.c.replay_of.is_not(None), "replays"),
         _count(log.c.id.is_(None), "missing"),
         _count(sa.and_(log.c.state == LogState.pending, entry.c.seq <= queue_head.c.cursor), "passed_over"),
         _count(sa.and_(log.c.state != LogState.pending, entry.c.seq > queue_head.c.cursor), "ended_early"),
@@ -33,7 +34,7 @@ _counted = (
     .subquery()
 )
 _queues = (
-    sa.select(queue_head, queue_tail.c.accepted, queue_tail.c.last_seq, _counted)
+    sa.select(queue_head, queue_tail.c.accepted, queue_tail.c.replayed, queue_tail.c.last_seq, _counted)
     .outerjoin(queue_tail, queue_tail.c.queue_id == queue_head.c.queue_id)
     .outerjoin(_counted, _counted.c.queue_id == queue_head.c.queue_id)
 )
@@ -84,6 +85,7 @@ def _of_queue(queue: sa.RowMapping) -> Iterator[str]:
 
 def _pairs(queue: sa.RowMapping) -> Iterator[tuple[str, str]]:
     yield "accepted", "entries"
+    yield "replayed", "replays"
     for state in _ENDS:
         yield state.value, f"{state.value}_logs"
 

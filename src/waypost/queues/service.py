@@ -1,9 +1,7 @@
 """What operators can do with queues: look, pause, resume, retry now, skip the head with a reason."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
-
-from pydantic import StringConstraints
+from typing import Any
 
 from waypost.access import ANY_ROLE, ENGINEER, Caller, EnvironmentRole, require_environment
 from waypost.audit import store as audit
@@ -13,7 +11,7 @@ from waypost.environments import store as environments
 from waypost.errors import Conflict, NotFound
 from waypost.queues import operations, store
 from waypost.queues.model import QueueView, State
-from waypost.validation import Body, checked
+from waypost.validation import Body, Line, checked
 
 Arrived = Callable[[str, str], None]
 """Told of a queue and its destination when it may run again."""
@@ -26,7 +24,7 @@ class QueueSkip(Body):
     """Body of Skip: the log that is thought to be the head, and why it is given up."""
 
     logId: str
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+    reason: Line
 
 
 class Queues:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -30,8 +30,18 @@ INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subs
                  state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?)
 """
+_LOG_AGAIN = """
+INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
+SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id, ?, id,
+       'pending', data_model, event_type, facility_code, 0, ?, ?
+FROM log WHERE id = ?
+"""
 _ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
 _TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1 WHERE queue_id = ?"
+_TAIL_AGAIN = """
+UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = ?
+"""
 _ROUSE = "UPDATE queue_head SET state = 'ready', due_at = ? WHERE queue_id = ? AND state = 'idle'"
 
 _HEAD = """
@@ -144,6 +154,17 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
         raw.execute(_ROUSE, (now, target.queue_id))
         numbers[target.log_id] = seq
     return numbers
+
+
+def replay(tx: Tx, given: Replay) -> int:
+    """Write a new log of the same message, with its entry and tail; its sequence number."""
+    raw = _raw(tx)
+    seq: int = raw.execute(_NEXT_SEQ, (given.destination_id,)).fetchone()[0]
+    raw.execute(_LOG_AGAIN, (given.log_id, seq, given.now_ms, given.now_ms, given.replay_of))
+    raw.execute(_ENTRY, (given.queue_id, seq, given.log_id))
+    raw.execute(_TAIL_AGAIN, (seq, given.queue_id))
+    raw.execute(_ROUSE, (given.now_ms, given.queue_id))
+    return seq
 
 
 def due(

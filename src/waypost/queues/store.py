@@ -45,7 +45,8 @@ queue_tail = sa.Table(
     sa.Column("queue_id", sa.String(36), primary_key=True),
     sa.Column("destination_id", sa.String(36), nullable=False),
     sa.Column("last_seq", sa.BigInteger, nullable=False),
-    sa.Column("accepted", sa.BigInteger, nullable=False),
+    sa.Column("accepted", sa.BigInteger, nullable=False),  # every log that was put in, replays too
+    sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # those of them that are replays
     sqlite_with_rowid=False,
 )
 
@@ -179,7 +180,13 @@ def stale_destinations(tx: Tx, shards: Collection[int]) -> list[str]:
 
 
 _view = (
-    sa.select(queue_head, _depth, entry.c.log_id.label("head_log_id"), log.c.accepted_at.label("oldest"))
+    sa.select(
+        queue_head,
+        _depth,
+        entry.c.log_id.label("head_log_id"),
+        log.c.accepted_at.label("oldest"),
+        log.c.attempts.label("tried"),
+    )
     .join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
     .outerjoin(
         entry,
@@ -231,6 +238,6 @@ def _queue_view(row: sa.Row[Any]) -> QueueView:
         depth=row.depth,
         oldest_accepted_at=row.oldest,
         head_log_id=row.head_log_id,
-        attempts=row.attempts,
+        attempts=row.tried or 0,
         next_attempt_at=row.due_at,
     )

@@ -28,5 +28,9 @@ def read(text: str | None) -> Position | None:
     try:
         return _decoder.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (msgspec.DecodeError, binascii.Error, ValueError):
-        detail = "This is not a cursor that a page of this list gave."
-        raise Invalid([Fault("/_cursor", "invalid_cursor", detail)]) from None
+        raise invalid() from None
+
+
+def invalid() -> Invalid:
+    """The error for what no page of the list gave."""
+    return Invalid([Fault("/_cursor", "invalid_cursor", "This is not a cursor that a page of this list gave.")])

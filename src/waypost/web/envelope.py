@@ -47,12 +47,12 @@ class Success(BaseModel):
 
 
 def answer(
-    payload: Mapping[str, Any],
+    payload: Mapping[str, Any] | msgspec.Raw,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     meta: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A successful answer; `meta` adds to the envelope's own (paging, say)."""
+    """A successful answer; `meta` adds to the envelope's own (paging, say). Raw JSON goes out as it is."""
     body = _encode({"meta": {**META, **(meta or {})}, "payload": payload})
     return Response(body, status, headers, "application/json")

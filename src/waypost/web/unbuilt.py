@@ -14,19 +14,20 @@ from starlette.routing import BaseRoute
 from waypost.errors import NotImplementedYet
 from waypost.web import callers, vendor
 
-NAME = "unbuilt"
+REFUSES = "refuses"
+"""The name of a route that only refuses: no operation."""
 """What these routes are called, so that nobody takes them for the real thing."""
 
 CALLER = {"user": [Depends(callers.user)], "source": [Depends(callers.source)], "nobody": []}
 
 
 def served(routes: Sequence[BaseRoute]) -> set[tuple[str, str]]:
-    """Method and path template of each route, those of included routers too, the unbuilt left out."""
+    """Method and path template of each route, those of included routers too, those that only refuse left out."""
     return {
         (method, context.path)
         for context in iter_route_contexts(routes)
         for method in (context.methods or set()) - {"HEAD"}
-        if context.path and context.name != NAME
+        if context.path and context.name != REFUSES
     }
 
 
@@ -41,7 +42,7 @@ def routes(built: Collection[tuple[str, str]]) -> list[APIRoute]:
         APIRoute(
             operation.path,
             _refusal(operation),
-            name=NAME,
+            name=REFUSES,
             methods=[operation.method],
             dependencies=CALLER[operation.caller],
             include_in_schema=False,

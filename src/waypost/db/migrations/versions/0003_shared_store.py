@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -23,3 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_writer_turn")),
     )
     op.execute("INSERT INTO writer_turn (id, number) VALUES (1, 0)")
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Restore the backup that was made before the upgrade.")

@@ -1,0 +1,91 @@
+"""Many messages in one request: each line is accepted as by `/endpoint`, in order, many to a commit.
+
+A line that is refused takes no other with it. Once the store is away every line behind is refused too, so
+that what was taken keeps its order when the rest is sent again.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect
+
+from waypost.errors import TooLarge, Unavailable, WaypostError
+from waypost.messages import refusal
+from waypost.messages.ndjson import Line, Lines
+from waypost.messages.service import Given, Intake
+from waypost.metrics import Metrics
+
+MOST_BYTES = 64_000_000
+MOST_LINE_BYTES = 10_000_000
+MOST_LINES = 500_000
+LINES_A_COMMIT = 256
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Batch:
+    """One request's messages. `key` is the sender's `Idempotency-Key`; each line has one made from it."""
+
+    def __init__(self, intake: Intake, metrics: Metrics, environment_id: str, key: str | None) -> None:
+        self._intake = intake
+        self._metrics = metrics
+        self._environment_id = environment_id
+        self._key = key
+        self._lines = Lines(MOST_LINE_BYTES)
+        self._away: Unavailable | None = None
+
+    async def results(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """A result line for each line, in order; ends early when the sender leaves or sends too much."""
+        size = 0
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > MOST_BYTES:
+                    yield self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
+                    return
+                for result in await self._accepted(self._lines.feed(chunk)):
+                    yield result
+                if self._lines.number > MOST_LINES:
+                    yield self._too_much(f"At most {MOST_LINES} lines are taken here.")
+                    return
+        except ClientDisconnect:
+            return
+        for result in await self._accepted(self._lines.end()):
+            yield result
+
+    async def _accepted(self, lines: Sequence[Line]) -> list[bytes]:
+        """The result lines of these, accepted in windows of one transaction each."""
+        windows = [lines[start : start + LINES_A_COMMIT] for start in range(0, len(lines), LINES_A_COMMIT)]
+        return [b"".join([self._result(*pair) for pair in await self._window(window)]) for window in windows]
+
+    async def _window(self, lines: Sequence[Line]) -> list[tuple[int, dict[str, Any] | refusal.Refused]]:
+        given = [
+            Given(line.body, None if self._key is None else f"{self._key}:{line.number}")
+            for line in lines
+            if line.body is not None
+        ]
+        taken = iter(await self._take(given))
+        too_long = TooLarge(f"At most {MOST_LINE_BYTES // 1_000_000} MB are taken for a message.")
+        return [(line.number, too_long if line.body is None else next(taken)) for line in lines]
+
+    async def _take(self, given: Sequence[Given]) -> Sequence[dict[str, Any] | refusal.Refused]:
+        if self._away is None:
+            try:
+                return await self._intake.accept_all(self._environment_id, given)
+            except Unavailable as error:
+                self._away = error
+            except WaypostError as error:
+                return [error] * len(given)
+        return [self._away] * len(given)
+
+    def _too_much(self, words: str) -> bytes:
+        """The last result: nothing is read from here on."""
+        return self._result(self._lines.number + 1, TooLarge(f"{words} Nothing from this line on was taken."))
+
+    def _result(self, number: int, outcome: dict[str, Any] | refusal.Refused) -> bytes:
+        if isinstance(outcome, dict):
+            return _encode({"line": number, "status": 200, "Meta": outcome}) + b"\n"
+        status = refusal.status_of(outcome)
+        self._metrics.refused(status)
+        return _encode({"line": number, "status": status, "Meta": refusal.meta(outcome)}) + b"\n"

@@ -1,0 +1,106 @@
+"""Carrying out replays of many: page by page in the background, each page and its cursor in one transaction.
+
+What a crash interrupts goes on at the next start, with no log replayed twice.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from waypost.clock import Clock
+from waypost.db.database import Database, Tx
+from waypost.ids import new_id
+from waypost.queues.model import Replay
+from waypost.queues.port import Hot
+from waypost.replays import store
+from waypost.replays.model import Part, Progress, State
+
+LOGS_A_PAGE = 100
+REST_SECONDS = 2.0
+
+Arrived = Callable[[str, str], None]
+"""Told of a queue and its destination when there is something new in it."""
+
+Page = tuple[Progress, Part, list[tuple[str, str]], int]
+"""A replay, one part of it, the next logs there with their subscriptions, and where the part stands then."""
+
+log = structlog.get_logger("waypost.replays")
+
+
+class Running:
+    """The replays that this node carries out. `start` and `stop` are safe to call twice."""
+
+    def __init__(self, db: Database, hot: Hot, clock: Clock, arrived: Arrived) -> None:
+        self._db = db
+        self._hot = hot
+        self._clock = clock
+        self._arrived = arrived
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Go on with every replay that is not done."""
+        for replay_id in await self._db.read(store.unfinished):
+            self.begin(replay_id)
+
+    async def stop(self) -> None:
+        """Leave the rest for the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def begin(self, replay_id: str) -> None:
+        """Carry out a replay, unless this node is at it already."""
+        if replay_id in self._tasks:
+            return
+        task = asyncio.create_task(self._run(replay_id), name=f"replay {replay_id}")
+        self._tasks[replay_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(replay_id, None))
+
+    async def step(self, replay_id: str) -> bool:
+        """Carry out the next page; False once there is none and the replay is done. Safe on many nodes at once."""
+        page = await self._db.read(lambda tx: self._page(tx, replay_id))
+        if page is None:
+            await self._db.write(lambda tx: store.finish(tx, replay_id, self._clock.now_ms()))
+            return False
+        await self._put(page)
+        return True
+
+    async def _run(self, replay_id: str) -> None:
+        more = True
+        while more:
+            try:
+                more = await self.step(replay_id)
+            except Exception as error:  # a store that is away, or a fault of ours: neither may end it
+                log.error("replay.rests", replay_id=replay_id, error=type(error).__name__)
+                await asyncio.sleep(REST_SECONDS)
+
+    def _page(self, tx: Tx, replay_id: str) -> Page | None:
+        """What comes next; None when nothing does."""
+        of, part = store.get(tx, replay_id), store.next_part(tx, replay_id)
+        if of is None or part is None or of.state is State.done:
+            return None
+        rows = store.covered(tx, of, part, LOGS_A_PAGE)
+        cursor = rows[-1].seq if len(rows) == LOGS_A_PAGE else part.last
+        return of, part, [(row.id, row.subscription_id) for row in rows], cursor
+
+    async def _put(self, page: Page) -> None:
+        """Put a page's logs at the tails of their queues, those that have one still."""
+        of, part, found, cursor = page
+        again = [(new_id(), log_id, subscription_id) for log_id, subscription_id in found]
+
+        def write(tx: Tx) -> set[str]:
+            if not store.move(tx, part, cursor):
+                return set()
+            queues = store.open_queues(tx, list({subscription_id for _, subscription_id in found}))
+            now, put = self._clock.now_ms(), 0
+            for fresh, log_id, subscription_id in again:
+                if queue_id := queues.get(subscription_id):
+                    self._hot.replay(tx, Replay(fresh, log_id, queue_id, part.destination_id, now))
+                    put += 1
+            store.add(tx, of.id, put)
+            return set(queues.values())
+
+        for queue_id in await self._db.write(write):
+            self._arrived(queue_id, part.destination_id)
