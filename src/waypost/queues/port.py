@@ -12,8 +12,10 @@ from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, St
 
 def accepting(targets: Iterable[Target]) -> Beside:
     """What an accept holds to its commit: the counters of its destinations, and the tails of its queues."""
-    counters = {("destination_seq", target.destination_id) for target in targets}
-    return Beside("accept", (*counters, *(("queue_tail", target.queue_id) for target in targets)))
+    rows: list[tuple[str, str | int]] = []
+    for target in targets:
+        rows += [("destination_seq", target.destination_id), ("queue_tail", target.queue_id)]
+    return Beside("accept", tuple(rows))
 
 
 def settling(queue_id: str, *, last: bool) -> Beside:
