@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import stores
+from tests.support.stores import Store
 from waypost import tables
 from waypost.clock import Clock
-from waypost.db.database import metadata
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.vault import keyring
 from waypost.vault.vault import Vault
 
@@ -33,15 +34,13 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    """A real, empty store with every table."""
-    database = SqliteDatabase(tmp_path / "waypost.sqlite3")
-    await database.write(lambda tx: metadata.create_all(tx))
-    yield database
-    await database.close()
+@pytest.fixture(params=stores.STORES)
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A real, empty store with every table; whoever asks for it runs on both stores."""
+    async with stores.opened(request.param, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
-def vault(db: SqliteDatabase, clock: SetClock, tmp_path: Path) -> Vault:
+def vault(db: Database, clock: SetClock, tmp_path: Path) -> Vault:
     return Vault(db, keyring.create(tmp_path / "sealing.key"), clock)

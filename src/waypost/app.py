@@ -4,11 +4,14 @@ Stopping is the reverse of starting. Rooms do not know each other's builders; wh
 passed in here as a function.
 """
 
+import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -22,9 +25,11 @@ from waypost.credentials.authorization import Authorizer
 from waypost.credentials.service import Credentials
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
+from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.model import Schedule
+from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
@@ -34,6 +39,7 @@ from waypost.destinations.verification import Verification
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
+from waypost.environments import store as environment_rows
 from waypost.errors import Unavailable
 from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
@@ -45,7 +51,7 @@ from waypost.payloads import api as payloads_api
 from waypost.payloads.search import PayloadSearches
 from waypost.payloads.service import Payloads
 from waypost.queues import api as queues_api
-from waypost.queues import sqlite
+from waypost.queues import postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
@@ -96,25 +102,53 @@ def calm_collector() -> None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator["Waypost"]:
-    """Everything built on an existing data folder, at the newest schema, without delivering.
+async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = False) -> AsyncIterator["Waypost"]:
+    """Everything built on an existing store, at the newest schema, without delivering.
 
-    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer.
+    A `new` one may have nothing set up in it.
+    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
     """
     path = settings.data / DATABASE_FILE
-    if not path.exists():
+    if settings.database_url is None and not path.exists():
         raise FolderMissing(f"There is no Waypost data in {settings.data}. Make it with: waypost init")
     keys = keyring.load(key_file(settings))
-    migrate.upgrade(path)
     async with AsyncExitStack() as stack:
-        db = SqliteDatabase(path)
+        db = await (_shared(settings.database_url) if settings.database_url else _embedded(path))
         stack.push_async_callback(db.close)
+        if settings.database_url and not new and not await db.read(environment_rows.list_organizations):
+            raise FolderMissing("Nothing is set up in this store yet. Do it with: waypost init")
         waypost = Waypost(settings, clock or Clock(), db, keys)
+        if settings.database_url:
+            await _protect(waypost.policy, settings.database_url)
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
         yield waypost
+
+
+async def _embedded(path: Path) -> Database:
+    migrate.upgrade(path)
+    return SqliteDatabase(path)
+
+
+async def _shared(url: str) -> Database:
+    await migrate.upgrade_shared(url)
+    db = PostgresqlDatabase(url)
+    await db.look()
+    return db
+
+
+async def _protect(policy: Policy, url: str) -> None:
+    """Let no delivery reach the database."""
+    parts = urlsplit(url)
+    port = parts.port or 5432
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return  # it has just answered under that name: a socket in the file system, which no URL reaches
+    for *_, address in found:
+        policy.protect(str(address[0]).partition("%")[0], port)
 
 
 class Waypost:
@@ -124,8 +158,8 @@ class Waypost:
         self.settings = settings
         self.clock = clock
         self.db = db
-        self.hot: Hot = sqlite
-        self.vault = Vault(db, keys, clock)
+        self.hot: Hot = postgresql if db.shared else sqlite
+        self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(key_file(settings)))
         self.metrics = Metrics()
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
@@ -160,6 +194,7 @@ class Waypost:
         deliverer = Deliverer(
             self.client, self.authorizer, self.clock, application_name=self.settings.application_name
         )
+        ownership = Ownership(self.db, self.hot)
         runner = Runner(
             self.db,
             self.hot,
@@ -167,9 +202,10 @@ class Waypost:
             self.clock,
             deliverer,
             self.metrics,
+            epoch=ownership.epoch,
             schedule=Schedule(self.settings.retry_schedule),
         )
-        self.worker = Worker(self.db, self.hot, self.clock, runner)
+        self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.replaying = Running(self.db, self.hot, self.clock, self.worker.arrived)
         self.replays = Replays(self.db, self.hot, self.clock, self.worker.arrived, self.replaying)
@@ -238,6 +274,16 @@ class Waypost:
         root.add_reference(app, messages_api.described())
         app.router.routes.extend(unbuilt.routes(unbuilt.served(app.routes)))
         return app
+
+    @cached_property
+    def vitals(self) -> FastAPI:
+        """Health and metrics alone: what a node answers that only delivers."""
+        return application(
+            routers=[root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token)],
+            authenticate=self.tokens.authenticate,
+            limits=Limits(self.settings.rate_limits),
+            refused=Refusals(self.db, self.clock).record,
+        )
 
     async def _is_ready(self) -> bool:
         try:

@@ -35,10 +35,18 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _postgresql_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
+        raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    return "postgresql" + value[value.index(":") :]
+
+
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_split)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_postgresql_url)]
 
 
 class Settings(BaseSettings):
@@ -47,8 +55,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAYPOST_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     data: Path = Field(Path("waypost-data"), description="The data folder; `--data` wins over it.")
-    database_url: str | None = Field(
-        None, description="The store: SQLite in the data folder when unset (PostgreSQL is not built yet)."
+    database_url: DatabaseUrl | None = Field(
+        None, description="The store: `postgresql://…`, for several nodes; SQLite in the data folder when unset."
     )
     base_url: HttpUrl | None = Field(
         None, description="How clients reach this server; token audiences and links are made from it."
@@ -57,7 +65,8 @@ class Settings(BaseSettings):
         (), description="Further `aud` values that a token assertion may name, comma-separated."
     )
     master_key_file: Path | None = Field(
-        None, description="The sealing key file; in the data folder when unset, which is for loopback only."
+        None,
+        description="The sealing key file; in the data folder when unset, which is for loopback and SQLite only.",
     )
     allowed_networks: Networks = Field(
         (), description="Networks (CIDR, comma-separated) that may be reached although they are private."

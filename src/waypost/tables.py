@@ -7,6 +7,7 @@ from waypost.destinations import store as destinations
 from waypost.environments import store as environments
 from waypost.logs import store as logs
 from waypost.messages import idempotency
+from waypost.queues import shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
 from waypost.sources import store as sources
@@ -25,6 +26,7 @@ __all__ = [
     "logs",
     "queues",
     "replays",
+    "shards",
     "sources",
     "subscriptions",
     "tokens",

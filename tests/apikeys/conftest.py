@@ -12,7 +12,7 @@ from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, Room
 from waypost.apikeys import api
 from waypost.apikeys.service import ApiKeys
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.egress.policy import Policy
 
 
@@ -58,7 +58,7 @@ PRIVATE: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 @pytest.fixture
-async def keys(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Keys]:
+async def keys(db: Database, clock: SetClock) -> AsyncIterator[Keys]:
     await db.write(rooms.set_up)
     told: list[str] = []
     service = ApiKeys(db, clock, Policy([]), lambda: told.append("changed"))

@@ -13,8 +13,7 @@ from waypost.access import Caller, OrganizationRole, Source, User
 from waypost.audit import api
 from waypost.audit import store as audit
 from waypost.clock import iso
-from waypost.db.database import Tx
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database, Tx
 
 ROLES = tuple(OrganizationRole)
 
@@ -22,7 +21,7 @@ ROLES = tuple(OrganizationRole)
 class Listing:
     """An organization's events over HTTP."""
 
-    def __init__(self, db: SqliteDatabase, clock: SetClock, tenant: Tenant, call: Client) -> None:
+    def __init__(self, db: Database, clock: SetClock, tenant: Tenant, call: Client) -> None:
         self.db, self.clock, self.tenant, self.call = db, clock, tenant, call
         self.start = clock.now_ms()
 
@@ -49,7 +48,7 @@ class Listing:
 
 
 @pytest.fixture
-async def listing(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Listing]:
+async def listing(db: Database, clock: SetClock) -> AsyncIterator[Listing]:
     tenant = await tenants.found(db, clock)
     known = {role.value: User(n, role.value, {tenant.id: role}) for n, role in enumerate(ROLES)}
     authenticate = tenants.words({**known, "source": Source("s", tenant.development)})

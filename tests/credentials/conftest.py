@@ -11,12 +11,12 @@ from fastapi import Request
 
 from tests.conftest import SetClock
 from tests.support.serving import Answer, Client, Serving
+from tests.support.stores import Store
 from waypost.access import EnvironmentRole, OrganizationRole, Principal, Source, User
 from waypost.audit import store as audit
 from waypost.credentials import api
 from waypost.credentials.service import Credentials
 from waypost.credentials.strategies import STRATEGIES, Strategies
-from waypost.db.sqlite import SqliteDatabase
 from waypost.egress.policy import Policy
 from waypost.environments import store as environments
 from waypost.environments.store import Environment, Flag
@@ -36,7 +36,7 @@ class World:
     """The served application, and what it told others."""
 
     client: Client
-    db: SqliteDatabase
+    db: Store
     vault: Vault
     clock: SetClock
     woken: list[str] = field(default_factory=list)
@@ -96,7 +96,7 @@ def policy() -> Policy:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, vault: Vault, clock: SetClock, policy: Policy) -> AsyncIterator[World]:
+async def world(db: Store, vault: Vault, clock: SetClock, policy: Policy) -> AsyncIterator[World]:
     found = World(Client(0), db, vault, clock)
 
     def set_up(tx: Any) -> None:

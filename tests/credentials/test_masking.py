@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from tests.credentials.conftest import DEVELOPMENT, World
 from waypost.credentials.model import Created
 from waypost.credentials.strategies import STRATEGIES
+from waypost.db.database import Tx, metadata
 
 CANARIES = ["canary-client-secret", "canary-password", "canary-second-secret", "canary-refused"]
 
@@ -22,6 +24,11 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 
 def kept_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+def rows(tx: Tx) -> bytes:
+    """Every row of every table."""
+    return b"".join(repr(tx.execute(sa.select(table)).all()).encode() for table in metadata.sorted_tables)
 
 
 async def test_no_secret_ever_leaves(world: World, logged: list[MutableMapping[str, Any]], tmp_path: Path) -> None:
@@ -44,8 +51,8 @@ async def test_no_secret_ever_leaves(world: World, logged: list[MutableMapping[s
     shown = repr([(answer.headers, answer.body) for answer in answers]) + repr(events) + repr(logged)
     assert [answer.status for answer in answers] == [200, 200, 200, 400, 400, 400, 400, 400, 200]
     assert [canary for canary in CANARIES if canary in shown] == []
-    files = kept_in(tmp_path)
-    assert b"Sample Auth Credential" in files
+    files = kept_in(tmp_path) + await world.db.read(rows)
+    assert b"auth-credential-created" in files
     assert [canary for canary in CANARIES if canary.encode() in files] == []
 
 

@@ -12,9 +12,7 @@ from tests.support.house import House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, Reply, Request, answer, stall
 from tests.support.waiting import until
-from waypost.app import DATABASE_FILE
 from waypost.clock import from_iso
-from waypost.db import sqlite
 
 NO = answer(503)
 
@@ -97,22 +95,18 @@ def test_retry_after_may_be_a_date(quick: House, receiver: Receiver) -> None:
 def test_a_message_is_sent_only_once_the_one_before_is_durably_acknowledged(
     quick: House, receiver: Receiver
 ) -> None:
-    seen: list[tuple[int, int]] = []
-    # A second SQLite library in this process would drop the first one's locks: the store's own engine, then.
-    engine = sqlite.engine(quick.folder / DATABASE_FILE)
+    seen: list[tuple[int, int | None]] = []
 
     def look(request: Request) -> Reply:
         query = sa.text("SELECT cursor FROM queue_head WHERE queue_id = :id")
-        with engine.connect() as store:
-            cursor = store.scalar(query, {"id": lane.queue_id})
-        seen.append((int(request.headers["waypost-sequence"]), cursor or 0))
+        cursor = quick.read(lambda tx: tx.scalar(query, {"id": lane.queue_id}))
+        seen.append((int(request.headers["waypost-sequence"]), cursor))
         return answer()
 
     receiver.behave(look)
     with Lane(quick, endpoint=receiver.url) as lane:
         lane.send(*range(40))
         lane.until("idle")
-    engine.dispose()
     assert seen == [(number, number - 1) for number in range(1, 41)]
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.conftest import SetClock
 from tests.support import tenants
+from tests.support.stores import Store
 from tests.support.tenants import Tenant
 from waypost.access import Caller, operator
-from waypost.db.sqlite import SqliteDatabase
 from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations, Pending
 from waypost.egress.policy import Policy
@@ -25,7 +25,7 @@ SOMEBODY: Caller = operator("test")
 class World:
     """The service, and the ids it woke."""
 
-    db: SqliteDatabase
+    db: Store
     tenant: Tenant
     destinations: Destinations
     woken: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class World:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, vault: Vault, clock: SetClock) -> World:
+async def world(db: Store, vault: Vault, clock: SetClock) -> World:
     woken: list[str] = []
     none_pending = Pending(lambda tx, _: 0, lambda tx, _, __, ___: 0)
     policy = Policy([ipaddress.ip_network("127.0.0.0/8")])

@@ -10,7 +10,7 @@ from tests.support.serving import Client, Serving
 from tests.support.tenants import Tenant
 
 from waypost.access import EnvironmentRole, OrganizationRole, Source, User
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.environments import api
 
 
@@ -21,7 +21,7 @@ class Served(NamedTuple):
 
 
 @pytest.fixture
-async def served(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Served]:
+async def served(db: Database, clock: SetClock) -> AsyncIterator[Served]:
     clinic, lab = await tenants.found(db, clock), await tenants.found(db, clock, "Lab")
     viewer = EnvironmentRole.viewer
     member = User(7, "seven", {clinic.id: OrganizationRole.member}, {clinic.development: viewer})

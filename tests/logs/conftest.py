@@ -10,9 +10,9 @@ from tests.conftest import SetClock
 from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, ORGANIZATION, Room
 from tests.support.serving import Answer
+from tests.support.stores import Store
 from tests.support.traffic import Traffic
 from waypost.clock import iso
-from waypost.db.sqlite import SqliteDatabase
 from waypost.ids import new_id
 from waypost.logs import api
 from waypost.subscriptions.model import Subscription
@@ -74,7 +74,7 @@ class Archive:
 
 
 @pytest.fixture
-async def archive(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Archive]:
+async def archive(db: Store, clock: SetClock) -> AsyncIterator[Archive]:
     await db.write(rooms.set_up)
     traffic = Traffic(db, clock, DEVELOPMENT, ORGANIZATION)
     source, destination = await traffic.source("Lab"), await traffic.destination("Ward 7")

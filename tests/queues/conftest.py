@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from tests.conftest import SetClock
-from tests.support import traffic
+from tests.support import stores, traffic
 from tests.support.traffic import Traffic
 from waypost.db.database import Database
-from waypost.db.sqlite import SqliteDatabase
 from waypost.ids import new_id
-from waypost.queues import store
+from waypost.queues import shards, store
 from waypost.queues.model import Ended, Fence, Head, Pending, QueueView, State, Versions
-from waypost.queues.port import Hot
+from waypost.queues.port import Hot, settling
 
 
 @dataclass
@@ -30,8 +29,7 @@ class World:
 
     @property
     def commits(self) -> int:
-        assert isinstance(self.db, SqliteDatabase)
-        return self.db.commits
+        return stores.commits_of(self.db)
 
     @property
     def hot(self) -> Hot:
@@ -39,7 +37,9 @@ class World:
 
     async def take_over(self, owner: str = "another") -> None:
         """Another worker owns every shard from now on."""
-        self.epochs = await self.db.write(lambda tx: store.take_shards(tx, owner, self.clock.now_ms() + 1000))
+        now = self.clock.now_ms()
+        owned = await self.db.write(lambda tx: shards.look(tx, owner, now, lease_ms=1000, alone=True))
+        self.epochs = owned.epochs
 
     async def head(self, queue_id: str) -> Head:
         found = await self.db.read(lambda tx: self.hot.head(tx, queue_id))
@@ -72,7 +72,8 @@ class World:
         """Settle the first message as delivered."""
         fence, sent = fence or await self.fence(queue_id), sent or await self.first(queue_id)
         ended, seen = self.ended(), (await self.head(queue_id)).now
-        return await self.db.write(lambda tx: self.hot.advance(tx, fence, sent, ended, seen))
+        beside = settling(queue_id, last=True)
+        return await self.db.write(lambda tx: self.hot.advance(tx, fence, sent, ended, seen), beside=beside)
 
     async def hold(
         self,
@@ -90,7 +91,8 @@ class World:
         met = seen or (await self.head(queue_id)).now
         due = self.clock.now_ms() + 10_000 if due_at is None else due_at
         return await self.db.write(
-            lambda tx: self.hot.hold(tx, fence, sent, ended, seen=met, attempts=attempts, due_at=due)
+            lambda tx: self.hot.hold(tx, fence, sent, ended, seen=met, attempts=attempts, due_at=due),
+            beside=settling(queue_id, last=True),
         )
 
     async def everything(self) -> dict[str, list[Any]]:
@@ -104,7 +106,7 @@ class World:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, clock: SetClock) -> World:
+async def world(db: Database, clock: SetClock) -> World:
     made = World(await traffic.found(db, clock), clock)
     await made.take_over("this one")
     return made

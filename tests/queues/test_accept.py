@@ -11,7 +11,8 @@ from tests.queues.conftest import World
 from waypost.db.database import Tx
 from waypost.db.sqlite import library
 from waypost.ids import new_id
-from waypost.queues.model import Accept, State
+from waypost.queues.model import Accept, State, Target
+from waypost.queues.port import accepting
 
 
 async def test_a_message_leaves_one_log_and_one_entry_for_each_destination(world: World) -> None:
@@ -172,3 +173,10 @@ async def test_one_message_is_read_however_large_it_is(world: World) -> None:
     for _ in range(2):
         await world.traffic.accept(made, body=b"x" * 9_000_000)
     assert len(await world.waiting(made.id)) == 1
+
+
+def test_an_accept_holds_every_counter_and_every_tail_whatever_it_is_told_of_them_by() -> None:
+    targets = [Target("log", f"queue {n}", "subscription", f"destination {n}") for n in range(2)]
+    expected = {("destination_seq", f"destination {n}") for n in range(2)}
+    expected |= {("queue_tail", f"queue {n}") for n in range(2)}
+    assert set(accepting(each for each in targets).rows) == expected

@@ -11,9 +11,9 @@ from tests.queues.conftest import World
 from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, ELSEWHERE, ORGANIZATION, Room
 from tests.support.serving import Answer
+from tests.support.stores import Store
 from tests.support.traffic import Traffic
 from waypost.clock import iso
-from waypost.db.sqlite import SqliteDatabase
 from waypost.ids import new_id
 from waypost.queues import api
 from waypost.queues.service import Queues
@@ -58,7 +58,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Desk]:
+async def desk(db: Store, clock: SetClock) -> AsyncIterator[Desk]:
     await db.write(rooms.set_up)
     world = World(Traffic(db, clock, DEVELOPMENT, ORGANIZATION), clock)
     await world.take_over("this one")

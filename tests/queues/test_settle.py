@@ -8,7 +8,7 @@ import pytest
 from tests.queues.conftest import World
 from waypost.ids import new_id
 from waypost.queues import store
-from waypost.queues.model import State, Versions
+from waypost.queues.model import SHARDS, State, Versions
 from waypost.subscriptions.model import Subscription
 
 
@@ -188,11 +188,11 @@ async def test_due_queues_come_longest_waiting_first_with_the_time_of_the_next(w
     for each, due_at in zip(made, (now - 5, now + 700, now - 50, now, now + 300, now - 1), strict=True):
         await world.hold(each.id, due_at=due_at)
     idle = await world.traffic.subscription()
-    due, following = await world.db.read(lambda tx: world.hot.due(tx, now, 10))
+    due, following = await world.db.read(lambda tx: world.hot.due(tx, now, 10, range(SHARDS)))
     expected = [made[2], made[0], made[5], made[3]]
     assert [tuple(row) for row in due] == [(each.id, each.destination_id) for each in expected]
     assert (following, idle.id in {row[0] for row in due}) == (now + 300, False)
-    fewer, _ = await world.db.read(lambda tx: world.hot.due(tx, now, 2))
+    fewer, _ = await world.db.read(lambda tx: world.hot.due(tx, now, 2, range(SHARDS)))
     assert [row[0] for row in fewer] == [made[2].id, made[0].id]
 
 
@@ -202,7 +202,7 @@ async def test_nothing_is_due_where_nothing_waits(world: World) -> None:
     await world.traffic.execute(
         "UPDATE queue_head SET state = 'paused', due_at = NULL WHERE queue_id = :id", id=paused.id
     )
-    assert await world.db.read(lambda tx: world.hot.due(tx, 2**60, 10)) == ([], None)
+    assert await world.db.read(lambda tx: world.hot.due(tx, 2**60, 10, range(SHARDS))) == ([], None)
 
 
 async def test_a_queue_that_is_not_there_has_no_head(world: World) -> None:
@@ -215,10 +215,10 @@ async def test_giving_up_a_subscription_ends_what_waits_as_skipped(world: World,
     made, logs = await loaded(world, 3)
     for _ in range(3 - ends):
         await world.advance(made.id)
-    assert await world.db.read(lambda tx: store.pending(tx, made.id)) == ends
+    assert await world.db.write(lambda tx: store.pending(tx, made.id)) == ends
     now = world.clock.now_ms()
     assert await world.db.write(lambda tx: store.skip_all(tx, made.id, now, "moved away")) == ends
-    assert await world.db.read(lambda tx: store.pending(tx, made.id)) == 0
+    assert await world.db.write(lambda tx: store.pending(tx, made.id)) == 0
     rows = await world.traffic.rows("SELECT id, state, ended_at, end_reason FROM log WHERE state = 'skipped'")
     assert {row.id for row in rows} == set(logs[3 - ends :])
     assert {(row.ended_at, row.end_reason) for row in rows} <= {(now, "moved away")}

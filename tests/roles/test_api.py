@@ -14,7 +14,7 @@ from waypost.access import EnvironmentRole, OrganizationRole, Principal, operato
 from waypost.audit import store as audit
 from waypost.audit.store import Filter
 from waypost.clock import iso
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.errors import Unauthenticated
 from waypost.roles import api
 from waypost.roles.model import role_id
@@ -31,7 +31,7 @@ ENGINEER, VIEWER = EnvironmentRole.engineer, EnvironmentRole.viewer
 class World:
     """Owner 1, admin 2, member 3 (an engineer), and stranger 4 who owns another organization."""
 
-    def __init__(self, db: SqliteDatabase, clock: SetClock, clinic: Tenant, lab: Tenant) -> None:
+    def __init__(self, db: Database, clock: SetClock, clinic: Tenant, lab: Tenant) -> None:
         self.db, self.clock, self.clinic, self.lab = db, clock, clinic, lab
         self.changes = 0
         self.users = Users(db, clock, self.changed)
@@ -93,7 +93,7 @@ def take(user: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[World]:
+async def world(db: Database, clock: SetClock) -> AsyncIterator[World]:
     made = World(db, clock, await tenants.found(db, clock), await tenants.found(db, clock, "Lab"))
     await made.add("owner", made.clinic, OWNER)
     await made.add("admin", made.clinic, ADMIN)

@@ -10,7 +10,7 @@ from tests.conftest import SetClock
 from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, Room
 from tests.support.serving import Answer
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.sources import api
 from waypost.sources.service import Sources
 
@@ -38,7 +38,7 @@ class Served:
 
 
 @pytest.fixture
-async def sources(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Served]:
+async def sources(db: Database, clock: SetClock) -> AsyncIterator[Served]:
     await db.write(rooms.set_up)
     subscribed: dict[str, list[str]] = {}
     service = Sources(db, clock, subscribed=lambda _, source_id: subscribed.get(source_id, []))

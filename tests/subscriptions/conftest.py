@@ -11,8 +11,7 @@ from tests.support import rooms
 from tests.support.rooms import DEVELOPMENT, ENVIRONMENTS, Room
 from tests.support.serving import Answer
 from waypost import ids
-from waypost.db.database import Tx
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
 from waypost.environments.store import Flag
 from waypost.sources import store as sources
@@ -93,7 +92,7 @@ def a_body(source_id: str, destination_id: str, data_model: str = "PatientAdmin"
 
 
 @pytest.fixture
-async def served(db: SqliteDatabase, clock: SetClock) -> AsyncIterator[Served]:
+async def served(db: Database, clock: SetClock) -> AsyncIterator[Served]:
     await db.write(rooms.set_up)
     engine = Engine()
     service = Subscriptions(

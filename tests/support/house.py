@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 
-from tests.support import keys, tenants
+from tests.support import keys, postgresql, tenants
 from tests.support.serving import Answer, Client
 from tests.support.tenants import Tenant
 from waypost import app
@@ -34,6 +34,7 @@ from waypost.audit import store as audit
 from waypost.clock import Clock
 from waypost.db import migrate
 from waypost.db.database import Tx
+from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.environments.store import Flag
 from waypost.ids import new_id
@@ -93,16 +94,25 @@ class Household:
 class House(AbstractContextManager["House"]):
     """See the top of the file. `deliver=False` leaves the worker asleep, so that nothing commits but requests.
 
-    Other keywords are settings, under their own names.
+    `on` says on which store. Other keywords are settings, under their own names.
     """
 
     def __init__(
-        self, folder: Path, *, deliver: bool = True, keep: Household | None = None, **settings: Any
+        self,
+        folder: Path,
+        *,
+        deliver: bool = True,
+        keep: Household | None = None,
+        on: str = "sqlite",
+        **settings: Any,
     ) -> None:
         self.folder = folder
         self.clock = MovedClock()
         self.waypost: app.Waypost
         self.port = 0
+        self._url = asyncio.run(postgresql.shared().database()) if on == "postgresql" else None
+        if self._url is not None:
+            settings |= {"database_url": self._url, "master_key_file": folder / app.KEY_FILE}
         self._settings = load(data=folder, **settings)
         self._deliver = deliver
         self._made = keep
@@ -116,7 +126,8 @@ class House(AbstractContextManager["House"]):
     def __enter__(self) -> "House":
         if self._made is None:
             keyring.create(self.folder / app.KEY_FILE)
-            migrate.upgrade(self.folder / app.DATABASE_FILE)
+            if self._url is None:
+                migrate.upgrade(self.folder / app.DATABASE_FILE)
         self._thread.start()
         if not self._ready.wait(START_SECONDS) or self._failed is not None:
             raise RuntimeError("the application did not start") from self._failed
@@ -126,6 +137,8 @@ class House(AbstractContextManager["House"]):
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
+        if self._url is not None:
+            asyncio.run(postgresql.shared().drop(self._url))
 
     @property
     def household(self) -> Household:
@@ -139,7 +152,7 @@ class House(AbstractContextManager["House"]):
 
     @property
     def commits(self) -> int:
-        assert isinstance(self.waypost.db, SqliteDatabase)
+        assert isinstance(self.waypost.db, SqliteDatabase | PostgresqlDatabase)
         return self.waypost.db.commits
 
     def call(
@@ -238,7 +251,7 @@ class House(AbstractContextManager["House"]):
         """Open, serve until told to stop, and close; the thread's whole work."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with app.opened(self._settings, clock=self.clock) as self.waypost:
+            async with app.opened(self._settings, clock=self.clock, new=True) as self.waypost:
                 await self._serve()
         except BaseException as error:
             self._failed = error

@@ -5,17 +5,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.support import tenants
+from tests.support import stores, tenants
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
 from waypost.environments.store import Flag
 from waypost.ids import new_id
-from waypost.queues import sqlite
 from waypost.queues import store as queues
 from waypost.queues.model import Accept, Target
-from waypost.queues.port import Hot
+from waypost.queues.port import Hot, accepting
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions import store as subscriptions
@@ -30,7 +29,10 @@ class Traffic:
     clock: Clock
     environment_id: str
     organization_id: int
-    hot: Hot = sqlite
+
+    @property
+    def hot(self) -> Hot:
+        return stores.hot_of(self.db)
 
     async def source(self, name: str = "Feed") -> str:
         """The id of a new source."""
@@ -94,7 +96,7 @@ class Traffic:
     async def accept(self, *to: Subscription, **more: Any) -> list[str]:
         """The log ids of a message accepted for these subscriptions."""
         given = self.message(*to, **more)
-        await self.db.write(lambda tx: self.hot.accept(tx, given))
+        await self.db.write(lambda tx: self.hot.accept(tx, given), beside=accepting(given.targets))
         return [target.log_id for target in given.targets]
 
     async def rows(self, query: str, **values: Any) -> list[Any]:

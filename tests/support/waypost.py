@@ -58,7 +58,7 @@ class Server(AbstractContextManager["Server"]):
         if like is None:
             self.made: dict[str, Any] = json.loads(self.cli("init", "--json", *init).stdout)
         else:
-            shutil.copytree(like.data, self.data)
+            shutil.copytree(like.data, self.data, ignore=shutil.ignore_patterns("*.sock", "server.json"))
             self.made = like.made
         self.environments: dict[str, str] = self.made["environments"]
 

@@ -15,7 +15,7 @@ from tests.support.tenants import Tenant
 
 from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys.service import ApiKeys
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.egress.client import Answer as Fetched
 from waypost.egress.client import Unreached
 from waypost.egress.policy import Policy
@@ -59,7 +59,7 @@ class Urls:
 class World:
     """The parts that make tokens, and a client that asks for them."""
 
-    def __init__(self, db: SqliteDatabase, vault: Vault, clock: SetClock, tenant: Tenant) -> None:
+    def __init__(self, db: Database, vault: Vault, clock: SetClock, tenant: Tenant) -> None:
         self.db, self.vault, self.clock, self.tenant = db, vault, clock, tenant
         self.urls = Urls()
         self.tokens = self.restarted()
@@ -113,7 +113,7 @@ class World:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, vault: Vault, clock: SetClock) -> AsyncIterator[World]:
+async def world(db: Database, vault: Vault, clock: SetClock) -> AsyncIterator[World]:
     made = World(db, vault, clock, await tenants.found(db, clock))
     public = PublicKeys(jwk_set={"keys": [assertion.public_of(keys.rsa()), assertion.public_of(keys.ec())]})
     made.ann = await made.add_user(

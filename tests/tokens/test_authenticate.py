@@ -152,8 +152,12 @@ class SlowReads:
         self._db = db
         self.meanwhile: Any = None
 
-    async def write(self, fn: Any) -> Any:
-        return await self._db.write(fn)
+    @property
+    def shared(self) -> bool:
+        return self._db.shared
+
+    async def write(self, fn: Any, *, beside: Any = None) -> Any:
+        return await self._db.write(fn, beside=beside)
 
     async def read(self, fn: Any) -> Any:
         found = await self._db.read(fn)

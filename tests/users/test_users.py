@@ -12,7 +12,7 @@ from tests.support.tenants import Tenant
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, User, operator
 from waypost.audit import store as audit
 from waypost.audit.store import Filter
-from waypost.db.sqlite import SqliteDatabase
+from waypost.db.database import Database
 from waypost.errors import Conflict, Forbidden, Invalid, NotFound
 from waypost.ids import is_uuid
 from waypost.tokens.assertion import public_of
@@ -25,7 +25,7 @@ CLI = operator("users add")
 
 
 class World:
-    def __init__(self, db: SqliteDatabase, clock: SetClock, tenant: Tenant) -> None:
+    def __init__(self, db: Database, clock: SetClock, tenant: Tenant) -> None:
         self.db, self.clock, self.tenant = db, clock, tenant
         self.changes = 0
         self.users = Users(db, clock, self._changed)
@@ -44,7 +44,7 @@ class World:
 
 
 @pytest.fixture
-async def world(db: SqliteDatabase, clock: SetClock) -> World:
+async def world(db: Database, clock: SetClock) -> World:
     return World(db, clock, await tenants.found(db, clock))
 
 

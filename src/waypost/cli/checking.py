@@ -62,7 +62,9 @@ async def run(waypost: Waypost) -> dict[str, Any]:
 
 
 def damage(tx: Tx) -> list[str]:
-    """What SQLite finds wrong with its own file; empty when it is whole."""
+    """What SQLite finds wrong with its own file; empty when it is whole. PostgreSQL has its own tools."""
+    if tx.dialect.name != "sqlite":
+        return []
     found = [str(row[0]) for row in tx.exec_driver_sql(f"PRAGMA integrity_check({MOST_DAMAGE_LINES})")]
     lines = [f"The SQLite file is damaged: {line}" for line in found if line != "ok"]
     for row in tx.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_DAMAGE_LINES):

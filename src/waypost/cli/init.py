@@ -20,6 +20,7 @@ from waypost.cli.output import Failure, show, words
 if TYPE_CHECKING:
     from waypost.cli.plan import Plan
     from waypost.cli.setup import Owner
+    from waypost.db.database import Tx
     from waypost.settings import Settings
 
 OWNER = "owner@example.org"
@@ -105,15 +106,12 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     try:
         if not sealing_key.exists():
             keyring.create(sealing_key)
-        migrate.upgrade(stage.database)
         staged = found.model_copy(update={"data": stage.path, "master_key_file": sealing_key})
-        result = asyncio.run(_fill(staged, plan, owner))
-        user = result["user"]
-        if owner.keys.pair is not None:
-            result["apiKey"] = publickeys.shown(
-                folder, owner.keys, owner.client_id, user=(user["id"], user["email"])
-            )
-        os.replace(stage.database, folder.database)
+        if found.database_url is None:
+            migrate.upgrade(stage.database)
+        result = asyncio.run(_fill(staged, folder, plan, owner))
+        if found.database_url is None:
+            os.replace(stage.database, folder.database)
         archive.sync_folder(folder.path)
     except session.expected() as error:
         raise Failure(words(error)) from error
@@ -122,13 +120,24 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     return result
 
 
-async def _fill(staged: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:
+async def _fill(staged: "Settings", folder: Folder, plan: "Plan", owner: "Owner") -> dict[str, Any]:
+    """The first rows, in one transaction; the file of a private key is there before the store knows the key."""
     from waypost.app import opened
     from waypost.cli import setup
+    from waypost.environments import store as environments
 
-    async with opened(staged) as waypost:
-        result: dict[str, Any] = await waypost.db.write(lambda tx: setup.fill(tx, waypost, plan, owner))
-        return result
+    async with opened(staged, new=True) as waypost:
+
+        def fill(tx: "Tx") -> dict[str, Any]:
+            if environments.list_organizations(tx):
+                raise Failure("Waypost is set up in this database already; init does not overwrite it.")
+            result = setup.fill(tx, waypost, plan, owner)
+            if owner.keys.pair is not None:
+                user = (result["user"]["id"], result["user"]["email"])
+                result["apiKey"] = publickeys.shown(folder, owner.keys, owner.client_id, user=user)
+            return result
+
+        return await waypost.db.write(fill)
 
 
 def _text(data: Path, result: dict[str, Any]) -> list[str]:

@@ -71,17 +71,16 @@ def serve(
     faults = refusals(found, listen, role, addresses)
     if faults:
         raise Failure("\n".join(faults))
-    folder = Folder(data)
-    folder.must_exist()
+    folder = session.ready(found)
     _harden()
-    _run(found, folder, listen, addresses[0])
+    _run(found, folder, listen, role, addresses[0])
 
 
 def refusals(found: "Settings", listen: Listen, role: Role, addresses: list[str]) -> list[str]:
     """Every reason not to start."""
     faults = []
-    if role is not Role.all:
-        faults.append(f"--role {role}: needs PostgreSQL, which is not built yet; leave it out to run everything.")
+    if role is not Role.all and found.database_url is None:
+        faults.append(f"--role {role}: needs PostgreSQL (WAYPOST_DATABASE_URL); leave it out to run everything.")
     if (listen.tls_cert is None) != (listen.tls_key is None):
         faults.append("--tls-cert and --tls-key go together.")
     if listen.behind_proxy and not found.trusted_proxies:
@@ -93,8 +92,7 @@ def refusals(found: "Settings", listen: Listen, role: Role, addresses: list[str]
             f"--host {listen.host} is reachable from elsewhere: give --tls-cert and --tls-key, or --behind-proxy"
             " with WAYPOST_TRUSTED_PROXIES."
         )
-    key_file = found.master_key_file
-    if key_file is None or key_file.resolve().is_relative_to(found.data.resolve()):
+    if not session.key_file_is_apart(found):
         faults.append(
             f"--host {listen.host} is reachable from elsewhere: WAYPOST_MASTER_KEY_FILE must name a sealing key"
             " outside the data folder."
@@ -125,7 +123,7 @@ def _harden() -> None:
             return
 
 
-def _run(found: "Settings", folder: Folder, listen: Listen, address: str) -> None:
+def _run(found: "Settings", folder: Folder, listen: Listen, role: Role, address: str) -> None:
     import uvloop
 
     from waypost import logging as log
@@ -144,7 +142,7 @@ def _run(found: "Settings", folder: Folder, listen: Listen, address: str) -> Non
         context = _tls(listen)
         with _bound(listen, address) as listener:
             log.configure()
-            uvloop.run(server.run(found, folder, listen, listener, context))
+            uvloop.run(server.run(found, folder, listen, role, listener, context))
     except session.expected() as error:
         raise Failure(words(error)) from error
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from waypost import logging as log_lines
 from waypost.app import Waypost, calm_collector, opened
@@ -23,7 +24,7 @@ from waypost.settings import Settings
 from waypost.web.protocol import Protocol
 
 if TYPE_CHECKING:
-    from waypost.cli.serve import Listen
+    from waypost.cli.serve import Listen, Role
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 65
@@ -50,9 +51,17 @@ class Server(uvicorn.Server):
 
 
 async def run(
-    settings: Settings, folder: Folder, listen: "Listen", listener: socket.socket, tls: ssl.SSLContext | None
+    settings: Settings,
+    folder: Folder,
+    listen: "Listen",
+    role: "Role",
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
 ) -> None:
-    """Serve on the bound socket until SIGTERM or SIGINT, then drain for at most 30 s."""
+    """Serve on the bound socket until SIGTERM or SIGINT, then drain for at most 30 s.
+
+    The role `api` delivers nothing; `worker` answers health and metrics only.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_lines.of_loop)
@@ -69,15 +78,18 @@ async def run(
             here = _url(_reachable(host), port, tls=listen.tls)
             audience = (settings.base_url or here) + PATH
             write_private(folder.server, {"url": here, "audience": audience, "pid": os.getpid()})
-            log.info("server.started", url=here, sqlite=sqlite.library().sqlite_version)
+            log.info("server.started", url=here, role=role.value, sqlite=sqlite.library().sqlite_version)
             print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls)}", flush=True)
 
         await stack.enter_async_context(control.listening(folder, perform))
         calm_collector()
-        await waypost.worker.start()
-        await waypost.replaying.start()
+        if role != "api":
+            await waypost.worker.start()
+        if role != "worker":
+            await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)
-        await _serve(Server(_config(waypost, settings, listen, tls), ready), waypost, listener, stop)
+        http = waypost.vitals if role == "worker" else waypost.http
+        await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")
 
 
@@ -102,9 +114,9 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
 
 
-def _config(waypost: Waypost, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(http: FastAPI, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
-        waypost.http,
+        http,
         http=Protocol,
         ws="none",
         lifespan="off",

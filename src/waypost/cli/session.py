@@ -29,19 +29,36 @@ def settings(data: Path) -> "Settings":
         found = load(data=data)
     except SettingsInvalid as error:
         raise Failure(f"These settings cannot be used:\n{error}") from None
-    if found.database_url is not None:
+    if found.database_url is not None and not key_file_is_apart(found):
         raise Failure(
-            "WAYPOST_DATABASE_URL: PostgreSQL is not built yet; leave it unset to use SQLite in the data folder."
+            "WAYPOST_MASTER_KEY_FILE: with PostgreSQL it must name a sealing key outside the data folder, the same"
+            " one on every node."
         )
     return found
+
+
+def key_file_is_apart(found: "Settings") -> bool:
+    """Whether the sealing key file is outside the data folder."""
+    key_file = found.master_key_file
+    return key_file is not None and not key_file.resolve().is_relative_to(found.data.resolve())
+
+
+def ready(found: "Settings") -> Folder:
+    """The data folder. Raises Failure where nothing was set up; with PostgreSQL each node makes its own."""
+    folder = Folder(found.data)
+    if found.database_url is None:
+        folder.must_exist()
+    else:
+        folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def perform(data: Path, command: str, params: dict[str, Any]) -> dict[str, Any]:
     """Do one command of `acts.py` on the folder, and give its result. Raises Failure."""
     from waypost.db.lock import FolderInUse, FolderLock
 
-    folder = Folder(data)
-    folder.must_exist()
+    found = settings(data)
+    folder = ready(found)
     lock = FolderLock(data)
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -55,7 +72,7 @@ def perform(data: Path, command: str, params: dict[str, Any]) -> dict[str, Any]:
                 raise Failure(f"{error} It did not answer; try again.") from None
             time.sleep(0.1)
     try:
-        return alone(settings(data), command, params)
+        return alone(found, command, params)
     finally:
         lock.release()
 

@@ -93,6 +93,10 @@ def restore(file: Path, data: Path, given_keys: Path | None = None) -> dict[str,
     The store is made ready under another name and moved to its place last.
     """
     found = session.settings(data)
+    if found.database_url is not None:
+        raise Failure(
+            "A backup is restored into a data folder: unset WAYPOST_DATABASE_URL. PostgreSQL has its own tools."
+        )
     folder = Folder(data)
     others = sorted({entry.name for entry in data.iterdir()} - LEFTOVERS) if data.exists() else []
     if others:

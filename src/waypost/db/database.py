@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -21,11 +22,42 @@ metadata = sa.MetaData(
 )
 
 
+writer_turn = sa.Table(
+    "writer_turn",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+"""One row whose lock makes the writes of many nodes take turns; its number moves with each. Unused on SQLite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A write that needs no turn: all that must stand still for it are these rows, by table and primary key.
+
+    They are locked before any function of the commit runs, by everybody in the order of table and key, so
+    that no two commits wait for each other in a circle. Writes of one `lane` share commits; `in_order`, they run
+    in the order in which they were given.
+    """
+
+    lane: str
+    rows: tuple[tuple[str, str | int], ...] = ()
+    in_order: bool = False
+
+
 class Database(Protocol):
     """A store. Raises `errors.Unavailable` when it is away."""
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
-        """Run `fn` in a transaction of its own and return once it is durable; an exception undoes it alone."""
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may use it at the same time."""
+        ...
+
+    async def write(self, fn: Callable[[Tx], T], *, beside: Beside | None = None) -> T:
+        """Run `fn` in a transaction of its own and return once it is durable; an exception undoes it alone.
+
+        It runs as if it were the only writer; with `beside`, other writers may be at work.
+        """
         ...
 
     async def read(self, fn: Callable[[Tx], T]) -> T:

@@ -1,5 +1,6 @@
 """Bringing a store to the newest schema with Alembic; the numbered steps are in `migrations/versions`."""
 
+import asyncio
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -7,10 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
-from waypost.db import sqlite
+from waypost.db import pgerrors, postgresql, sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+MOST_TRIES = 8
 
 
 class SchemaIsNewer(Exception):
@@ -34,6 +37,25 @@ def upgrade(path: Path) -> None:
         engine.dispose()
 
 
+async def upgrade_shared(url: str) -> None:
+    """Create or bring up to date what lies behind a PostgreSQL URL. Raises SchemaIsNewer, errors.Unavailable.
+
+    Of several nodes that start at once one does it; the others' steps fail on what it made, and they look again.
+    """
+    engine = postgresql.engine(url, autocommit=False)
+    try:
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                async with engine.begin() as connection:
+                    return await connection.run_sync(_upgrade)
+            except (sa.exc.DBAPIError, OSError, CommandError) as error:
+                if attempt == MOST_TRIES or pgerrors.is_lost(error):
+                    raise pgerrors.unavailable(error) from error
+            await asyncio.sleep(0.1 * attempt)
+    finally:
+        await engine.dispose()
+
+
 def _upgrade(connection: sa.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -44,4 +66,5 @@ def _upgrade(connection: sa.Connection) -> None:
         raise SchemaIsNewer(
             f"The store is at schema {current}, which this version does not know. Use a newer one."
         )
-    command.upgrade(config, "head")
+    if current != ScriptDirectory.from_config(config).get_current_head():
+        command.upgrade(config, "head")

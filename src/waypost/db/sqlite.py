@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from waypost.db.database import Tx
+from waypost.db.database import Beside, Tx
 from waypost.errors import Unavailable
 
 T = TypeVar("T")
@@ -58,7 +58,9 @@ class _Job:
 
 
 class SqliteDatabase:
-    """The store in one file. Make it with `open`."""
+    """The store in one file."""
+
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,8 +85,8 @@ class SqliteDatabase:
             self._raw.execute(f"PRAGMA {pragma}")
         self._writer.start()
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
-        """See `Database.write`."""
+    async def write(self, fn: Callable[[Tx], T], *, beside: Beside | None = None) -> T:
+        """See `Database.write`; there is one writer, whatever runs `beside`."""
         if self._closed:
             raise Unavailable("The store is closed.")
         loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from waypost.clock import Clock
-from waypost.db.database import Database, Tx
+from waypost.db.database import Beside, Database, Tx
 from waypost.delivery import target as targets
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.model import Advance, Delivered, Failed, Outcome, Schedule, next_step
@@ -20,7 +20,7 @@ from waypost.errors import NotFound, Unavailable
 from waypost.ids import new_id
 from waypost.metrics import Metrics
 from waypost.queues.model import Ended, Fence, Head, State, Versions
-from waypost.queues.port import Hot
+from waypost.queues.port import Hot, settling
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
@@ -36,6 +36,7 @@ class _Load:
     """What a queue is run on until it is loaded again; `trouble` says why nothing can be sent."""
 
     head: Head
+    epoch: int
     target: Target | None
     messages: list[Opened]
     trouble: str | None
@@ -61,7 +62,10 @@ class _Settled:
 
 
 class Runner:
-    """Runs queues that the worker chose. Keeps opened destinations in memory until they change."""
+    """Runs queues that the worker chose. Keeps opened destinations in memory until they change.
+
+    `epoch` says under which epoch this node speaks for a shard; None when it does not.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Runner:
         deliverer: Deliverer,
         metrics: Metrics,
         *,
+        epoch: Callable[[int], int | None],
         schedule: Schedule,
     ) -> None:
         self._db = db
@@ -81,8 +86,8 @@ class Runner:
         self._deliverer = deliverer
         self._metrics = metrics
         self._schedule = schedule
+        self._epoch = epoch
         self._targets: dict[str, Target] = {}
-        self.epochs: dict[int, int] = {}
 
     def forget(self, destination_id: str) -> None:
         """Read a destination anew before its next attempt."""
@@ -124,7 +129,8 @@ class Runner:
     def _load(self, tx: Tx, queue_id: str) -> _Load | None:
         """The queue's head, target and next messages; None when it may not run."""
         head = self._hot.head(tx, queue_id)
-        if head is None or not head.may_run(self._clock.now_ms()):
+        epoch = None if head is None else self._epoch(head.shard)
+        if head is None or epoch is None or not head.may_run(self._clock.now_ms()):
             return None
         target, trouble = None, None
         try:
@@ -140,7 +146,7 @@ class Runner:
                     messages, trouble = [Opened(pending, b"")], error.detail
                 break
             messages.append(Opened(pending, body))
-        return _Load(head, target, messages, trouble) if messages else None
+        return _Load(head, epoch, target, messages, trouble) if messages else None
 
     def _target(self, tx: Tx, head: Head) -> Target:
         known = self._targets.get(head.destination_id)
@@ -156,7 +162,7 @@ class Runner:
         else:
             outcome = await self._deliverer.attempt(load.target, message, attempt_id)
         ended = self._ended(load.head, outcome, attempt_id, started_at)
-        fence = Fence(load.head.shard, self.epochs[load.head.shard], load.head.queue_id, cursor)
+        fence = Fence(load.head.shard, load.epoch, load.head.queue_id, cursor)
 
         def settle(tx: Tx) -> _Settled | None:
             unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
@@ -176,15 +182,16 @@ class Runner:
             due_now = not isinstance(step, Advance) and step.due_at <= ended.ended_at
             return None if state is None else _Settled(state, unchanged, due_now)
 
-        settled = await self._recorded(settle)
+        last = message is load.messages[-1]
+        settled = await self._recorded(settle, settling(load.head.queue_id, last=last))
         self._tell(load.head, ended, failures, owned=settled is not None)
         return settled
 
-    async def _recorded(self, settle: Callable[[Tx], _Settled | None]) -> _Settled | None:
+    async def _recorded(self, settle: Callable[[Tx], _Settled | None], beside: Beside) -> _Settled | None:
         """Settle, however long the store is away: to send again instead would repeat the message."""
         while True:
             try:
-                return await self._db.write(settle)
+                return await self._db.write(settle, beside=beside)
             except Unavailable as error:
                 log.warning("attempt.unrecorded", detail=error.detail)
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)

@@ -6,39 +6,53 @@ has two slots at once.
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from waypost.clock import Clock
-from waypost.db.database import Database
+from waypost.db.database import Database, Tx
+from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
-from waypost.ids import new_id
 from waypost.logging import where
 from waypost.queues import store as queues
+from waypost.queues.model import shard_of
 from waypost.queues.port import Hot
 
 MOST_RUNNING = 512
 MOST_RUNNING_A_DESTINATION = 16
 POLL_SECONDS = 1.0
+SHARED_POLL_SECONDS = 0.5
+"""How soon a message that another node accepted is seen."""
 REST_SECONDS = 2.0
-LEASE_MS = 10_000
 
 log = structlog.get_logger("waypost.delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A queue that runs."""
+
+    destination_id: str
+    shard: int
+    task: asyncio.Task[bool]
 
 
 class Worker:
     """Delivers on this node. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, db: Database, hot: Hot, clock: Clock, runner: Runner) -> None:
+    def __init__(self, db: Database, hot: Hot, clock: Clock, runner: Runner, ownership: Ownership) -> None:
         self._db = db
         self._hot = hot
         self._clock = clock
         self._runner = runner
-        self._owner = new_id()
-        self._slots: dict[str, asyncio.Task[bool]] = {}
+        self._ownership = ownership
+        self._slots: dict[str, _Slot] = {}
         self._a_destination: Counter[str] = Counter()
+        self._turn = -1
         self._again: set[str] = set()
         self._resting: set[str] = set()
         self._woken: set[str] = set()
@@ -49,13 +63,11 @@ class Worker:
         self._stopping = False
 
     async def start(self) -> None:
-        """Own every shard and begin to deliver."""
+        """Own a share of the shards and begin to deliver."""
         if self._claiming is not None:
             return
-        lease_end = self._clock.now_ms() + LEASE_MS
-        self._runner.epochs = await self._db.write(lambda tx: queues.take_shards(tx, self._owner, lease_end))
-        self._woken.update(await self._db.read(queues.stale_destinations))
         self._stopping = False
+        await self._ownership.begin(busy=self._is_busy, changed=self._owns_others)
         self._claiming = asyncio.create_task(self._claim_until_stopped(), name="waypost-worker")
 
     async def stop(self, *, within_seconds: float = 30) -> None:
@@ -66,12 +78,13 @@ class Worker:
         self._poke.set()
         await self._claiming
         self._claiming = None
-        tasks = list(self._slots.values())
+        tasks = [slot.task for slot in self._slots.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=within_seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._ownership.end()
 
     def is_running(self, queue_id: str) -> bool:
         """Whether a message of this queue is on its way."""
@@ -116,10 +129,37 @@ class Worker:
         """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
         self._crowded = False
         await self._claim_woken()
+        poll = SHARED_POLL_SECONDS if self._db.shared else POLL_SECONDS
+        if not self._ownership.claimable():
+            return poll
         next_due = await self._claim_due(self._clock.now_ms())
+        await self._look_for_changes()
         if next_due is None:
-            return POLL_SECONDS
-        return min(POLL_SECONDS, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+            return poll
+        return min(poll, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+
+    async def _look_for_changes(self) -> None:
+        """Wake what changed while nobody told this node: elsewhere, or before it came to own the shards."""
+        before, shards = self._turn, self._ownership.claimable()
+
+        def look(tx: Tx) -> tuple[int, list[str]]:
+            turn = self._hot.turn(tx)
+            return turn, [] if turn == before else queues.stale_destinations(tx, shards)
+
+        turn, stale = await self._db.read(look)
+        if self._turn == before:  # else shards came meanwhile: look again
+            self._turn = turn
+        self._woken.update(stale)
+        if stale:
+            self._poke.set()
+
+    def _owns_others(self, gained: frozenset[int], lost: frozenset[int]) -> None:
+        """Hear that shards came or went: what runs in a lost one ends, its owner is another by now."""
+        self._turn = -1
+        for slot in self._slots.values():
+            if slot.shard in lost:
+                slot.task.cancel()
+        self._poke.set()
 
     async def _claim_due(self, now_ms: int) -> int | None:
         """Run what is due; when the next one will be.
@@ -144,7 +184,8 @@ class Worker:
     async def _due(
         self, now_ms: int, limit: int, full: frozenset[str]
     ) -> tuple[list[tuple[str, str]], int | None]:
-        return await self._db.read(lambda tx: self._hot.due(tx, now_ms, limit, full))
+        shards = self._ownership.claimable()
+        return await self._db.read(lambda tx: self._hot.due(tx, now_ms, limit, shards, full))
 
     async def _claim_woken(self) -> None:
         """Run the held queues of what changed, a page at a time; forget it once none is left."""
@@ -153,6 +194,8 @@ class Worker:
             self._woken.update(await self._users_of(credential_id))
         for destination_id in list(self._woken):
             self._woken.discard(destination_id)  # before the read: a wake-up during it must not be lost
+            if not self._ownership.owns(shard_of(destination_id)):
+                continue
             limit = MOST_RUNNING_A_DESTINATION + self._a_destination[destination_id]
             stale = await self._stale(destination_id, limit)
             for queue_id in stale:
@@ -167,20 +210,29 @@ class Worker:
         return await self._db.read(lambda tx: self._hot.stale(tx, destination_id, limit))
 
     def _run(self, queue_id: str, destination_id: str) -> None:
-        """Give a queue a slot, unless it has one, rests, or there is none for its destination."""
+        """Give a queue a slot, unless it has one, rests, is another's, or there is none for its destination."""
         if queue_id in self._slots or queue_id in self._resting or self._stopping:
+            return
+        shard = shard_of(destination_id)
+        if not self._ownership.owns(shard):
             return
         here = self._a_destination[destination_id]
         if len(self._slots) >= MOST_RUNNING or here >= MOST_RUNNING_A_DESTINATION:
             self._crowded = True
             return
         self._a_destination[destination_id] += 1
-        task = asyncio.create_task(self._runner.run(queue_id, lambda: self._stopping), name=f"queue {queue_id}")
-        self._slots[queue_id] = task
-        task.add_done_callback(lambda done: self._ran(queue_id, destination_id, done))
+        task = asyncio.create_task(self._runner.run(queue_id, partial(self._must_stop, shard)))
+        self._slots[queue_id] = _Slot(destination_id, shard, task)
+        task.add_done_callback(lambda done: self._ran(queue_id, done))
 
-    def _ran(self, queue_id: str, destination_id: str, task: asyncio.Task[bool]) -> None:
-        del self._slots[queue_id]
+    def _must_stop(self, shard: int) -> bool:
+        return self._stopping or not self._ownership.owns(shard)
+
+    def _is_busy(self, shard: int) -> bool:
+        return any(slot.shard == shard for slot in self._slots.values())
+
+    def _ran(self, queue_id: str, task: asyncio.Task[bool]) -> None:
+        destination_id = self._slots.pop(queue_id).destination_id
         self._a_destination[destination_id] -= 1
         if not self._a_destination[destination_id]:
             del self._a_destination[destination_id]

@@ -15,7 +15,7 @@ from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import Routes, Unroutable
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
-from waypost.queues.port import Hot
+from waypost.queues.port import Hot, accepting
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
@@ -147,8 +147,11 @@ class Intake:
                 raise _RoutesMoved
             return [self._settled(tx, plan) for plan in plans]
 
-        changing = any(isinstance(plan.step, _Entry) for plan in plans)
-        found = await (self._db.write(settle) if changing else self._db.read(settle))
+        given = [
+            plan.step.given for plan in plans if isinstance(plan.step, _Entry) and plan.step.given is not None
+        ]
+        beside = accepting(target for each in given for target in each.targets)
+        found = await (self._db.write(settle, beside=beside) if given else self._db.read(settle))
         for entry in found:
             if isinstance(entry, _Entry) and entry.given is not None:
                 self._metrics.accepted(len(entry.given.targets))

@@ -3,15 +3,36 @@
 `sqlite.py` says what each does; the contract suite holds the dialects equal.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
-from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
+from waypost.db.database import Beside, Tx
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions
+
+
+def accepting(targets: Iterable[Target]) -> Beside:
+    """What an accept holds to its commit: the counters of its destinations, and the tails of its queues."""
+    rows: list[tuple[str, str | int]] = []
+    for target in targets:
+        rows += [("destination_seq", target.destination_id), ("queue_tail", target.queue_id)]
+    return Beside("accept", tuple(rows))
+
+
+def settling(queue_id: str, *, last: bool) -> Beside:
+    """What a settle holds: the tail, when the message may be the last one, so that no accept falls between."""
+    return Beside("settle", (("queue_tail", queue_id),) if last else ())
 
 
 class Hot(Protocol):
     """What runs for every message."""
+
+    def now_ms(self, tx: Tx) -> int:
+        """The database's clock, in ms: the one that leases go by."""
+        ...
+
+    def turn(self, tx: Tx) -> int:
+        """A number that moves with each change of configuration, made on any node; 0 where there is one node."""
+        ...
 
     def environment_version(self, tx: Tx, environment_id: str) -> int | None:
         """The version of what routes messages in the environment."""
@@ -22,13 +43,13 @@ class Hot(Protocol):
         ...
 
     def replay(self, tx: Tx, given: Replay) -> int:
-        """Write a new log of the same message, with its entry and tail; its sequence number."""
+        """Write a new log of the same message, with its entry and tail; its sequence number. Takes a turn."""
         ...
 
     def due(
-        self, tx: Tx, now_ms: int, limit: int, full: Collection[str] = ()
+        self, tx: Tx, now_ms: int, limit: int, shards: Collection[int], full: Collection[str] = ()
     ) -> tuple[list[tuple[str, str]], int | None]:
-        """Queues whose time has come as (queue, destination), and when the next one is due.
+        """Queues of these shards whose time has come as (queue, destination), and when the next one is due.
 
         Those of the destinations in `full` are left out.
         """

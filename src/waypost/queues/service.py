@@ -97,6 +97,7 @@ class Queues:
         self, caller: Caller, queue_id: str, change: Callable[[Tx, QueueView, int], None]
     ) -> QueueView:
         def write(tx: Tx) -> QueueView:
+            store.lock(tx, [queue_id.lower()])
             queue = _in_reach(tx, caller, queue_id, ENGINEER)
             change(tx, queue, self._clock.now_ms())
             return store.get(tx, queue.queue_id) or queue

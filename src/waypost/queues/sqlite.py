@@ -14,6 +14,7 @@ from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, St
 
 MOST_BYTES_A_LOAD = 2_000_000
 
+_NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
 
 _NEXT_SEQ = """
@@ -103,6 +104,16 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
+def now_ms(tx: Tx) -> int:
+    """The machine's clock, in ms."""
+    return int(_raw(tx).execute(_NOW).fetchone()[0])
+
+
+def turn(tx: Tx) -> int:
+    """Nobody else changes anything here: the services say what they change."""
+    return 0
+
+
 def environment_version(tx: Tx, environment_id: str) -> int | None:
     """The version of what routes messages in the environment."""
     row = _raw(tx).execute(_ENVIRONMENT_VERSION, (environment_id,)).fetchone()
@@ -156,10 +167,12 @@ def replay(tx: Tx, given: Replay) -> int:
     return seq
 
 
-def due(tx: Tx, now_ms: int, limit: int, full: Collection[str] = ()) -> tuple[list[tuple[str, str]], int | None]:
+def due(
+    tx: Tx, now_ms: int, limit: int, shards: Collection[int], full: Collection[str] = ()
+) -> tuple[list[tuple[str, str]], int | None]:
     """Queues whose time has come, longest waiting first, as (queue, destination); and when the next one is due.
 
-    Those of the destinations in `full` are left out.
+    Those of the destinations in `full` are left out. The one process that there is owns every shard.
     """
     raw = _raw(tx)
     found = raw.execute(_DUE, (now_ms, json.dumps(list(full)), limit)).fetchall()

@@ -1,5 +1,6 @@
-"""Rows of the queues, and their quiet statements: making, listing, ending. The hot ones are in `sqlite.py`."""
+"""Rows of the queues, and their quiet statements: making, listing, ending. The hot ones are behind `port.py`."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from waypost.db.database import Tx, metadata
 from waypost.logs.store import State as LogState
 from waypost.logs.store import log
-from waypost.queues.model import SHARDS, QueueView, State, shard_of
+from waypost.queues.model import QueueView, State, shard_of
 
 message = sa.Table(
     "message",
@@ -80,21 +81,15 @@ queue_head = sa.Table(
     sa.Index(None, "subscription_id"),
 )  # fmt: skip
 
-shard = sa.Table(
-    "shard",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("owner", sa.String(64), nullable=False),
-    sa.Column("epoch", sa.BigInteger, nullable=False),
-    sa.Column("lease_end", sa.BigInteger, nullable=False),
-)
-
 _ended = queue_head.c.delivered + queue_head.c.filtered + queue_head.c.skipped + queue_head.c.parked
 _depth = (queue_tail.c.accepted - _ended).label("depth")
 
 
 def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:
-    """The rows of a new subscription's queue, whose id is the subscription's."""
+    """The rows of a new subscription's queue, whose id is the subscription's; and the destination's counter."""
+    counted = sa.select(destination_seq.c.last).where(destination_seq.c.destination_id == destination_id)
+    if tx.scalar(counted) is None:
+        tx.execute(destination_seq.insert().values(destination_id=destination_id, last=0))
     tx.execute(
         queue_tail.insert().values(queue_id=subscription_id, destination_id=destination_id, last_seq=0, accepted=0)
     )
@@ -120,8 +115,20 @@ def close_queue(tx: Tx, subscription_id: str, now_ms: int) -> None:
     )
 
 
+def lock(tx: Tx, queue_ids: Sequence[str]) -> None:
+    """Let nothing be accepted into these queues or settled in them until this transaction ends.
+
+    Tails before heads, in id order, as everybody takes them. Means nothing on a store with one writer.
+    """
+    for table in (queue_tail, queue_head):
+        rows = sa.select(table.c.queue_id).where(table.c.queue_id.in_(queue_ids))
+        tx.execute(rows.order_by(table.c.queue_id).with_for_update())
+
+
 def pending(tx: Tx, subscription_id: str) -> int:
-    """How many logs wait in a subscription's queues."""
+    """How many logs wait in a subscription's queues; none joins or leaves them before the transaction ends."""
+    mine = sa.select(queue_head.c.queue_id).where(queue_head.c.subscription_id == subscription_id)
+    lock(tx, tx.scalars(mine).all())
     query = sa.select(sa.func.coalesce(sa.func.sum(_depth), 0)).select_from(
         queue_head.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
     )
@@ -157,30 +164,19 @@ def skip_all(tx: Tx, subscription_id: str, now_ms: int, reason: str) -> int:
     return skipped
 
 
-def stale_destinations(tx: Tx) -> list[str]:
-    """Destinations with held queues that have not yet met the newest destination or credential version.
+def stale_destinations(tx: Tx, shards: Collection[int]) -> list[str]:
+    """Destinations of these shards with held queues that have not met the newest destination or credential.
 
-    For a worker that starts: whoever changed them may have died before it could wake anybody.
+    For a worker that comes to own them, and after changes that were made on another node.
     """
-    query = """
+    query = sa.text("""
         SELECT DISTINCT h.destination_id FROM queue_head h
         JOIN destination d ON d.id = h.destination_id
         LEFT JOIN credential c ON c.id = d.credential_id
-        WHERE h.state = 'held'
+        WHERE h.state = 'held' AND h.shard IN :shards
           AND (h.destination_version <> d.version OR h.credential_version <> coalesce(c.version, 0))
-    """
-    return list(tx.scalars(sa.text(query)))
-
-
-def take_shards(tx: Tx, owner: str, lease_end: int) -> dict[int, int]:
-    """Own every shard from now on; the new epochs. What older owners still say counts no more."""
-    epochs = {row.id: row.epoch + 1 for row in tx.execute(sa.select(shard.c.id, shard.c.epoch).with_for_update())}
-    for number in range(SHARDS):
-        values = {"owner": owner, "lease_end": lease_end, "epoch": epochs.setdefault(number, 1)}
-        changed = tx.execute(shard.update().where(shard.c.id == number).values(values))
-        if not changed.rowcount:
-            tx.execute(shard.insert().values(id=number, **values))
-    return epochs
+    """).bindparams(sa.bindparam("shards", expanding=True))
+    return list(tx.scalars(query, {"shards": list(shards)}))
 
 
 _view = (

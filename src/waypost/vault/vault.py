@@ -8,6 +8,8 @@ environment, or `INSTALLATION`) and is replaced after a day or 2^30 uses.
 import os
 import secrets
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx, metadata
 from waypost.ids import new_id
-from waypost.vault.keyring import Keyring, KeyUnavailable
+from waypost.vault.keyring import KeyFileInvalid, Keyring, KeyUnavailable
 
 INSTALLATION = "installation"
 KEY_LIFE_MS = 24 * 3600 * 1000
@@ -44,11 +46,17 @@ class _Current:
 
 
 class Vault:
-    """Seals and opens. `prepare` a scope before sealing in it; sealing itself touches no database."""
+    """Seals and opens. `prepare` a scope before sealing in it; sealing itself touches no database.
 
-    def __init__(self, db: Database, keyring: Keyring, clock: Clock) -> None:
+    `reread` gives the key file as it is now, for keys that another node made since this one started.
+    """
+
+    def __init__(
+        self, db: Database, keyring: Keyring, clock: Clock, *, reread: Callable[[], Keyring] | None = None
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._reread = reread
         self.keyring = keyring
         self._current: dict[str, _Current] = {}
         self._ciphers: dict[bytes, AESGCM] = {}
@@ -118,9 +126,17 @@ class Vault:
         row = tx.execute(sa.select(data_key).where(data_key.c.id == key_id)).one_or_none()
         if row is None:
             raise KeyUnavailable("A value was sealed under a data key that the store does not hold.")
-        key = self.keyring.unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
+        key = self._ring_with(row.kek_id).unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
         cipher = self._ciphers[raw_id] = AESGCM(key)
         return cipher
+
+    def _ring_with(self, key_id: str) -> Keyring:
+        """The ring, read anew where it lacks that key; keys that are in use are never dropped by that."""
+        if key_id not in self.keyring.keys and self._reread is not None:
+            with suppress(KeyFileInvalid):
+                fresh = self._reread()
+                self.keyring = Keyring(fresh.current, {**self.keyring.keys, **fresh.keys})
+        return self.keyring
 
 
 def _context(key_id: str, scope: str) -> bytes:

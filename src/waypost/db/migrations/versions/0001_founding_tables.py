@@ -340,7 +340,7 @@ def upgrade() -> None:
         sa.Column("verification_method", sa.String(length=4), server_default="POST", nullable=False),
         sa.Column("timeout_seconds", sa.Integer(), server_default="30", nullable=False),
         sa.Column("success_status", sa.String(length=3), server_default="2xx", nullable=False),
-        sa.Column("token_as_bearer", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("token_as_bearer", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
