@@ -22,7 +22,7 @@ from starlette.routing import Route
 from bench import messages
 from bench.processes import obey
 from waypost import access, logging, settings
-from waypost.app import Waypost, opened
+from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import keyfiles
 from waypost.cli.folder import Folder
 from waypost.ids import new_id
@@ -155,6 +155,7 @@ async def _run(folder: Path, environment_id: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
         port = listener.getsockname()[1]
         async with opened(settings.load(data=folder)) as waypost:
+            calm_collector()
             waypost.bound("127.0.0.1", port, tls=False)
             waypost.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
             audience = f"http://127.0.0.1:{port}/v2/auth/token"

@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 
 from waypost import logging as log_lines
-from waypost.app import Waypost, opened
+from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import acts, control
 from waypost.cli.folder import Folder, write_private
 from waypost.cli.token import PATH
@@ -73,6 +73,7 @@ async def run(
             print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls)}", flush=True)
 
         await stack.enter_async_context(control.listening(folder, perform))
+        calm_collector()
         await waypost.worker.start()
         await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)

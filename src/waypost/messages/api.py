@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from waypost import errors
 from waypost.access import Source
@@ -20,7 +21,7 @@ from waypost.messages.model import MessageInvalid
 from waypost.messages.routing import Unroutable
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
-from waypost.web import body, callers, problems, unbuilt
+from waypost.web import body, callers, problems
 from waypost.web.openapi import problems_of
 from waypost.web.streaming import Streamed
 
@@ -45,11 +46,6 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
             metrics.refused(refusal.status_of(error))
             return _refusal(error)
 
-    async def other(request: Request) -> Response:
-        metrics.refused(405)
-        fault = refusal.error_of(405, "This address takes POST.", "Endpoint")
-        return Response(_encode({"Meta": fault}), 405, {"Allow": "POST"}, MEDIA_TYPE)
-
     async def messages(request: Request) -> Response:
         sender = await _sender(request)
         _require_type(request, LINES_TYPE, "Send the messages")
@@ -62,12 +58,25 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
         results = Batch(intake, metrics, sender.environment_id, _own(sender, key)).results(request.stream())
         return Streamed(results, LINES_TYPE)
 
-    others = ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]
     return [
         Route("/endpoint", endpoint, methods=["POST"]),
-        Route("/endpoint", other, methods=others, name=unbuilt.REFUSES),
+        Route("/endpoint", _OnlyPost(metrics)),
         Route("/waypost/v1/messages", messages, methods=["POST"]),
     ]
+
+
+class _OnlyPost:
+    """Answers every other method. An application, not a function: a route for one takes any method."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        self._metrics.refused(405)
+        fault = refusal.error_of(405, "This address takes POST.", "Endpoint")
+        answer = Response(_encode({"Meta": fault}), 405, {"Allow": "POST"}, MEDIA_TYPE)
+        await answer(scope, receive, send)
 
 
 def described() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -14,6 +15,8 @@ from waypost.metrics import CONTENT_TYPE, Metrics
 from waypost.web import openapi
 from waypost.web.callers import client_ip
 from waypost.web.reference import page
+
+_POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
 
 IsReady = Callable[[], Awaitable[bool]]
 
@@ -42,26 +45,26 @@ def router(is_ready: IsReady, metrics: Metrics, *, metrics_token: str | None) ->
 
 
 def add_reference(app: FastAPI, plain: Mapping[str, Any]) -> None:
-    """Serve the document of the application as it is now, and a page that shows it without any script.
+    """Serve the document of the application, and a page that shows it without any script.
 
-    `plain` describes the plain routes (`openapi.document`).
+    Both are made when they are first asked for: that takes longer than all else at start. `plain` describes the
+    plain routes (`openapi.document`).
     """
-    document = openapi.document(app, plain)
-    shown = page(document)
-    policy = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
-    headers = {
-        "Content-Security-Policy": policy.format(shown.style_digest),
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-    }
+    document = cache(lambda: openapi.document(app, plain))
+    shown = cache(lambda: page(document()))
 
     @app.get("/openapi.json", include_in_schema=False)
     async def as_json() -> Response:
-        return JSONResponse(document)
+        return JSONResponse(document())
 
     @app.get("/docs", include_in_schema=False)
     async def as_page() -> Response:
-        return Response(shown.html, media_type="text/html; charset=utf-8", headers=headers)
+        headers = {
+            "Content-Security-Policy": _POLICY.format(shown().style_digest),
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        return Response(shown().html, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _may_scrape(request: Request, token: str | None) -> bool:

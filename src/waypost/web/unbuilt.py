@@ -14,20 +14,19 @@ from starlette.routing import BaseRoute
 from waypost.errors import NotImplementedYet
 from waypost.web import callers, vendor
 
-REFUSES = "refuses"
-"""The name of a route that only refuses: no operation."""
+NAME = "unbuilt"
 """What these routes are called, so that nobody takes them for the real thing."""
 
 CALLER = {"user": [Depends(callers.user)], "source": [Depends(callers.source)], "nobody": []}
 
 
 def served(routes: Sequence[BaseRoute]) -> set[tuple[str, str]]:
-    """Method and path template of each route, those of included routers too, those that only refuse left out."""
+    """Method and path template of each route, those of included routers too, the unbuilt left out."""
     return {
         (method, context.path)
         for context in iter_route_contexts(routes)
         for method in (context.methods or set()) - {"HEAD"}
-        if context.path and context.name != REFUSES
+        if context.path and context.name != NAME
     }
 
 
@@ -42,7 +41,7 @@ def routes(built: Collection[tuple[str, str]]) -> list[APIRoute]:
         APIRoute(
             operation.path,
             _refusal(operation),
-            name=REFUSES,
+            name=NAME,
             methods=[operation.method],
             dependencies=CALLER[operation.caller],
             include_in_schema=False,
