@@ -9,6 +9,9 @@ ARGS ?=
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --quiet
 EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 
+# One more than there are cores: the tests wait much, for disks and for servers that start.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 .PHONY: help setup demo run test check fix bench
 .DEFAULT_GOAL := help
 
@@ -25,7 +28,7 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 	@exec $(BIN)/waypost serve $(ARGS)
 
 test: $(VENV)/.setup-dev ## run every test (ARGS go to pytest)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.setup-dev ## check format, lint and types
 	@$(BIN)/ruff format --check .
