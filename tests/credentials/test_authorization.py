@@ -118,7 +118,7 @@ async def test_many_refusals_of_one_token_cost_one_fetch(policy: Policy, clock: 
 
             async def after_a_401(used: Authorized | NotAuthorized) -> str:
                 assert isinstance(used, Authorized)
-                ask.authorizer.forget(ID, used.headers)
+                ask.authorizer.forget(ID, used)
                 return await ask.token(a_credential(oauth.url))
 
             used = await ask(a_credential(oauth.url))

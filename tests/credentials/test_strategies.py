@@ -36,10 +36,10 @@ class Signing(Fields):
 async def sign(fields: Signing, occasion: Occasion) -> Grant | NotAuthorized:
     if occasion.request is None:
         return NotAuthorized("a signature needs a request")
-    return Grant({"x-signature": f"{fields.keyId} {occasion.request.method}"}, occasion.now_ms)
+    return Grant({"x-signature": f"{fields.keyId} {occasion.request.method}"}, query="sig=1")
 
 
-SIGNING: Strategies = {**STRATEGIES, "Signing": Strategy("Signing", Signing, sign)}
+SIGNING: Strategies = {**STRATEGIES, "Signing": Strategy("Signing", Signing, sign, signs=True)}
 
 
 async def test_any_user_reads_the_documented_strategies(world: World) -> None:
@@ -83,7 +83,10 @@ async def test_a_signature_is_made_for_each_request(policy: Policy, clock: SetCl
         )
         for method in ("POST", "PUT")
     ]
-    assert answers == [Authorized({"x-signature": "k POST"}), Authorized({"x-signature": "k PUT"})]
+    assert answers == [Authorized({"x-signature": f"k {method}"}, query="sig=1") for method in ("POST", "PUT")]
+    assert [Authorized({}, query="sig=1").url(url) for url in ("https://a", "https://a?b")] == [
+        "https://a?sig=1", "https://a?b&sig=1",
+    ]  # fmt: skip
 
 
 async def test_a_strategy_that_is_gone_is_said(policy: Policy, clock: SetClock) -> None:

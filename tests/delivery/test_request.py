@@ -42,8 +42,8 @@ def opened(body: bytes = BODY, *, replay_of: str | None = None) -> Opened:
     return Opened(pending, body)
 
 
-def headers(target: Target, authorization: dict[str, str] | None = None) -> dict[str, str]:
-    return request.headers(target, opened(), authorization or {}, ENGINE)
+def headers(target: Target) -> dict[str, str]:
+    return request.headers(target, opened(), ENGINE)
 
 
 def test_only_meta_differs_from_what_came_in() -> None:
@@ -98,23 +98,18 @@ def test_a_token_is_not_sent_as_bearer_where_that_is_off() -> None:
     assert (sent["verification-token"], "authorization" in sent) == ("t", False)
 
 
-def test_a_credential_owns_authorization_beside_the_token() -> None:
-    sent = headers(a_target(token="t", credential=CREDENTIAL), {"authorization": "Bearer theirs"})
-    assert (sent["verification-token"], sent["authorization"]) == ("t", "Bearer theirs")
-
-
-def test_a_credential_that_authorizes_otherwise_leaves_the_token_out_of_authorization() -> None:
-    sent = headers(a_target(token="t", credential=CREDENTIAL), {"x-api-key": "k"})
-    assert (sent["x-api-key"], "authorization" in sent) == ("k", False)
+def test_beside_a_credential_the_token_stays_out_of_authorization() -> None:
+    sent = headers(a_target(token="t", credential=CREDENTIAL))
+    assert (sent["verification-token"], "authorization" in sent) == ("t", False)
 
 
 def test_a_replay_names_what_it_repeats() -> None:
-    sent = request.headers(a_target(), opened(replay_of="log-1"), {}, ENGINE)
+    sent = request.headers(a_target(), opened(replay_of="log-1"), ENGINE)
     assert sent["waypost-replay-of"] == "log-1"
 
 
 def test_the_application_name_is_a_setting() -> None:
-    assert request.headers(a_target(), opened(), {}, "Clinic")["application-name"] == "Clinic"
+    assert request.headers(a_target(), opened(), "Clinic")["application-name"] == "Clinic"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

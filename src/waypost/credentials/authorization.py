@@ -23,9 +23,16 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The headers that authorize a request."""
+    """What authorizes a request: headers, and parameters to put behind its URL's query."""
 
     headers: Mapping[str, str] = field(repr=False)
+    query: str = field(default="", repr=False)
+
+    def url(self, url: str) -> str:
+        """The request's URL with the parameters in it."""
+        if not self.query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{self.query}"
 
 
 @dataclass(slots=True)
@@ -39,10 +46,15 @@ class _Held:
     failure: NotAuthorized | None = None
     failed_at: int = 0
 
+    @property
+    def authorized(self) -> Authorized | None:
+        """What the grant comes to, whether it still holds or not."""
+        return None if self.grant is None else Authorized(self.grant.headers, self.grant.query)
+
     def usable(self, now: int) -> Authorized | NotAuthorized | None:
         """What can be answered without a fetch; None when there must be one."""
         if self.grant is not None and now < self.renew_at:
-            return Authorized(self.grant.headers)
+            return self.authorized
         if self.failure is not None and 0 <= now - self.failed_at < QUIET_MS:
             return self.still(now) or self.failure
         return None
@@ -51,7 +63,7 @@ class _Held:
         """The old grant while it holds, although it is due to be renewed."""
         if self.grant is None or (self.grant.expires_at_ms is not None and now >= self.grant.expires_at_ms):
             return None
-        return Authorized(self.grant.headers)
+        return self.authorized
 
     def keep(self, grant: Grant, began: int) -> Authorized:
         """Hold a new grant until 30 s, or a tenth of its life, before its end."""
@@ -59,7 +71,7 @@ class _Held:
         if grant.expires_at_ms is not None:
             life = grant.expires_at_ms - began
             self.renew_at = grant.expires_at_ms - min(EARLY_MS, life // 10)
-        return Authorized(grant.headers)
+        return Authorized(grant.headers, grant.query)
 
 
 class Authorizer:
@@ -87,7 +99,9 @@ class Authorizer:
         https_only: bool,
         request: Outgoing | None = None,
     ) -> Authorized | NotAuthorized:
-        """Headers for a request, or why there are none. Strategies that sign need the `request`."""
+        """What authorizes a request, or why there is nothing. Strategies that sign need the `request`."""
+        if self._signs(credential):
+            return await self._signed(credential, secrets, https_only, request)
         held = self._holder(credential)
         known = held.usable(self._clock.now_ms())
         if known is not None:
@@ -98,14 +112,27 @@ class Authorizer:
                 return known
             return await self._fetch(held, credential, secrets, https_only, request)
 
-    def forget(self, credential_id: str, used: Mapping[str, str] | None = None) -> None:
-        """Drop what is held for a credential; with `used`, only if those are the headers that are held.
+    def _signs(self, credential: Credential) -> bool:
+        strategy = self._strategies.get(credential.strategy)
+        return strategy is not None and strategy.signs
+
+    async def _signed(
+        self, credential: Credential, secrets: Mapping[str, str], https_only: bool, request: Outgoing | None
+    ) -> Authorized | NotAuthorized:
+        """Authorize this one request; nothing is kept of it."""
+        now = self._clock.now_ms()
+        occasion = Occasion(self._client, now, https_only, self._timeout_seconds, None, request)
+        result = await self._ask(credential, secrets, occasion)
+        return Authorized(result.headers, result.query) if isinstance(result, Grant) else result
+
+    def forget(self, credential_id: str, used: Authorized | None = None) -> None:
+        """Drop what is held for a credential; with `used`, only if that is what is held.
 
         After a 401 pass what was used: then of many queues that were refused the same token, only the first
         drops it, and the rest take the token that came after.
         """
         held = self._held.get(credential_id)
-        if held is None or (used is not None and (held.grant is None or held.grant.headers != used)):
+        if held is None or (used is not None and held.authorized != used):
             return
         del self._held[credential_id]
 

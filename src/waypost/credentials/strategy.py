@@ -1,4 +1,4 @@
-"""What a strategy is: typed fields, and an async function from them to the headers of a request.
+"""What a strategy is: typed fields, and an async function from them to what authorizes a request.
 
 The fields are declared once. Validation, masking, the strategies endpoint and the OpenAPI document are
 drawn from them. A new strategy is a file in `strategies/` and a line in its table.
@@ -35,14 +35,16 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Headers that authorize, until a time (None = for ever; a signature ends at once, with its request).
+    """Headers, and parameters for the URL's query, that authorize until a time (None = for ever).
 
-    `refresh_token` is kept in memory for the strategy's next turn.
+    `refresh_token` is kept in memory for the strategy's next turn. The `query` is put behind the one that the
+    URL has, as it is: names and values are percent-encoded already.
     """
 
     headers: Mapping[str, str] = field(repr=False)
     expires_at_ms: int | None = None
     refresh_token: str | None = field(default=None, repr=False)
+    query: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,16 @@ F = TypeVar("F", bound=Fields)
 
 @dataclass(frozen=True)
 class Strategy(Generic[F]):
-    """A way to authorize: its name in the API, its fields, and what it does with them."""
+    """A way to authorize: its name in the API, its fields, and what it does with them.
+
+    One that `signs` is asked anew for every request, which the occasion then has; the grants of the others are
+    kept while they last.
+    """
 
     name: str
     fields: type[F]
     authorize: Callable[[F, Occasion], Awaitable[Grant | NotAuthorized]]
+    signs: bool = False
 
     @cached_property
     def available(self) -> tuple[str, ...]:

@@ -1,16 +1,13 @@
-"""One attempt, top to bottom: authorize, send, and say what came of it."""
-
-from collections.abc import Mapping
+"""One attempt, top to bottom: make the request, authorize it, send it, and say what came of it."""
 
 from waypost.clock import Clock
-from waypost.credentials.authorization import Authorizer, NotAuthorized
+from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
+from waypost.credentials.strategy import Outgoing
 from waypost.delivery import request
 from waypost.delivery.model import Failed, Outcome
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
 from waypost.egress.client import Answer, Client, Unreached
-
-Authorization = Mapping[str, str] | Failed
 
 
 class Deliverer:
@@ -26,39 +23,45 @@ class Deliverer:
         """Make one attempt. A 401 under a credential drops its token and is tried once more with a new one."""
         if target.destination.is_cloud:
             return Failed("Delivery to Azure for Databricks is not built yet: the queue holds until it is.")
-        authorization = await self._authorization(target)
-        if isinstance(authorization, Failed):
-            return authorization
-        answer = await self._send(target, message, attempt_id, authorization)
+        if target.destination.endpoint is None:
+            return Failed("The destination has no endpoint yet.")
+        outgoing = Outgoing(
+            "POST",
+            target.destination.endpoint,
+            request.headers(target, message, self._application_name),
+            request.body(target, message, attempt_id),
+        )
+        authorized = await self._authorize(target, outgoing)
+        if isinstance(authorized, Failed):
+            return authorized
+        answer = await self._send(target, outgoing, authorized)
         if isinstance(answer, Answer) and answer.status == 401 and target.credential is not None:
-            self._authorizer.forget(target.credential.id, authorization)
-            authorization = await self._authorization(target)
-            if isinstance(authorization, Failed):
-                return authorization
-            answer = await self._send(target, message, attempt_id, authorization)
+            self._authorizer.forget(target.credential.id, authorized)
+            authorized = await self._authorize(target, outgoing)
+            if isinstance(authorized, Failed):
+                return authorized
+            answer = await self._send(target, outgoing, authorized)
         return request.outcome(target, answer, self._clock.now_ms())
 
-    async def _authorization(self, target: Target) -> Authorization:
+    async def _authorize(self, target: Target, outgoing: Outgoing) -> Authorized | Failed:
         if target.credential is None:
-            return {}
-        https_only = not target.destination.is_development
+            return Authorized({})
         found = await self._authorizer.authorize(
-            target.credential, target.credential_secrets, https_only=https_only
+            target.credential,
+            target.credential_secrets,
+            https_only=not target.destination.is_development,
+            request=outgoing,
         )
-        return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found.headers
+        return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found
 
-    async def _send(
-        self, target: Target, message: Opened, attempt_id: str, authorization: Mapping[str, str]
-    ) -> Answer | Unreached:
-        destination = target.destination
-        if destination.endpoint is None:
-            return Unreached("invalid_url", "The destination has no endpoint yet.", maybe_processed=False)
+    async def _send(self, target: Target, outgoing: Outgoing, authorized: Authorized) -> Answer | Unreached:
+        """Send it; what the credential says of a header wins."""
         return await self._client.send(
-            "POST",
-            destination.endpoint,
-            headers=request.headers(target, message, authorization, self._application_name),
-            body=request.body(target, message, attempt_id),
-            timeout_seconds=destination.timeout_seconds,
-            https_only=not destination.is_development,
+            outgoing.method,
+            authorized.url(outgoing.url),
+            headers={**outgoing.headers, **authorized.headers},
+            body=outgoing.body,
+            timeout_seconds=target.destination.timeout_seconds,
+            https_only=not target.destination.is_development,
             tls=target.tls,
         )

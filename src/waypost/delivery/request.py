@@ -34,10 +34,8 @@ def body(target: Target, message: Opened, attempt_id: str) -> bytes:
     return messages.with_meta(message.body, pending.meta_start, pending.meta_end, members)
 
 
-def headers(
-    target: Target, message: Opened, authorization: Mapping[str, str], application_name: str
-) -> dict[str, str]:
-    """The documented headers; a credential owns `authorization`, the token fills it otherwise."""
+def headers(target: Target, message: Opened, application_name: str) -> dict[str, str]:
+    """The documented headers; a credential brings `authorization`, the token fills it otherwise."""
     made = {
         "Content-Type": "application/json",
         "application-name": application_name,
@@ -50,7 +48,7 @@ def headers(
         made["verification-token"] = token
         if target.credential is None and target.destination.token_as_bearer:
             made["authorization"] = f"Bearer {token}"
-    return made | dict(authorization)
+    return made
 
 
 def outcome(target: Target, answer: Answer | Unreached, now_ms: int) -> Outcome:
