@@ -207,8 +207,8 @@ class Waypost:
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
-        self.replaying = Running(self.db, self.hot, self.clock, self.worker.arrived)
-        self.replays = Replays(self.db, self.hot, self.clock, self.worker.arrived, self.replaying)
+        self.replaying = Running(self.db, self.hot, self.vault, self.clock, self.worker.arrived)
+        self.replays = Replays(self.db, self.hot, self.vault, self.clock, self.worker.arrived, self.replaying)
         self.payloads = Payloads(self.db, self.vault, self.clock)
         self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
         self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
@@ -236,11 +236,13 @@ class Waypost:
         self.sources = Sources(self.db, self.clock, subscribed=_subscribed)
         self.subscriptions = Subscriptions(
             self.db,
+            self.vault,
             self.clock,
             pending=queue_rows.pending,
             skip_all=queue_rows.skip_all,
             opened=_open_queue,
             closed=queue_rows.close_queue,
+            counted=queue_rows.count_of,
         )
 
     @cached_property

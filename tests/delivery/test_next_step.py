@@ -2,7 +2,18 @@
 
 import pytest
 
-from waypost.delivery.model import Advance, Delivered, Failed, Hold, Outcome, Schedule, Step, next_step
+from waypost.delivery.model import (
+    Advance,
+    Delivered,
+    Failed,
+    Hold,
+    Outcome,
+    Park,
+    Parking,
+    Schedule,
+    Step,
+    next_step,
+)
 from waypost.settings import Settings
 
 NOW = 1_766_000_000_000
@@ -53,3 +64,34 @@ def test_what_follows_an_attempt(outcome: Outcome, failures: int, changed: bool,
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 7), (2, 7), (100, 7)])
 def test_a_schedule_of_one_delay_repeats_it(failures: int, seconds: float) -> None:
     assert Schedule((7,)).delay(failures) == seconds
+
+
+PARKING = Parking((422, 503), 3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "refused", "changed", "step"),
+    [
+        pytest.param(REFUSED, 0, False, Hold(NOW + 10_000, 2, 1), id="the first answer that counts"),
+        pytest.param(REFUSED, 1, False, Hold(NOW + 10_000, 2, 2), id="one less than it takes"),
+        pytest.param(REFUSED, 2, False, Park, id="so many in all"),
+        pytest.param(REFUSED, 9, False, Park, id="more than it takes, since the rule changed"),
+        pytest.param(REFUSED, 2, True, Hold(NOW, 0, 0), id="changed meanwhile: none of it counts"),
+        pytest.param(Failed("no", status=500), 2, False, Hold(NOW + 10_000, 2, 2), id="another status"),
+        pytest.param(Failed("Timed out."), 2, False, Hold(NOW + 10_000, 2, 2), id="no answer"),
+        pytest.param(Delivered(200), 2, False, Advance(), id="delivered after all"),
+    ],
+)
+def test_a_subscription_may_park_what_is_refused(
+    outcome: Outcome, refused: int, changed: bool, step: Step | type[Park]
+) -> None:
+    schedule = Schedule((0, 10))
+    found = next_step(
+        outcome, failures=1, schedule=schedule, changed=changed, now_ms=NOW, parking=PARKING, refused=refused
+    )
+    assert isinstance(found, Park) if step is Park else found == step
+
+
+def test_nothing_is_parked_without_a_rule() -> None:
+    step = next_step(REFUSED, failures=1_000_000, schedule=Schedule((7,)), changed=False, now_ms=NOW, refused=99)
+    assert isinstance(step, Hold)

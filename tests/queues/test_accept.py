@@ -24,7 +24,7 @@ async def test_a_message_leaves_one_log_and_one_entry_for_each_destination(world
     rows = await world.everything()
     assert (len(rows["message"]), len(rows["log"]), len(rows["entry"])) == (1, 3, 3)
     assert set(rows["entry"]) == {(target.queue_id, 1, target.log_id) for target in given.targets}
-    assert set(rows["queue_tail"]) == {(each.id, each.destination_id, 1, 1, 0) for each in made}
+    assert set(rows["queue_tail"]) == {(each.id, each.destination_id, 1, 1, 0, 0) for each in made}
 
 
 async def test_positions_count_up_by_destination_across_its_queues(world: World) -> None:

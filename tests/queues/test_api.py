@@ -86,6 +86,7 @@ async def test_an_idle_queue_has_no_head(desk: Desk) -> None:
     made = await desk.queue()
     assert desk.shown(made) == {
         "queueId": made.id,
+        "childQueue": False,
         "subscription": {"id": made.id},
         "destination": {"id": made.destination_id},
         "state": "idle",
@@ -107,6 +108,7 @@ async def test_a_held_queue_says_why_since_when_and_what_next(desk: Desk) -> Non
     await desk.world.hold(made.id, due_at=now + 90_000)
     assert desk.shown(made) == {
         "queueId": made.id,
+        "childQueue": False,
         "subscription": {"id": made.id},
         "destination": {"id": made.destination_id},
         "state": "held",

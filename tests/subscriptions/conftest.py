@@ -19,6 +19,7 @@ from waypost.sources.model import Source
 from waypost.subscriptions import api, store
 from waypost.subscriptions.model import Subscription
 from waypost.subscriptions.service import Subscriptions
+from waypost.vault.vault import Vault
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Engine:
     """Stands for the engine: how many messages are pending, and what it was told."""
 
     waiting: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     opened: list[Subscription] = field(default_factory=list)
     closed: list[tuple[str, int]] = field(default_factory=list)
     skipped: list[tuple[str, int, str]] = field(default_factory=list)
@@ -44,6 +46,9 @@ class Engine:
             raise RuntimeError("no queue could be made")
         assert store.get(tx, made.id) == made
         self.opened.append(made)
+
+    def counted(self, tx: Tx, destination_id: str) -> int:
+        return self.counts.get(destination_id, 0)
 
     def close(self, tx: Tx, subscription_id: str, now_ms: int) -> None:
         self.closed.append((subscription_id, now_ms))
@@ -92,11 +97,18 @@ def a_body(source_id: str, destination_id: str, data_model: str = "PatientAdmin"
 
 
 @pytest.fixture
-async def served(db: Database, clock: SetClock) -> AsyncIterator[Served]:
+async def served(db: Database, vault: Vault, clock: SetClock) -> AsyncIterator[Served]:
     await db.write(rooms.set_up)
     engine = Engine()
     service = Subscriptions(
-        db, clock, pending=engine.pending, skip_all=engine.skip_all, opened=engine.open, closed=engine.close
+        db,
+        vault,
+        clock,
+        pending=engine.pending,
+        skip_all=engine.skip_all,
+        opened=engine.open,
+        closed=engine.close,
+        counted=engine.counted,
     )
     with rooms.served(db, api.router(service)) as room:
         yield Served(room, engine)

@@ -71,21 +71,46 @@ async def test_what_was_read_can_be_sent_back(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "word"),
+    "body",
     [
-        ({"childQueues": {"identifierType": "MR", "path": "$.Patient.Identifiers"}}, "Child queues"),
-        ({"park": {"statuses": [400, 422, 599], "after": 1}}, "Parking"),
+        {"childQueues": {"identifierType": "MR", "path": "$.Patient.Identifiers[*].ID"}},
+        {"park": {"statuses": [400, 422, 599], "after": 1}},
+        {"childQueues": {"identifierType": "MRN", "path": "Patient.Identifiers"}, "park": None},
     ],
 )
-async def test_child_queues_and_parking_say_that_they_are_not_built_yet(
-    served: Served, body: dict[str, Any], word: str
-) -> None:
+async def test_child_queues_and_parking_are_kept_and_audited(served: Served, body: dict[str, Any]) -> None:
     made = await served.made()
+    before, version = served.one("GET", made["id"]).payload["subscription"], await served.room.version()
     answer = served.one("PATCH", made["id"], body)
-    assert (answer.status, answer.json["type"]) == (501, "/problems/not_implemented")
-    assert word in answer.json["detail"]
-    whole = served.one("GET", made["id"]).payload["subscription"]
-    assert (whole["childQueues"], whole["park"]) == (None, None)
+    assert (answer.status, answer.payload) == (200, {"subscription": before | body})
+    assert served.one("GET", made["id"]).payload == answer.payload
+    assert await served.room.version() == version + 1
+    event = (await served.room.events())[-1]
+    details = json.loads(event["details"])
+    assert (event["type"], details) == (
+        "subscription-updated", {"id": made["id"], "before": before, "after": before | body},
+    )  # fmt: skip
+    off = served.one("PATCH", made["id"], {"childQueues": None, "park": None})
+    assert (off.status, off.payload) == (200, {"subscription": before})
+
+
+async def test_a_change_of_child_queues_begins_behind_what_is_queued(served: Served) -> None:
+    made = await served.made()
+    served.engine.counts[made["destination"]["id"]] = 41
+
+    async def row() -> tuple[int, int, bytes | None]:
+        found = await served.room.db.read(lambda tx: store.get(tx, made["id"]))
+        return found.generation, found.since, found.child_key
+
+    assert await row() == (0, 0, None)
+    served.one("PATCH", made["id"], {"childQueues": {"identifierType": "MR", "path": "Patient.Identifiers"}})
+    generation, since, key = await row()
+    assert (generation, since, key is not None) == (1, 41, True)
+    served.engine.counts[made["destination"]["id"]] = 43
+    served.one("PATCH", made["id"], {"park": {"statuses": [400], "after": 1}})
+    assert await row() == (1, 41, key)
+    served.one("PATCH", made["id"], {"childQueues": None})
+    assert await row() == (2, 43, key)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +119,10 @@ async def test_child_queues_and_parking_say_that_they_are_not_built_yet(
         ({"childQueues": {}}, [("/childQueues/identifierType", "required"), ("/childQueues/path", "required")]),
         ({"childQueues": {"identifierType": "", "path": 1}},
          [("/childQueues/identifierType", "string_too_short"), ("/childQueues/path", "wrong_type")]),
+        ({"childQueues": {"identifierType": "MR", "path": "Patient..Identifiers"}},
+         [("/childQueues/path", "invalid_path")]),
+        ({"childQueues": {"identifierType": "MR", "path": "$.Patient[0].Identifiers"}},
+         [("/childQueues/path", "invalid_path")]),
         ({"childQueues": True}, [("/childQueues", "wrong_type")]),
         ({"park": {"statuses": [], "after": 0}},
          [("/park/statuses", "too_short"), ("/park/after", "greater_than_equal")]),

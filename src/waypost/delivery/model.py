@@ -3,7 +3,7 @@
 Pure: no clock, no database, no network. The worker asks `next_step`; nothing else decides a fate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 LONGEST_RETRY_AFTER_SECONDS = 3600
@@ -39,13 +39,32 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The message stays at the head and is tried again at `due_at` (ms); `attempts` have failed in a row."""
+    """The message stays at the head and is tried again at `due_at` (ms); `attempts` have failed in a row.
+
+    `refused` of them were answers that count towards parking.
+    """
 
     due_at: int
     attempts: int
+    refused: int = 0
 
 
-Step = Advance | Hold
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The message is given up by the subscription's rule, until somebody replays it; the queue goes on."""
+
+    reason: str
+
+
+Step = Advance | Hold | Park
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """A subscription's rule: after so many answers in a row with one of these statuses, a message is parked."""
+
+    statuses: Collection[int]
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +78,32 @@ class Schedule:
         return self.delays[min(failures, len(self.delays)) - 1]
 
 
-def next_step(outcome: Outcome, *, failures: int, schedule: Schedule, changed: bool, now_ms: int) -> Step:
+def next_step(
+    outcome: Outcome,
+    *,
+    failures: int,
+    schedule: Schedule,
+    changed: bool,
+    now_ms: int,
+    parking: Parking | None = None,
+    refused: int = 0,
+) -> Step:
     """Decide what follows an attempt.
 
-    `failures` counts the failed attempts in a row before this one. `changed`: destination or credential
-    are no longer what the attempt began with, so that it says nothing about them: due at once, from the start.
+    `failures` counts the failed attempts in a row before this one, `refused` those of them that count towards
+    parking. `changed`: destination or credential are no longer what the attempt began with, so that it says
+    nothing about them: due at once, from the start.
     """
     match outcome:
         case Delivered():
             return Advance()
         case Failed() if changed:
             return Hold(due_at=now_ms, attempts=0)
-        case Failed(retry_after_seconds=asked):
+        case Failed(status=status, retry_after_seconds=asked):
+            refused += parking is not None and status in parking.statuses
+            if parking is not None and status in parking.statuses and refused >= parking.after:
+                return Park(
+                    f"Parked after {refused} answer(s) that the subscription parks; the last was {status}."
+                )
             wait = max(schedule.delay(failures + 1), min(asked or 0.0, LONGEST_RETRY_AFTER_SECONDS))
-            return Hold(due_at=now_ms + round(wait * 1000), attempts=failures + 1)
+            return Hold(due_at=now_ms + round(wait * 1000), attempts=failures + 1, refused=refused)

@@ -4,6 +4,7 @@ The next message is sent only once the acknowledgement of the one before is dura
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,10 +13,23 @@ import structlog
 from waypost.clock import Clock
 from waypost.db.database import Beside, Database, Tx
 from waypost.delivery import target as targets
+from waypost.delivery import waits
 from waypost.delivery.attempt import Deliverer
-from waypost.delivery.model import Advance, Delivered, Failed, Outcome, Schedule, next_step
+from waypost.delivery.model import (
+    Advance,
+    Delivered,
+    Failed,
+    Hold,
+    Outcome,
+    Park,
+    Parking,
+    Schedule,
+    Step,
+    next_step,
+)
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
+from waypost.delivery.waits import Cursors, Waits
 from waypost.errors import NotFound, Unavailable
 from waypost.ids import new_id
 from waypost.metrics import Metrics
@@ -33,18 +47,36 @@ log = structlog.get_logger("waypost.delivery")
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """What a queue is run on until it is loaded again; `trouble` says why nothing can be sent."""
+    """What a queue is run on until it is loaded again; `trouble` says why nothing can be sent.
+
+    `behind`: an older generation of the subscription's queues comes first.
+    """
 
     head: Head
     epoch: int
     target: Target | None
     messages: list[Opened]
     trouble: str | None
+    parking: Parking | None = None
+    behind: bool = False
 
     @property
     def begun(self) -> Versions:
         """The versions that attempts on this load begin with."""
         return self.target.versions if self.target else self.head.now
+
+    def fence(self, cursor: int, others: Cursors = ()) -> Fence:
+        """What must still be so when an attempt on this load is recorded."""
+        return Fence(self.head.shard, self.epoch, self.head.queue_id, cursor, others)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Where a queue stands in a load: its cursor, and what counts against the message behind it."""
+
+    cursor: int
+    failures: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +90,7 @@ class _Settled:
     @property
     def moved(self) -> bool:
         """Whether the message is done."""
-        return self.state is not State.held
+        return self.state not in {State.held, State.waiting}
 
 
 class Runner:
@@ -88,6 +120,7 @@ class Runner:
         self._schedule = schedule
         self._epoch = epoch
         self._targets: dict[str, Target] = {}
+        self._waits = Waits(db, hot, clock)
 
     def forget(self, destination_id: str) -> None:
         """Read a destination anew before its next attempt."""
@@ -101,25 +134,31 @@ class Runner:
 
     async def run(self, queue_id: str, stopping: Callable[[], bool]) -> bool:
         """Run a queue; whether it must be looked after again: its turn is over, or it is held."""
-        turn = MESSAGES_A_TURN
-        while turn > 0 and not stopping():
+        left, roused = MESSAGES_A_TURN, False
+        while left > 0 and not stopping():
             load = await self._db.read(lambda tx: self._load(tx, queue_id))
             if load is None:
-                return False
+                return roused
             await self._vault.prepare(load.head.environment_id)
-            cursor, failures = load.head.cursor, load.head.failures
+            if load.behind:
+                if await self._wait(load, load.head.cursor, waits.OLDER):
+                    return True
+                left -= 1
+                continue
+            turn = _Turn(load.head.cursor, load.head.failures, load.head.refusals)
             for message in load.messages:
                 if not self._is_current(load):
                     break
-                settled = await self._deliver(load, message, cursor=cursor, failures=failures)
-                turn -= 1
+                settled = await self._settled(load, message, turn)
+                left -= 1
+                roused = roused or bool(message.pending.merges)
                 if settled is None or (settled.moved and settled.state is not State.ready):
-                    return False
+                    return roused
                 if not settled.moved and not settled.due_now:
                     return True
-                if not settled.moved or not settled.unchanged or turn <= 0 or stopping():
+                if not settled.moved or not settled.unchanged or left <= 0 or stopping():
                     break
-                cursor, failures = message.pending.seq, 0
+                turn = _Turn(message.pending.seq)
         return True
 
     def _is_current(self, load: _Load) -> bool:
@@ -137,6 +176,8 @@ class Runner:
             target = self._target(tx, head)
         except (KeyUnavailable, NotFound) as error:
             trouble = error.detail
+        if self._waits.is_behind(tx, head):
+            return _Load(head, epoch, target, [], trouble, behind=True)
         messages: list[Opened] = []
         for pending in self._hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD):
             try:
@@ -146,7 +187,8 @@ class Runner:
                     messages, trouble = [Opened(pending, b"")], error.detail
                 break
             messages.append(Opened(pending, body))
-        return _Load(head, epoch, target, messages, trouble) if messages else None
+        parking = None if head.park is None else Parking(**json.loads(head.park))
+        return _Load(head, epoch, target, messages, trouble, parking) if messages else None
 
     def _target(self, tx: Tx, head: Head) -> Target:
         known = self._targets.get(head.destination_id)
@@ -154,7 +196,36 @@ class Runner:
             known = self._targets[head.destination_id] = targets.load(tx, self._vault, head.destination_id)
         return known
 
-    async def _deliver(self, load: _Load, message: Opened, *, cursor: int, failures: int) -> _Settled | None:
+    async def _settled(self, load: _Load, message: Opened, turn: _Turn) -> _Settled | None:
+        """Deliver the message, or wait until it is the head of all the queues that it is in."""
+        pending = message.pending
+        if not pending.merges:
+            settled = await self._deliver(load, message, turn, ())
+        else:
+            others = await self._waits.begin(load.head, turn.cursor, pending)
+            if others is None:
+                return await self._wait(load, turn.cursor, waits.MERGE)
+            try:
+                settled = await self._deliver(load, message, turn, others)
+            finally:
+                self._waits.end(pending)
+        if settled is not None and settled.state is State.idle:
+            await self._waits.drained(load.head)
+        return settled
+
+    async def _wait(self, load: _Load, cursor: int, reason: str) -> _Settled | None:
+        """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile."""
+        due_at = self._clock.now_ms() + waits.LOOK_AGAIN_MS
+
+        def wait(tx: Tx) -> State | None:
+            if load.behind and not self._waits.is_behind(tx, load.head):
+                return None
+            return self._hot.wait(tx, load.fence(cursor), reason, due_at)
+
+        state = await self._db.write(wait, beside=settling(load.head.queue_id, last=False))
+        return None if state is None else _Settled(state, unchanged=True, due_now=False)
+
+    async def _deliver(self, load: _Load, message: Opened, turn: _Turn, others: Cursors) -> _Settled | None:
         """One attempt and its record; None when another worker owns the queue by now."""
         attempt_id, started_at = new_id(), self._clock.now_ms()
         if load.target is None or load.trouble is not None:
@@ -162,30 +233,43 @@ class Runner:
         else:
             outcome = await self._deliverer.attempt(load.target, message, attempt_id)
         ended = self._ended(load.head, outcome, attempt_id, started_at)
-        fence = Fence(load.head.shard, load.epoch, load.head.queue_id, cursor)
+        fence = load.fence(turn.cursor, others)
 
         def settle(tx: Tx) -> _Settled | None:
             unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
             step = next_step(
                 outcome,
-                failures=failures,
+                failures=turn.failures,
                 schedule=self._schedule,
                 changed=not unchanged,
                 now_ms=ended.ended_at,
+                parking=load.parking,
+                refused=turn.refused,
             )
-            if isinstance(step, Advance):
-                state = self._hot.advance(tx, fence, message.pending, ended, load.begun)
-            else:
-                state = self._hot.hold(
-                    tx, fence, message.pending, ended, seen=load.begun, attempts=step.attempts, due_at=step.due_at
-                )
-            due_now = not isinstance(step, Advance) and step.due_at <= ended.ended_at
+            state = self._write(tx, fence, message, ended, load.begun, step)
+            due_now = isinstance(step, Hold) and step.due_at <= ended.ended_at
             return None if state is None else _Settled(state, unchanged, due_now)
 
         last = message is load.messages[-1]
-        settled = await self._recorded(settle, settling(load.head.queue_id, last=last))
-        self._tell(load.head, ended, failures, owned=settled is not None)
+        beside = settling(load.head.queue_id, last=last, others=[queue_id for queue_id, _ in others])
+        settled = await self._recorded(settle, beside)
+        self._tell(load.head, ended, turn.failures, owned=settled is not None)
         return settled
+
+    def _write(
+        self, tx: Tx, fence: Fence, message: Opened, ended: Ended, begun: Versions, step: Step
+    ) -> State | None:
+        """Carry out what was decided."""
+        match step:
+            case Advance():
+                return self._hot.advance(tx, fence, message.pending, ended, begun)
+            case Park(reason):
+                return self._hot.advance(tx, fence, message.pending, ended, begun, parked=reason)
+            case Hold(due_at, attempts, refused):
+                return self._hot.hold(
+                    tx, fence, message.pending, ended,
+                    seen=begun, attempts=attempts, due_at=due_at, refused=refused,
+                )  # fmt: skip
 
     async def _recorded(self, settle: Callable[[Tx], _Settled | None], beside: Beside) -> _Settled | None:
         """Settle, however long the store is away: to send again instead would repeat the message."""

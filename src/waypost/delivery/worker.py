@@ -15,6 +15,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
+from waypost.delivery.tidying import Tidying
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
 from waypost.logging import where
@@ -50,6 +51,7 @@ class Worker:
         self._clock = clock
         self._runner = runner
         self._ownership = ownership
+        self._tidying = Tidying(db, ownership)
         self._slots: dict[str, _Slot] = {}
         self._a_destination: Counter[str] = Counter()
         self._turn = -1
@@ -69,6 +71,7 @@ class Worker:
         self._stopping = False
         await self._ownership.begin(busy=self._is_busy, changed=self._owns_others)
         self._claiming = asyncio.create_task(self._claim_until_stopped(), name="waypost-worker")
+        await self._tidying.start()
 
     async def stop(self, *, within_seconds: float = 30) -> None:
         """Begin nothing new, let attempts in flight end for so long, and leave the rest queued."""
@@ -76,6 +79,7 @@ class Worker:
             return
         self._stopping = True
         self._poke.set()
+        await self._tidying.stop()
         await self._claiming
         self._claiming = None
         tasks = [slot.task for slot in self._slots.values()]

@@ -73,4 +73,5 @@ def page(tx: Tx, environment_id: str, *, after: str, count: int) -> list[Line]:
 
 
 def _counts(row: Any) -> Counts:
-    return Counts(row.accepted, row.replayed, *(getattr(row, name) for name in _ENDS))
+    """PostgreSQL sums big integers up to decimals."""
+    return Counts(*(int(getattr(row, name)) for name in ("accepted", "replayed", *_ENDS)))

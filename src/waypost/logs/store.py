@@ -51,6 +51,7 @@ log = sa.Table(
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.Column("ended_at", sa.BigInteger),
     sa.Column("end_reason", sa.Text),
+    sa.Column("queues", sa.Text),  # its child queues, a space between; NULL: the subscription's own
     sa.Index(None, "environment_id", "accepted_at"),
     sa.Index(None, "destination_id", "seq", unique=True),
     sa.Index(None, "message_id"),

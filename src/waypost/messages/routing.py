@@ -4,15 +4,23 @@ The version is compared inside the accepting transaction (ENGINE invariant 8), s
 answered 201 anywhere routes the very next message.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
+from waypost.errors import Unavailable
+from waypost.messages import patients
 from waypost.messages.model import Message
+from waypost.queues.children import Generation
+from waypost.queues.model import Target
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
-from waypost.subscriptions.model import model_key
+from waypost.subscriptions.model import Subscription, model_key
+from waypost.vault.keyring import KeyUnavailable
+from waypost.vault.vault import Vault
 
 
 class Unroutable(Exception):
@@ -25,6 +33,18 @@ class Unroutable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Where a subscription's messages go: all into its own queue, or by `rule` into those of their patients."""
+
+    generation: Generation
+    rule: Mapping[str, Any] | None
+
+    def target(self, body: bytes) -> Target:
+        """The place of a new log of this message. Raises MessageInvalid."""
+        return self.generation.target(() if self.rule is None else patients.identifiers(body, self.rule))
+
+
+@dataclass(frozen=True, slots=True)
 class Routes:
     """One environment's routes at one version; names are for the answer's `Meta`."""
 
@@ -32,7 +52,7 @@ class Routes:
     version: int
     source_names: dict[str, str]
     destination_names: dict[str, str]
-    subscriptions: dict[tuple[str, str, str], str]
+    lanes: dict[tuple[str, str, str], Lane | Unavailable]
 
     def source_of(self, message: Message) -> str:
         """The source that the message names, or the environment's only one. Raises Unroutable."""
@@ -45,27 +65,51 @@ class Routes:
             raise Unroutable("Sources", "Meta.Source.ID is not a source of this API key's environment.")
         return message.source_id
 
-    def subscription_of(self, source_id: str, destination_id: str, data_model: str) -> str:
-        """The subscription for one destination of a message. Raises Unroutable."""
-        found = self.subscriptions.get((source_id, destination_id, model_key(data_model)))
+    def target(self, source_id: str, destination_id: str, message: Message) -> Target:
+        """Where the message goes for one of its destinations, with a new log's id.
+
+        Raises Unroutable, MessageInvalid, Unavailable.
+        """
+        found = self.lanes.get((source_id, destination_id, model_key(message.data_model)))
         if found is None:
             text = (
                 "No subscriptions. Meta.Destinations needs to contain a destination from existing subscriptions"
                 " of this source for Meta.DataModel."
             )
             raise Unroutable("Subscriptions", text)
-        return found
+        if isinstance(found, Unavailable):
+            raise found
+        return found.target(message.body)
 
 
-def load(tx: Tx, environment_id: str) -> Routes:
+def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:
     """The routes as they are now."""
     return Routes(
         environment_id=environment_id,
         version=environments.version(tx, environment_id) or 0,
         source_names={source.id: source.name for source in sources.list_of(tx, environment_id)},
         destination_names={found.id: found.name for found in destinations.list_of(tx, environment_id)},
-        subscriptions={
-            (found.source_id, found.destination_id, found.key): found.id
+        lanes={
+            (found.source_id, found.destination_id, found.key): _lane_or_why(tx, vault, found)
             for found in subscriptions.routes(tx, environment_id)
         },
     )
+
+
+def lane(tx: Tx, vault: Vault, subscription: Subscription) -> Lane:
+    """Where the subscription's messages go now. Raises Unavailable: its key is lost."""
+    key = None
+    if subscription.generation and subscription.child_key is not None:
+        key = vault.open(tx, subscription.child_key, table="subscription", row=subscription.id)
+    generation = Generation(
+        subscription.id, subscription.destination_id, subscription.generation, subscription.since, key
+    )
+    return Lane(generation, subscription.child_queues)
+
+
+def _lane_or_why(tx: Tx, vault: Vault, subscription: Subscription) -> Lane | Unavailable:
+    """A lost key keeps out the messages of its own subscription only."""
+    try:
+        return lane(tx, vault, subscription)
+    except KeyUnavailable as error:
+        return error

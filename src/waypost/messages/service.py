@@ -7,7 +7,7 @@ from typing import Any
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.errors import Conflict
+from waypost.errors import Conflict, Unavailable
 from waypost.ids import new_id
 from waypost.messages import idempotency, model, routing
 from waypost.messages.idempotency import Once
@@ -36,7 +36,7 @@ class Given:
     key: str | None = None
 
 
-Refused = MessageInvalid | Unroutable | Conflict
+Refused = MessageInvalid | Unroutable | Conflict | Unavailable
 """Why one message was not accepted."""
 
 
@@ -61,7 +61,7 @@ class _Plan:
     """What to do with a message under these routes, unless its key was used before."""
 
     once: Once | None
-    step: _Entry | Unroutable
+    step: _Entry | MessageInvalid | Unroutable | Unavailable
 
 
 class Intake:
@@ -122,7 +122,7 @@ class Intake:
         return _Read(message, _once(environment_id, given.key, given.body, self._clock.now_ms()))
 
     async def _load(self, environment_id: str) -> Routes:
-        routes = await self._db.read(lambda tx: routing.load(tx, environment_id))
+        routes = await self._db.read(lambda tx: routing.load(tx, self._vault, environment_id))
         self._routes[environment_id] = routes
         return routes
 
@@ -131,10 +131,9 @@ class Intake:
         try:
             source_id = routes.source_of(message)
             targets = tuple(
-                _target(routes.subscription_of(source_id, destination_id, message.data_model), destination_id)
-                for destination_id in message.destination_ids
+                routes.target(source_id, destination_id, message) for destination_id in message.destination_ids
             )
-        except Unroutable as error:
+        except (MessageInvalid, Unroutable, Unavailable) as error:
             return _Plan(read.once, error)
         given = self._sealed(routes, message, source_id, targets)
         return _Plan(read.once, _Entry(given, _meta(routes, message, source_id, targets)))
@@ -156,7 +155,8 @@ class Intake:
             if isinstance(entry, _Entry) and entry.given is not None:
                 self._metrics.accepted(len(entry.given.targets))
                 for target in entry.given.targets:
-                    self._arrived(target.queue_id, target.destination_id)
+                    for queue_id in target.queue_ids:
+                        self._arrived(queue_id, target.destination_id)
         return [entry.meta if isinstance(entry, _Entry) else entry for entry in found]
 
     def _settled(self, tx: Tx, plan: _Plan) -> _Entry | Refused:
@@ -191,11 +191,6 @@ class Intake:
             now_ms=self._clock.now_ms(),
             targets=targets,
         )
-
-
-def _target(subscription_id: str, destination_id: str) -> Target:
-    """A subscription's queue has the subscription's id, until child queues part it."""
-    return Target(new_id(), subscription_id, subscription_id, destination_id)
 
 
 def _once(environment_id: str, key: str, body: bytes, now_ms: int) -> Once:

@@ -17,7 +17,13 @@ from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
-_STATES = {State.idle: "idle", State.ready: "delivering", State.held: "held", State.paused: "paused"}
+_STATES = {
+    State.idle: "idle",
+    State.ready: "delivering",
+    State.held: "held",
+    State.waiting: "held",
+    State.paused: "paused",
+}
 
 
 class HeadShown(BaseModel):
@@ -29,9 +35,13 @@ class HeadShown(BaseModel):
 
 
 class QueueShown(BaseModel):
-    """A queue; `reason` is in our words, `lastStatus` what the endpoint answered last, if it did."""
+    """A queue; `reason` is in our words, `lastStatus` what the endpoint answered last, if it did.
+
+    A `childQueue` is one patient's, whom its id does not tell.
+    """
 
     queueId: str
+    childQueue: bool
     subscription: dict[str, str]
     destination: dict[str, str]
     state: str
@@ -130,6 +140,7 @@ def _shown(queue: QueueView) -> dict[str, Any]:
         head = {"logId": queue.head_log_id, "attempts": queue.attempts, "nextAttemptAt": at}
     return {
         "queueId": queue.queue_id,
+        "childQueue": queue.is_child,
         "subscription": {"id": queue.subscription_id},
         "destination": {"id": queue.destination_id},
         "state": _STATES[queue.state],

@@ -1,7 +1,10 @@
 """What a queue is and what the engine reads and writes of it. Pure values.
 
 A queue is `idle` (nothing waits), `ready` (its head may be sent), `held` (its head failed and waits for
-`due_at`) or `paused`. What the API calls `delivering` is a ready queue.
+`due_at`), `waiting` (its head has not failed; other queues of the subscription come first) or `paused`. What the
+API calls `delivering` is a ready queue; a waiting one is held there, with that as its reason.
+
+A queue is a subscription's own, whose id is the subscription's, or a child of it (`children.py`).
 """
 
 import zlib
@@ -18,6 +21,7 @@ class State(StrEnum):
     idle = "idle"
     ready = "ready"
     held = "held"
+    waiting = "waiting"
     paused = "paused"
 
 
@@ -28,12 +32,28 @@ def shard_of(destination_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One destination of a message that is being accepted, with the ids made for it."""
+    """One destination of a message that is being accepted, with the ids made for it.
+
+    A message that names several patients has an entry in the queues of `others` too. `since` is None for a
+    subscription's own queue, whose rows are there; child queues are made where there are none (`children.py`).
+    """
 
     log_id: str
     queue_id: str
     subscription_id: str
     destination_id: str
+    others: tuple[str, ...] = ()
+    since: int | None = None
+
+    @property
+    def queue_ids(self) -> tuple[str, ...]:
+        """Every queue that gets an entry; the log is counted in the first."""
+        return (self.queue_id, *self.others)
+
+    @property
+    def written(self) -> str | None:
+        """What `log.queues` says of it."""
+        return None if self.since is None else " ".join(self.queue_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +75,11 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A log to be sent once more: as a new log, `log_id`, at the tail of its queue."""
+    """A log to be sent once more: as a new log, the target's, at the tail of its queue."""
 
-    log_id: str
     replay_of: str
-    queue_id: str
-    destination_id: str
+    environment_id: str
+    target: Target
     now_ms: int
 
 
@@ -87,6 +106,14 @@ class Head:
     attempts: int
     seen: Versions
     now: Versions
+    since: int | None = None
+    refused: int = 0
+    park: str | None = None
+
+    @property
+    def refusals(self) -> int:
+        """Answers in a row that count towards parking; none from before destination or credential changed."""
+        return self.refused if self.seen == self.now else 0
 
     @property
     def failures(self) -> int:
@@ -98,6 +125,8 @@ class Head:
         match self.state:
             case State.ready:
                 return True
+            case State.waiting:
+                return (self.due_at or 0) <= now_ms
             case State.held:
                 return (self.due_at or 0) <= now_ms or self.seen != self.now
         return False
@@ -116,6 +145,19 @@ class Pending:
     meta_start: int
     meta_end: int
     body: bytes
+    queues: str | None = None
+
+    @property
+    def merges(self) -> tuple[str, ...]:
+        """The queues that it is in, when they are several; the log is counted in the first."""
+        ids = tuple(self.queues.split()) if self.queues else ()
+        return ids if len(ids) > 1 else ()
+
+    def counted(self, queue_id: str, *, parked: bool) -> tuple[int, int, int]:
+        """What its end adds to a queue's counters delivered, parked, joined."""
+        if self.merges and queue_id != self.merges[0]:
+            return 0, 0, 1
+        return int(not parked), int(parked), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +175,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What must still be so for a worker's word to count: its shard's epoch and the cursor it read."""
+    """What must still be so for a worker's word to count: its shard's epoch and the cursor it read.
+
+    `others` are the cursors of the further queues that a merged message is in.
+    """
 
     shard: int
     epoch: int
     queue_id: str
     cursor: int
+    others: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +204,8 @@ class QueueView:
     head_log_id: str | None
     attempts: int
     next_attempt_at: int | None
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is a child queue of its subscription."""
+        return self.queue_id != self.subscription_id

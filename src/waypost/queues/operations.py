@@ -1,5 +1,7 @@
 """Rows of what operators do to a queue: pause, resume, retry, skip its head. All fenced by what they saw."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
@@ -8,7 +10,8 @@ from waypost.logs.store import log
 from waypost.queues.model import State
 from waypost.queues.store import entry, queue_head, queue_tail
 
-_NOTHING_HOLDS = {"attempts": 0, "reason": None, "last_status": None, "held_since": None}
+_NOTHING_HOLDS = {"attempts": 0, "refused": 0, "reason": None, "last_status": None, "held_since": None}
+_HOLDING = (State.held, State.waiting)
 
 
 def pause(tx: Tx, queue_id: str) -> None:
@@ -25,7 +28,7 @@ def retry(tx: Tx, queue_id: str, now_ms: int) -> None:
     """Make a held queue's head due now, whatever it was told to wait for."""
     tx.execute(
         queue_head.update()
-        .where(queue_head.c.queue_id == queue_id, queue_head.c.state == State.held)
+        .where(queue_head.c.queue_id == queue_id, queue_head.c.state.in_(_HOLDING))
         .values(due_at=now_ms)
     )
 
@@ -38,18 +41,26 @@ def head_log(tx: Tx, queue_id: str) -> tuple[int, str] | None:
     return None if row is None else (row.seq, row.log_id)
 
 
-def skip(tx: Tx, queue_id: str, seq: int, log_id: str, now_ms: int, reason: str) -> None:
-    """End the message at the head as skipped, its body kept, and let the queue go on behind it."""
+def queues_of(tx: Tx, queue_id: str, log_id: str) -> list[str]:
+    """The queues that a log in this one is in: several for one that names several patients."""
+    written = tx.scalar(sa.select(log.c.queues).where(log.c.id == log_id))
+    return written.split() if written else [queue_id]
+
+
+def skip(tx: Tx, queue_ids: Sequence[str], seq: int, log_id: str, now_ms: int, reason: str) -> None:
+    """End the message at the head of these as skipped, its body kept, and let them go on behind it."""
     tx.execute(
         log.update()
         .where(log.c.id == log_id)
         .values(state=LogState.skipped, ended_at=now_ms, updated_at=now_ms, end_reason=reason)
     )
-    _set(tx, queue_id, cursor=seq, skipped=queue_head.c.skipped + 1)
-    state = tx.scalar(sa.select(queue_head.c.state).where(queue_head.c.queue_id == queue_id))
-    if state != State.paused:
-        _set(tx, queue_id, **_going_on(tx, queue_id, now_ms))
-    _set(tx, queue_id, **_NOTHING_HOLDS)
+    for queue_id in queue_ids:
+        counter = queue_head.c.skipped if queue_id == queue_ids[0] else queue_head.c.joined
+        _set(tx, queue_id, cursor=seq, **{counter.name: counter + 1})
+        state = tx.scalar(sa.select(queue_head.c.state).where(queue_head.c.queue_id == queue_id))
+        if state != State.paused:
+            _set(tx, queue_id, **_going_on(tx, queue_id, now_ms))
+        _set(tx, queue_id, **_NOTHING_HOLDS)
 
 
 def _going_on(tx: Tx, queue_id: str, now_ms: int) -> dict[str, object]:

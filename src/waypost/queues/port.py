@@ -14,13 +14,14 @@ def accepting(targets: Iterable[Target]) -> Beside:
     """What an accept holds to its commit: the counters of its destinations, and the tails of its queues."""
     rows: list[tuple[str, str | int]] = []
     for target in targets:
-        rows += [("destination_seq", target.destination_id), ("queue_tail", target.queue_id)]
+        rows += [("destination_seq", target.destination_id), *(("queue_tail", each) for each in target.queue_ids)]
     return Beside("accept", tuple(rows))
 
 
-def settling(queue_id: str, *, last: bool) -> Beside:
+def settling(queue_id: str, *, last: bool, others: Iterable[str] = ()) -> Beside:
     """What a settle holds: the tail, when the message may be the last one, so that no accept falls between."""
-    return Beside("settle", (("queue_tail", queue_id),) if last else ())
+    queue_ids = (queue_id, *others) if last else tuple(others)
+    return Beside("settle", tuple(("queue_tail", each) for each in queue_ids))
 
 
 class Hot(Protocol):
@@ -71,12 +72,31 @@ class Hot(Protocol):
         """The versions that count now."""
         ...
 
-    def advance(self, tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions) -> State | None:
-        """Record a delivered message and move the cursor past it; None when fenced off."""
+    def are_next(self, tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
+        """Whether each of these queues stands at that cursor, with nothing before `seq`."""
+        ...
+
+    def advance(
+        self, tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
+    ) -> State | None:
+        """Record a delivered or parked message and move the cursor past it; None when fenced off."""
+        ...
+
+    def wait(self, tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+        """Have a queue look again later, or when it is roused; None when fenced off or paused."""
         ...
 
     def hold(
-        self, tx: Tx, fence: Fence, sent: Pending, ended: Ended, *, seen: Versions, attempts: int, due_at: int
+        self,
+        tx: Tx,
+        fence: Fence,
+        sent: Pending,
+        ended: Ended,
+        *,
+        seen: Versions,
+        attempts: int,
+        due_at: int,
+        refused: int = 0,
     ) -> State | None:
         """Record a failed attempt and say when the next one is due; None when fenced off."""
         ...

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from waypost.db.database import Tx
 from waypost.db.postgresql import fetch
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions, shard_of
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -44,22 +44,57 @@ WITH target AS (
 )
 SELECT log_id, seq FROM placed
 """
+# The same where some target is a child queue: rows of queues are made where there are none. What is made cannot be
+# seen before the statement ends, so that queues are roused by another one.
+_ACCEPT_CHILDREN = """
+WITH target AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        AS t (destination_id, log_id, subscription_id, queues)
+), accepted AS (
+    INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
+    VALUES ($5, $6, $7, $8, $9, $10, $11)
+), numbered AS (
+    INSERT INTO destination_seq (destination_id, last) SELECT destination_id, 1 FROM target ORDER BY destination_id
+    ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING destination_id, last
+), placed AS MATERIALIZED (
+    SELECT target.*, numbered.last AS seq FROM target JOIN numbered USING (destination_id)
+), logged AS (
+    INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
+                     data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
+    SELECT log_id, $6, $5, $7, destination_id, subscription_id, seq, 'pending', $12, $13, $14, 0, $11, $11, queues
+    FROM placed
+)
+SELECT log_id, seq FROM placed
+"""
 _NEXT_SEQ = """
 INSERT INTO destination_seq (destination_id, last) VALUES ($1, 1)
 ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING last
 """
 _LOG_AGAIN = """
 INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
-                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
 SELECT $1, environment_id, message_id, source_id, destination_id, subscription_id, $2, id,
-       'pending', data_model, event_type, facility_code, 0, $3, $3
+       'pending', data_model, event_type, facility_code, 0, $3, $3, $5
 FROM log WHERE id = $4
 """
-_ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES ($1, $2, $3)"
-_TAIL_AGAIN = """
-UPDATE queue_tail SET last_seq = $1, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = $2
+# One log's place in its queues: $1 queues; a number each for: $2 counted here, $3 a replay, $4 counted elsewhere.
+_ENTER = """
+WITH part AS (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
+        AS p (queue_id, accepted, replayed, joined) ORDER BY 1
+), entered AS (
+    INSERT INTO entry (queue_id, seq, log_id) SELECT queue_id, $6, $5 FROM part
+), lengthened AS (
+    INSERT INTO queue_tail AS t (queue_id, destination_id, last_seq, accepted, replayed, joined)
+    SELECT queue_id, $7, $6, accepted, replayed, joined FROM part
+    ON CONFLICT (queue_id) DO UPDATE SET last_seq = excluded.last_seq, accepted = t.accepted + excluded.accepted,
+        replayed = t.replayed + excluded.replayed, joined = t.joined + excluded.joined
+)
+INSERT INTO queue_head (queue_id, environment_id, subscription_id, destination_id, shard, cursor, state, since)
+SELECT queue_id, $8, $9, $7, $10, $6 - 1, 'idle', $11 FROM part WHERE $11::bigint IS NOT NULL
+ON CONFLICT (queue_id) DO NOTHING
 """
-_ROUSE = "UPDATE queue_head SET state = 'ready', due_at = $1 WHERE queue_id = $2 AND state = 'idle'"
+_ROUSE = "UPDATE queue_head SET state = 'ready', due_at = $1 WHERE queue_id = ANY($2::text[]) AND state = 'idle'"
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
 WHERE due_at IS NOT NULL AND due_at <= $1 AND shard = ANY($3) AND destination_id <> ALL($4)
@@ -68,9 +103,11 @@ ORDER BY due_at LIMIT $2
 _NEXT_DUE = "SELECT min(due_at) FROM queue_head WHERE due_at IS NOT NULL AND due_at > $1 AND shard = ANY($2)"
 _HEAD = """
 SELECT h.queue_id, h.destination_id, h.environment_id, h.subscription_id, h.shard, h.cursor, h.state, h.due_at,
-       h.attempts, h.destination_version, h.credential_version, d.version, coalesce(c.version, 0)
+       h.attempts, h.destination_version, h.credential_version, d.version, coalesce(c.version, 0),
+       h.since, h.refused, s.park
 FROM queue_head h
 JOIN destination d ON d.id = h.destination_id
+JOIN subscription s ON s.id = h.subscription_id
 LEFT JOIN credential c ON c.id = d.credential_id
 WHERE h.queue_id = $1
 """
@@ -83,7 +120,8 @@ WHERE h.destination_id = $1 AND h.state = 'held'
 LIMIT $2
 """
 _PENDING = """
-SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body
+SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body,
+       l.queues
 FROM entry e JOIN log l ON l.id = e.log_id JOIN message m ON m.id = l.message_id
 LEFT JOIN source s ON s.id = m.source_id
 WHERE e.queue_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
@@ -99,8 +137,9 @@ SELECT $8, $9, $10, $11, $12, $13, $14, $15 FROM moved
 """
 _ADVANCE = f"""
 WITH moved AS (
-    UPDATE queue_head SET cursor = $5, delivered = delivered + 1, attempts = 0, reason = NULL, last_status = NULL,
-        held_since = NULL, destination_version = $6, credential_version = $7,
+    UPDATE queue_head SET cursor = $5, delivered = delivered + $16, parked = parked + $17, joined = joined + $18,
+        attempts = 0, refused = 0, reason = NULL, last_status = NULL, held_since = NULL,
+        destination_version = $6, credential_version = $7,
         state = CASE WHEN state = 'paused' THEN 'paused'
             WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > $5 THEN 'ready'
             ELSE 'idle' END,
@@ -109,14 +148,14 @@ WITH moved AS (
             THEN $11::bigint END
     WHERE {_FENCED} RETURNING state
 ), ended AS (
-    UPDATE log SET state = 'delivered', attempts = attempts + 1, updated_at = $11, ended_at = $11
+    UPDATE log SET state = $19, attempts = attempts + 1, updated_at = $11, ended_at = $11, end_reason = $20
     WHERE id = $9 AND EXISTS (SELECT 1 FROM moved)
 ), tried AS ({_ATTEMPT})
 SELECT state FROM moved
 """  # noqa: S608 - only our own constants are put in
 _HOLD = f"""
 WITH moved AS (
-    UPDATE queue_head SET attempts = $5, reason = $14, last_status = $13,
+    UPDATE queue_head SET attempts = $5, refused = $17, reason = $14, last_status = $13,
         held_since = coalesce(held_since, $11), destination_version = $6, credential_version = $7,
         due_at = CASE WHEN state = 'paused' THEN NULL ELSE $16::bigint END,
         state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'held' END
@@ -126,6 +165,23 @@ WITH moved AS (
 ), tried AS ({_ATTEMPT})
 SELECT state FROM moved
 """  # noqa: S608 - likewise
+_ADVANCE_OTHER = """
+UPDATE queue_head SET cursor = $3, delivered = delivered + $6, parked = parked + $7, joined = joined + $8,
+    attempts = 0, refused = 0, reason = NULL, last_status = NULL, held_since = NULL,
+    destination_version = $4, credential_version = $5,
+    state = CASE WHEN state = 'paused' THEN 'paused'
+        WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > $3 THEN 'ready'
+        ELSE 'idle' END,
+    due_at = CASE WHEN state <> 'paused'
+        AND (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > $3 THEN $9::bigint END
+WHERE queue_id = $1 AND cursor = $2
+"""
+_WAIT = f"""
+UPDATE queue_head SET state = 'waiting', due_at = $6, reason = $5, last_status = NULL, held_since = NULL
+WHERE {_FENCED} AND state <> 'paused' RETURNING state
+"""  # noqa: S608 - likewise
+_STANDS = "SELECT queue_id, cursor FROM queue_head WHERE queue_id = ANY($1::text[]) ORDER BY queue_id"
+_BEFORE = "SELECT 1 FROM entry WHERE queue_id = $1 AND seq > $2 AND seq < $3 LIMIT 1"
 
 
 def now_ms(tx: Tx) -> int:
@@ -148,6 +204,8 @@ def environment_version(tx: Tx, environment_id: str) -> int | None:
 def accept(tx: Tx, given: Accept) -> dict[str, int]:
     """Write message, logs, entries and tails; the sequence number of each log."""
     targets = sorted(given.targets, key=lambda target: target.destination_id)
+    if any(target.since is not None for target in targets):
+        return _accept_children(tx, given, targets)
     rows = fetch(
         tx, _ACCEPT,
         [target.destination_id for target in targets],
@@ -165,11 +223,11 @@ def replay(tx: Tx, given: Replay) -> int:
 
     A statement each: nothing was locked before, and the head must be looked at once the tail is.
     """
-    seq: int = fetch(tx, _NEXT_SEQ, given.destination_id)[0][0]
-    fetch(tx, _LOG_AGAIN, given.log_id, seq, given.now_ms, given.replay_of)
-    fetch(tx, _ENTRY, given.queue_id, seq, given.log_id)
-    fetch(tx, _TAIL_AGAIN, seq, given.queue_id)
-    fetch(tx, _ROUSE, given.now_ms, given.queue_id)
+    target, now = given.target, given.now_ms
+    seq: int = fetch(tx, _NEXT_SEQ, target.destination_id)[0][0]
+    fetch(tx, _LOG_AGAIN, target.log_id, seq, now, given.replay_of, target.written)
+    _enter(tx, target, given.environment_id, seq, replayed=1)
+    fetch(tx, _ROUSE, now, list(target.queue_ids))
     return seq
 
 
@@ -208,6 +266,9 @@ def head(tx: Tx, queue_id: str) -> Head | None:
         attempts=row[8],
         seen=Versions(row[9], row[10]),
         now=Versions(row[11], row[12]),
+        since=row[13],
+        refused=row[14],
+        park=row[15],
     )
 
 
@@ -232,22 +293,91 @@ def versions(tx: Tx, destination_id: str) -> Versions:
     return Versions(*found[0]) if found else Versions(-1, -1)
 
 
-def advance(tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions) -> State | None:
-    """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off."""
-    found = fetch(
-        tx, _ADVANCE, *_fence(fence), sent.seq, seen.destination, seen.credential, *_attempt(sent, ended)
+def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
+    """Whether each of these queues stands at that cursor, with nothing before `seq`."""
+    return _stand(tx, _STANDS, cursors) and not any(
+        fetch(tx, _BEFORE, queue_id, cursor, seq) for queue_id, cursor in cursors
     )
+
+
+def advance(
+    tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
+) -> State | None:
+    """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off.
+
+    With `parked`, the reason, it ends so instead. A merged message moves the cursors of all its queues or none.
+    """
+    if fence.others and not _stand(tx, f"{_STANDS} FOR UPDATE", [(fence.queue_id, fence.cursor), *fence.others]):
+        return None
+    moved = (sent.seq, seen.destination, seen.credential)
+    state = "delivered" if parked is None else "parked"
+    ends = sent.counted(fence.queue_id, parked=parked is not None)
+    found = fetch(tx, _ADVANCE, *_fence(fence), *moved, *_attempt(sent, ended), *ends, state, parked)
+    if not found:
+        return None
+    for queue_id, cursor in fence.others:
+        ends = sent.counted(queue_id, parked=parked is not None)
+        fetch(tx, _ADVANCE_OTHER, queue_id, cursor, *moved, *ends, ended.ended_at)
+    return State(found[0][0])
+
+
+def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+    """Have a queue look again later, or when it is roused; None when fenced off or paused."""
+    found = fetch(tx, _WAIT, *_fence(fence), reason, due_at)
     return State(found[0][0]) if found else None
 
 
 def hold(
-    tx: Tx, fence: Fence, sent: Pending, ended: Ended, *, seen: Versions, attempts: int, due_at: int
+    tx: Tx,
+    fence: Fence,
+    sent: Pending,
+    ended: Ended,
+    *,
+    seen: Versions,
+    attempts: int,
+    due_at: int,
+    refused: int = 0,
 ) -> State | None:
     """Record a failed attempt and say when the next one is due; the queue's state, or None when fenced off."""
     found = fetch(
-        tx, _HOLD, *_fence(fence), attempts, seen.destination, seen.credential, *_attempt(sent, ended), due_at
-    )
+        tx, _HOLD, *_fence(fence), attempts, seen.destination, seen.credential, *_attempt(sent, ended),
+        due_at, refused,
+    )  # fmt: skip
     return State(found[0][0]) if found else None
+
+
+def _accept_children(tx: Tx, given: Accept, targets: list[Target]) -> dict[str, int]:
+    """The same where some targets are child queues."""
+    rows = fetch(
+        tx, _ACCEPT_CHILDREN,
+        [target.destination_id for target in targets],
+        [target.log_id for target in targets],
+        [target.subscription_id for target in targets],
+        [target.written for target in targets],
+        given.message_id, given.environment_id, given.source_id, given.body, given.meta_start, given.meta_end,
+        given.now_ms, given.data_model, given.event_type, given.facility_code,
+    )  # fmt: skip
+    numbers = {row[0]: row[1] for row in rows}
+    for target in targets:
+        _enter(tx, target, given.environment_id, numbers[target.log_id], replayed=0)
+    fetch(tx, _ROUSE, given.now_ms, sorted(queue_id for target in targets for queue_id in target.queue_ids))
+    return numbers
+
+
+def _enter(tx: Tx, target: Target, environment_id: str, seq: int, *, replayed: int) -> None:
+    """An entry in each queue of a target, child queues made where there are none; the log counts in the first."""
+    more = len(target.others)
+    fetch(
+        tx, _ENTER, list(target.queue_ids), [1] + [0] * more, [replayed] + [0] * more, [0] + [1] * more,
+        target.log_id, seq, target.destination_id, environment_id, target.subscription_id,
+        shard_of(target.destination_id), target.since,
+    )  # fmt: skip
+
+
+def _stand(tx: Tx, statement: str, cursors: Collection[tuple[str, int]]) -> bool:
+    """Whether each of these queues is at its cursor."""
+    found = {(row[0], row[1]) for row in fetch(tx, statement, [queue_id for queue_id, _ in cursors])}
+    return found == set(cursors)
 
 
 def _attempt(sent: Pending, ended: Ended) -> tuple[object, ...]:

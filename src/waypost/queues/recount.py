@@ -1,7 +1,6 @@
 """The ledger counted again from log rows, against the counters that the queues keep: what `check` asks."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +10,7 @@ from waypost.logs.store import log
 from waypost.queues.store import destination_seq, entry, message, queue_head, queue_tail
 
 _ENDS = (LogState.delivered, LogState.filtered, LogState.skipped, LogState.parked)
+_PAIRS = [("accepted", "logs"), ("replayed", "replays"), *((end.value, f"{end.value}_logs") for end in _ENDS)]
 
 
 def _count(condition: sa.ColumnElement[bool], name: str) -> sa.Label[int]:
@@ -19,11 +19,31 @@ def _count(condition: sa.ColumnElement[bool], name: str) -> sa.Label[int]:
 
 _counted = (
     sa.select(
-        entry.c.queue_id,
-        sa.func.count().label("entries"),
-        sa.func.max(entry.c.seq).label("newest"),
+        log.c.subscription_id,
+        sa.func.count().label("logs"),
         *(_count(log.c.state == state, f"{state.value}_logs") for state in _ENDS),
         _count(log.c.replay_of.is_not(None), "replays"),
+    )
+    .group_by(log.c.subscription_id)
+    .subquery()
+)
+_summed = (
+    sa.select(
+        queue_head.c.subscription_id,
+        *(sa.func.sum(queue_tail.c[name]).label(name) for name in ("accepted", "replayed")),
+        *(sa.func.sum(queue_head.c[state.value]).label(state.value) for state in _ENDS),
+    )
+    .join(queue_tail, queue_tail.c.queue_id == queue_head.c.queue_id)
+    .group_by(queue_head.c.subscription_id)
+    .subquery()
+)
+_subscriptions = sa.select(_summed, _counted).outerjoin(
+    _counted, _counted.c.subscription_id == _summed.c.subscription_id
+)
+_waiting = (
+    sa.select(
+        entry.c.queue_id,
+        sa.func.max(entry.c.seq).label("newest"),
         _count(log.c.id.is_(None), "missing"),
         _count(sa.and_(log.c.state == LogState.pending, entry.c.seq <= queue_head.c.cursor), "passed_over"),
         _count(sa.and_(log.c.state != LogState.pending, entry.c.seq > queue_head.c.cursor), "ended_early"),
@@ -34,9 +54,9 @@ _counted = (
     .subquery()
 )
 _queues = (
-    sa.select(queue_head, queue_tail.c.accepted, queue_tail.c.replayed, queue_tail.c.last_seq, _counted)
+    sa.select(queue_head, queue_tail.c.last_seq, _waiting)
     .outerjoin(queue_tail, queue_tail.c.queue_id == queue_head.c.queue_id)
-    .outerjoin(_counted, _counted.c.queue_id == queue_head.c.queue_id)
+    .outerjoin(_waiting, _waiting.c.queue_id == queue_head.c.queue_id)
 )
 _logs = (
     sa.select(log.c.destination_id, sa.func.count().label("logs"), sa.func.max(log.c.seq).label("newest"))
@@ -44,10 +64,16 @@ _logs = (
     .subquery()
 )
 _entries = (
-    sa.select(queue_tail.c.destination_id, sa.func.count(entry.c.seq.distinct()).label("entries"))
-    .join(queue_tail, queue_tail.c.queue_id == entry.c.queue_id)
-    .group_by(queue_tail.c.destination_id)
+    sa.select(log.c.destination_id, sa.func.count(entry.c.seq.distinct()).label("entries"))
+    .join(entry, entry.c.log_id == log.c.id)
+    .group_by(log.c.destination_id)
     .subquery()
+)
+_forgotten = (
+    sa.select(sa.func.count())
+    .select_from(entry.join(log, log.c.id == entry.c.log_id))
+    .outerjoin(queue_head, queue_head.c.queue_id == entry.c.queue_id)
+    .where(queue_head.c.queue_id.is_(None), log.c.state == LogState.pending)
 )
 
 
@@ -61,18 +87,24 @@ def size(tx: Tx) -> dict[str, int]:
 
 def faults(tx: Tx) -> list[str]:
     """Everything that does not add up, each in a sentence; empty when the ledger holds."""
-    found = [fault for queue in tx.execute(_queues).mappings() for fault in _of_queue(queue)]
-    return [*found, *_of_destinations(tx), *_without_message(tx)]
+    found = [fault for row in tx.execute(_subscriptions).mappings() for fault in _of_subscription(row)]
+    found += [fault for queue in tx.execute(_queues).mappings() for fault in _of_queue(queue)]
+    return [*found, *_of_destinations(tx), *_without_message(tx), *_without_queue(tx)]
+
+
+def _of_subscription(row: sa.RowMapping) -> Iterator[str]:
+    """The counters of its queues together: those of a child queue that is gone were added to its own queue's."""
+    for counter, counted in _PAIRS:
+        if row[counter] != (row[counted] or 0):
+            words = f"its counters say {row[counter]} {counter}, its logs say {row[counted] or 0}."
+            yield f"Subscription {row['subscription_id']}: {words}"
 
 
 def _of_queue(queue: sa.RowMapping) -> Iterator[str]:
     name = f"Queue {queue['queue_id']}"
-    if queue["accepted"] is None:
+    if queue["last_seq"] is None:
         yield f"{name} has a head and no tail."
         return
-    for counter, counted in _pairs(queue):
-        if queue[counter] != (queue[counted] or 0):
-            yield f"{name}: its counter says {queue[counter]} {counter}, its logs say {queue[counted] or 0}."
     if queue["newest"] is not None and queue["last_seq"] != queue["newest"]:
         yield f"{name} ends at {queue['last_seq']}, its last entry is {queue['newest']}."
     if queue["missing"]:
@@ -81,13 +113,6 @@ def _of_queue(queue: sa.RowMapping) -> Iterator[str]:
         yield f"{name}: {queue['passed_over']} pending logs lie behind its cursor; nothing would send them."
     if queue["ended_early"]:
         yield f"{name}: {queue['ended_early']} logs before its cursor's turn have ended; they would be sent again."
-
-
-def _pairs(queue: sa.RowMapping) -> Iterator[tuple[str, str]]:
-    yield "accepted", "entries"
-    yield "replayed", "replays"
-    for state in _ENDS:
-        yield state.value, f"{state.value}_logs"
 
 
 def _of_destinations(tx: Tx) -> Iterator[str]:
@@ -100,13 +125,17 @@ def _of_destinations(tx: Tx) -> Iterator[str]:
     for row in tx.execute(query):
         name = f"Destination {row.destination_id}"
         if (row.entries or 0) != row.logs:
-            yield f"{name} has {row.logs} logs, its queues know {row.entries or 0}."
+            yield f"{name} has {row.logs} logs, {row.entries or 0} of them in a queue."
         if (row.last or 0) < row.newest:
             yield f"{name}: its sequence stands at {row.last or 0}, a log has {row.newest}."
 
 
 def _without_message(tx: Tx) -> Iterator[str]:
     query = sa.select(sa.func.count()).select_from(log.outerjoin(message, message.c.id == log.c.message_id))
-    count: Any = tx.scalar(query.where(message.c.id.is_(None)))
-    if count:
+    if count := tx.scalar(query.where(message.c.id.is_(None))):
         yield f"{count} logs have lost their message."
+
+
+def _without_queue(tx: Tx) -> Iterator[str]:
+    if count := tx.scalar(_forgotten):
+        yield f"{count} pending logs are in a queue that is gone; nothing would send them."

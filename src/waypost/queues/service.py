@@ -1,6 +1,6 @@
 """What operators can do with queues: look, pause, resume, retry now, skip the head with a reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from waypost.access import ANY_ROLE, ENGINEER, Caller, EnvironmentRole, require_environment
@@ -18,6 +18,10 @@ Arrived = Callable[[str, str], None]
 
 Running = Callable[[str], bool]
 """Whether a message of this queue is on its way."""
+
+
+Change = Callable[[Tx, QueueView, int], Sequence[str] | None]
+"""What is done to a queue, now; the queues that it touched, when they are more than that one."""
 
 
 class QueueSkip(Body):
@@ -71,7 +75,7 @@ class Queues:
         """Try a held queue's head now; its schedule goes on from where it was."""
 
         def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
-            if queue.state is State.held:
+            if queue.state in {State.held, State.waiting}:
                 operations.retry(tx, queue_id, now_ms)
                 self._record(tx, caller, "queue-retried", queue, {"logId": queue.head_log_id})
 
@@ -80,31 +84,40 @@ class Queues:
     async def skip(self, caller: Caller, queue_id: str, raw: Any) -> QueueView:
         """Give up the message at the head; its body is kept. Raises Conflict when it is not, or is on its way."""
 
-        def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
+        def change(tx: Tx, queue: QueueView, now_ms: int) -> Sequence[str]:
             given = checked(QueueSkip, raw)
-            head = operations.head_log(tx, queue_id)
+            head = operations.head_log(tx, queue.queue_id)
             if head is None or head[1] != given.logId.lower():
                 raise Conflict("This log is not at the head of the queue.", code="not_the_head")
-            if self._running(queue_id):
-                detail = "The message is on its way; pause the queue, and try again when the attempt has ended."
-                raise Conflict(detail, code="in_flight")
-            operations.skip(tx, queue_id, *head, now_ms, given.reason)
+            queue_ids = operations.queues_of(tx, queue.queue_id, head[1])
+            store.lock(tx, queue_ids)
+            self._require_first(tx, queue_ids, head)
+            operations.skip(tx, queue_ids, *head, now_ms, given.reason)
             self._record(tx, caller, "log-skipped", queue, {"logId": head[1], "reason": given.reason})
+            return queue_ids
 
         return await self._change(caller, queue_id, change)
 
-    async def _change(
-        self, caller: Caller, queue_id: str, change: Callable[[Tx, QueueView, int], None]
-    ) -> QueueView:
-        def write(tx: Tx) -> QueueView:
+    def _require_first(self, tx: Tx, queue_ids: Sequence[str], head: tuple[int, str]) -> None:
+        """Raise Conflict unless the message is the head of all its queues and none sends it."""
+        if any(operations.head_log(tx, queue_id) != head for queue_id in queue_ids):
+            detail = "This log names several patients, and earlier messages of another one are still pending."
+            raise Conflict(detail, code="not_the_head")
+        if any(self._running(queue_id) for queue_id in queue_ids):
+            detail = "The message is on its way; pause the queue, and try again when the attempt has ended."
+            raise Conflict(detail, code="in_flight")
+
+    async def _change(self, caller: Caller, queue_id: str, change: Change) -> QueueView:
+        def write(tx: Tx) -> tuple[QueueView, Sequence[str]]:
             store.lock(tx, [queue_id.lower()])
             queue = _in_reach(tx, caller, queue_id, ENGINEER)
-            change(tx, queue, self._clock.now_ms())
-            return store.get(tx, queue.queue_id) or queue
+            touched = change(tx, queue, self._clock.now_ms()) or [queue.queue_id]
+            return store.get(tx, queue.queue_id) or queue, touched
 
-        changed = await self._db.write(write)
-        if changed.state in {State.ready, State.held}:
-            self._arrived(changed.queue_id, changed.destination_id)
+        changed, touched = await self._db.write(write)
+        for each in touched:
+            if each != changed.queue_id or changed.state not in {State.idle, State.paused}:
+                self._arrived(each, changed.destination_id)
         return changed
 
     def _record(

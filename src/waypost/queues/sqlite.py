@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Versions
+from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions, shard_of
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -27,14 +27,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 _LOG = """
 INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
-                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?)
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?, ?)
 """
 _LOG_AGAIN = """
 INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
-                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at)
+                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
 SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id, ?, id,
-       'pending', data_model, event_type, facility_code, 0, ?, ?
+       'pending', data_model, event_type, facility_code, 0, ?, ?, ?
 FROM log WHERE id = ?
 """
 _ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
@@ -42,13 +42,26 @@ _TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1 WHERE queue
 _TAIL_AGAIN = """
 UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = ?
 """
+_CHILD_TAIL = """
+INSERT INTO queue_tail (queue_id, destination_id, last_seq, accepted, replayed, joined) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (queue_id) DO UPDATE SET last_seq = excluded.last_seq, accepted = accepted + excluded.accepted,
+    replayed = replayed + excluded.replayed, joined = joined + excluded.joined
+"""
+_CHILD_HEAD = """
+INSERT INTO queue_head (queue_id, environment_id, subscription_id, destination_id, shard, cursor, due_at, since,
+                        state)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'ready')
+ON CONFLICT (queue_id) DO UPDATE SET state = 'ready', due_at = excluded.due_at WHERE state = 'idle'
+"""
 _ROUSE = "UPDATE queue_head SET state = 'ready', due_at = ? WHERE queue_id = ? AND state = 'idle'"
 
 _HEAD = """
 SELECT h.queue_id, h.destination_id, h.environment_id, h.subscription_id, h.shard, h.cursor, h.state, h.due_at,
-       h.attempts, h.destination_version, h.credential_version, d.version, coalesce(c.version, 0)
+       h.attempts, h.destination_version, h.credential_version, d.version, coalesce(c.version, 0),
+       h.since, h.refused, s.park
 FROM queue_head h
 JOIN destination d ON d.id = h.destination_id
+JOIN subscription s ON s.id = h.subscription_id
 LEFT JOIN credential c ON c.id = d.credential_id
 WHERE h.queue_id = ?
 """
@@ -67,7 +80,8 @@ WHERE h.destination_id = ? AND h.state = 'held'
 LIMIT ?
 """
 _PENDING = """
-SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body
+SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body,
+       l.queues
 FROM entry e JOIN log l ON l.id = e.log_id JOIN message m ON m.id = l.message_id
 LEFT JOIN source s ON s.id = m.source_id
 WHERE e.queue_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
@@ -78,7 +92,8 @@ WHERE d.id = ?
 """
 _FENCED = "queue_id = :queue_id AND cursor = :cursor AND (SELECT epoch FROM shard WHERE id = :shard) = :epoch"
 _ADVANCE = f"""
-UPDATE queue_head SET cursor = :seq, delivered = delivered + 1, attempts = 0, reason = NULL, last_status = NULL,
+UPDATE queue_head SET cursor = :seq, delivered = delivered + :delivered, parked = parked + :parked,
+    joined = joined + :joined, attempts = 0, refused = 0, reason = NULL, last_status = NULL,
     held_since = NULL, destination_version = :destination, credential_version = :credential,
     state = CASE WHEN state = 'paused' THEN 'paused'
         WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > :seq THEN 'ready'
@@ -88,14 +103,19 @@ UPDATE queue_head SET cursor = :seq, delivered = delivered + 1, attempts = 0, re
 WHERE {_FENCED} RETURNING state
 """  # noqa: S608 - only our own constant is put in
 _HOLD = f"""
-UPDATE queue_head SET attempts = :attempts, reason = :reason, last_status = :status,
+UPDATE queue_head SET attempts = :attempts, refused = :refused, reason = :reason, last_status = :status,
     held_since = coalesce(held_since, :now), destination_version = :destination, credential_version = :credential,
     due_at = CASE WHEN state = 'paused' THEN NULL ELSE :due_at END,
     state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'held' END
 WHERE {_FENCED} RETURNING state
 """  # noqa: S608 - likewise
+_WAIT = f"""
+UPDATE queue_head SET state = 'waiting', due_at = :due_at, reason = :reason, last_status = NULL, held_since = NULL
+WHERE {_FENCED} AND state <> 'paused' RETURNING state
+"""  # noqa: S608 - likewise
+_BEFORE = "SELECT 1 FROM entry WHERE queue_id = ? AND seq > ? AND seq < ? LIMIT 1"
 _END_LOG = """
-UPDATE log SET state = 'delivered', attempts = attempts + 1, updated_at = ?, ended_at = ? WHERE id = ?
+UPDATE log SET state = ?, attempts = attempts + 1, updated_at = ?, ended_at = ?, end_reason = ? WHERE id = ?
 """
 _TRY_LOG = "UPDATE log SET attempts = attempts + 1, updated_at = ? WHERE id = ?"
 _ATTEMPT = """
@@ -147,23 +167,30 @@ def accept(tx: Tx, given: Accept) -> dict[str, int]:
             (
                 target.log_id, given.environment_id, given.message_id, given.source_id, target.destination_id,
                 target.subscription_id, seq, given.data_model, given.event_type, given.facility_code, now, now,
+                target.written,
             ),
         )  # fmt: skip
-        raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
-        raw.execute(_TAIL, (seq, target.queue_id))
-        raw.execute(_ROUSE, (now, target.queue_id))
+        if target.since is None:
+            raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
+            raw.execute(_TAIL, (seq, target.queue_id))
+            raw.execute(_ROUSE, (now, target.queue_id))
+        else:
+            _enter(raw, target, given.environment_id, seq, now, replayed=0)
         numbers[target.log_id] = seq
     return numbers
 
 
 def replay(tx: Tx, given: Replay) -> int:
     """Write a new log of the same message, with its entry and tail; its sequence number."""
-    raw = _raw(tx)
-    seq: int = raw.execute(_NEXT_SEQ, (given.destination_id,)).fetchone()[0]
-    raw.execute(_LOG_AGAIN, (given.log_id, seq, given.now_ms, given.now_ms, given.replay_of))
-    raw.execute(_ENTRY, (given.queue_id, seq, given.log_id))
-    raw.execute(_TAIL_AGAIN, (seq, given.queue_id))
-    raw.execute(_ROUSE, (given.now_ms, given.queue_id))
+    raw, target, now = _raw(tx), given.target, given.now_ms
+    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
+    raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
+    if target.since is None:
+        raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
+        raw.execute(_TAIL_AGAIN, (seq, target.queue_id))
+        raw.execute(_ROUSE, (now, target.queue_id))
+    else:
+        _enter(raw, target, given.environment_id, seq, now, replayed=1)
     return seq
 
 
@@ -201,6 +228,9 @@ def head(tx: Tx, queue_id: str) -> Head | None:
         attempts=row[8],
         seen=Versions(row[9], row[10]),
         now=Versions(row[11], row[12]),
+        since=row[13],
+        refused=row[14],
+        park=row[15],
     )
 
 
@@ -220,28 +250,63 @@ def versions(tx: Tx, destination_id: str) -> Versions:
     return Versions(*row) if row else Versions(-1, -1)
 
 
-def advance(tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions) -> State | None:
-    """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off."""
+def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
+    """Whether each of these queues stands at that cursor, with nothing before `seq`."""
     raw = _raw(tx)
-    values = _fence(fence) | {
+    return all(
+        raw.execute("SELECT cursor FROM queue_head WHERE queue_id = ?", (queue_id,)).fetchone() == (cursor,)
+        and raw.execute(_BEFORE, (queue_id, cursor, seq)).fetchone() is None
+        for queue_id, cursor in cursors
+    )
+
+
+def advance(
+    tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
+) -> State | None:
+    """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off.
+
+    With `parked`, the reason, it ends so instead. A merged message moves the cursors of all its queues or none.
+    """
+    raw = _raw(tx)
+    if fence.others and not are_next(tx, fence.others, sent.seq):
+        return None
+    values = {
         "seq": sent.seq, "now": ended.ended_at, "destination": seen.destination, "credential": seen.credential,
     }  # fmt: skip
-    row = raw.execute(_ADVANCE, values).fetchone()
+    row = raw.execute(_ADVANCE, _fence(fence) | values | _counted(sent, fence.queue_id, parked)).fetchone()
     if row is None:
         return None
-    raw.execute(_END_LOG, (ended.ended_at, ended.ended_at, sent.log_id))
+    for queue_id, cursor in fence.others:
+        fenced = _fence(fence) | {"queue_id": queue_id, "cursor": cursor}
+        raw.execute(_ADVANCE, fenced | values | _counted(sent, queue_id, parked))
+    state = "delivered" if parked is None else "parked"
+    raw.execute(_END_LOG, (state, ended.ended_at, ended.ended_at, parked, sent.log_id))
     _record(raw, sent.log_id, ended)
     return State(row[0])
 
 
+def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+    """Have a queue look again later, or when it is roused; None when fenced off or paused."""
+    row = _raw(tx).execute(_WAIT, _fence(fence) | {"reason": reason, "due_at": due_at}).fetchone()
+    return None if row is None else State(row[0])
+
+
 def hold(
-    tx: Tx, fence: Fence, sent: Pending, ended: Ended, *, seen: Versions, attempts: int, due_at: int
+    tx: Tx,
+    fence: Fence,
+    sent: Pending,
+    ended: Ended,
+    *,
+    seen: Versions,
+    attempts: int,
+    due_at: int,
+    refused: int = 0,
 ) -> State | None:
     """Record a failed attempt and say when the next one is due; the queue's state, or None when fenced off."""
     raw = _raw(tx)
     values = _fence(fence) | {
         "attempts": attempts, "reason": ended.reason, "status": ended.status, "now": ended.ended_at,
-        "due_at": due_at, "destination": seen.destination, "credential": seen.credential,
+        "due_at": due_at, "destination": seen.destination, "credential": seen.credential, "refused": refused,
     }  # fmt: skip
     row = raw.execute(_HOLD, values).fetchone()
     if row is None:
@@ -259,6 +324,23 @@ def _record(raw: Any, log_id: str, ended: Ended) -> None:
             ended.reason, ended.answer,
         ),
     )  # fmt: skip
+
+
+def _enter(raw: Any, target: Target, environment_id: str, seq: int, now: int, *, replayed: int) -> None:
+    """An entry in each child queue, which is made where there is none; the log is counted in the first."""
+    shard = shard_of(target.destination_id)
+    for queue_id in target.queue_ids:
+        raw.execute(_ENTRY, (queue_id, seq, target.log_id))
+        first = queue_id == target.queue_id
+        counts = (1, replayed, 0) if first else (0, 0, 1)
+        raw.execute(_CHILD_TAIL, (queue_id, target.destination_id, seq, *counts))
+        ids = (queue_id, environment_id, target.subscription_id, target.destination_id, shard)
+        raw.execute(_CHILD_HEAD, (*ids, seq - 1, now, target.since))
+
+
+def _counted(sent: Pending, queue_id: str, parked: str | None) -> dict[str, int]:
+    names = ("delivered", "parked", "joined")
+    return dict(zip(names, sent.counted(queue_id, parked=parked is not None), strict=True))
 
 
 def _fence(fence: Fence) -> dict[str, Any]:

@@ -47,6 +47,7 @@ queue_tail = sa.Table(
     sa.Column("last_seq", sa.BigInteger, nullable=False),
     sa.Column("accepted", sa.BigInteger, nullable=False),  # every log that was put in, replays too
     sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # those of them that are replays
+    sa.Column("joined", sa.BigInteger, nullable=False, server_default="0"),  # entries of logs counted elsewhere
     sqlite_with_rowid=False,
 )
 
@@ -72,6 +73,13 @@ queue_head = sa.Table(
     sa.Column("skipped", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("parked", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("closed_at", sa.BigInteger),
+    sa.Column("joined", sa.BigInteger, nullable=False, server_default="0"),  # ended, counted elsewhere
+    sa.Column("since", sa.BigInteger),  # of a child: it waits for what has at most this seq; NULL: no child
+    sa.Column("refused", sa.Integer, nullable=False, server_default="0"),  # answers that count towards parking
+    sa.Index(
+        "ix_queue_head_child", "state", "queue_id",
+        sqlite_where=sa.text("since IS NOT NULL"), postgresql_where=sa.text("since IS NOT NULL"),
+    ),
     sa.Index(
         "ix_queue_head_due", "due_at", "shard",
         sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL"),
@@ -82,7 +90,8 @@ queue_head = sa.Table(
 )  # fmt: skip
 
 _ended = queue_head.c.delivered + queue_head.c.filtered + queue_head.c.skipped + queue_head.c.parked
-_depth = (queue_tail.c.accepted - _ended).label("depth")
+_pending = queue_tail.c.accepted - _ended
+_depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
 
 
 def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:
@@ -129,24 +138,37 @@ def pending(tx: Tx, subscription_id: str) -> int:
     """How many logs wait in a subscription's queues; none joins or leaves them before the transaction ends."""
     mine = sa.select(queue_head.c.queue_id).where(queue_head.c.subscription_id == subscription_id)
     lock(tx, tx.scalars(mine).all())
-    query = sa.select(sa.func.coalesce(sa.func.sum(_depth), 0)).select_from(
+    query = sa.select(sa.func.coalesce(sa.func.sum(_pending), 0)).select_from(
         queue_head.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
     )
     return int(tx.scalar(query.where(queue_head.c.subscription_id == subscription_id)) or 0)
+
+
+def counted_in(queue_id: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether that is the queue that counts a log: the first of those that it is in."""
+    return sa.or_(log.c.queues.is_(None), log.c.queues.startswith(queue_id))
+
+
+def count_of(tx: Tx, destination_id: str) -> int:
+    """The destination's last sequence number; nothing is accepted for it before the transaction ends."""
+    mine = destination_seq.c.destination_id == destination_id
+    return tx.scalar(sa.select(destination_seq.c.last).where(mine).with_for_update()) or 0
 
 
 def skip_all(tx: Tx, subscription_id: str, now_ms: int, reason: str) -> int:
     """End every pending log of a subscription as skipped, bodies kept; how many there were."""
     skipped = 0
     queues = sa.select(queue_head.c.queue_id, queue_head.c.cursor, queue_tail.c.last_seq)
-    joined = queues.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
-    for queue in tx.execute(joined.where(queue_head.c.subscription_id == subscription_id)).all():
-        waiting = sa.select(entry.c.log_id).where(entry.c.queue_id == queue.queue_id, entry.c.seq > queue.cursor)
+    both = queues.join(queue_tail, queue_head.c.queue_id == queue_tail.c.queue_id)
+    for queue in tx.execute(both.where(queue_head.c.subscription_id == subscription_id)).all():
+        waiting = sa.and_(entry.c.queue_id == queue.queue_id, entry.c.seq > queue.cursor)
         ended = tx.execute(
             log.update()
-            .where(log.c.id.in_(waiting), log.c.state == LogState.pending)
+            .where(log.c.id.in_(sa.select(entry.c.log_id).where(waiting)), counted_in(queue.queue_id))
+            .where(log.c.state == LogState.pending)
             .values(state=LogState.skipped, ended_at=now_ms, updated_at=now_ms, end_reason=reason)
         ).rowcount
+        entries = tx.scalar(sa.select(sa.func.count()).select_from(entry).where(waiting)) or 0
         tx.execute(
             queue_head.update()
             .where(queue_head.c.queue_id == queue.queue_id)
@@ -158,6 +180,7 @@ def skip_all(tx: Tx, subscription_id: str, now_ms: int, reason: str) -> int:
                 reason=None,
                 held_since=None,
                 skipped=queue_head.c.skipped + ended,
+                joined=queue_head.c.joined + entries - ended,
             )
         )
         skipped += ended
@@ -203,9 +226,8 @@ _view = (
     .where(queue_head.c.closed_at.is_(None))
 )
 
-_rank = sa.case(
-    {State.held.value: 0, State.paused.value: 1, State.ready.value: 2}, value=queue_head.c.state, else_=3
-)
+_RANKS = {State.held: 0, State.waiting: 0, State.paused: 1, State.ready: 2}
+_rank = sa.case({state.value: rank for state, rank in _RANKS.items()}, value=queue_head.c.state, else_=3)
 
 
 def get(tx: Tx, queue_id: str) -> QueueView | None:

@@ -10,11 +10,12 @@ import structlog
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.ids import new_id
-from waypost.queues.model import Replay
+from waypost.queues.model import Replay, Target
 from waypost.queues.port import Hot
-from waypost.replays import store
+from waypost.replays import places, store
 from waypost.replays.model import Part, Progress, State
+from waypost.vault.keyring import KeyUnavailable
+from waypost.vault.vault import Vault
 
 LOGS_A_PAGE = 100
 REST_SECONDS = 2.0
@@ -22,8 +23,8 @@ REST_SECONDS = 2.0
 Arrived = Callable[[str, str], None]
 """Told of a queue and its destination when there is something new in it."""
 
-Page = tuple[Progress, Part, list[tuple[str, str]], int]
-"""A replay, one part of it, the next logs there with their subscriptions, and where the part stands then."""
+Page = tuple[Progress, Part, list[tuple[str, str, str]], int]
+"""A replay, one part of it, the next logs with subscription and message, and where the part stands then."""
 
 log = structlog.get_logger("waypost.replays")
 
@@ -31,9 +32,10 @@ log = structlog.get_logger("waypost.replays")
 class Running:
     """The replays that this node carries out. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, db: Database, hot: Hot, clock: Clock, arrived: Arrived) -> None:
+    def __init__(self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived) -> None:
         self._db = db
         self._hot = hot
+        self._vault = vault
         self._clock = clock
         self._arrived = arrived
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -83,24 +85,32 @@ class Running:
             return None
         rows = store.covered(tx, of, part, LOGS_A_PAGE)
         cursor = rows[-1].seq if len(rows) == LOGS_A_PAGE else part.last
-        return of, part, [(row.id, row.subscription_id) for row in rows], cursor
+        return of, part, [(row.id, row.subscription_id, row.message_id) for row in rows], cursor
 
     async def _put(self, page: Page) -> None:
-        """Put a page's logs at the tails of their queues, those that have one still."""
+        """Put a page's logs at the tails of their queues, those that can still be sent."""
         of, part, found, cursor = page
-        again = [(new_id(), log_id, subscription_id) for log_id, subscription_id in found]
 
         def write(tx: Tx) -> set[str]:
             if not store.move(tx, part, cursor):
                 return set()
-            queues = store.open_queues(tx, list({subscription_id for _, subscription_id in found}))
             now, put = self._clock.now_ms(), 0
-            for fresh, log_id, subscription_id in again:
-                if queue_id := queues.get(subscription_id):
-                    self._hot.replay(tx, Replay(fresh, log_id, queue_id, part.destination_id, now))
+            queues: set[str] = set()
+            for log_id, subscription_id, message_id in found:
+                if target := self._target(tx, subscription_id, message_id):
+                    self._hot.replay(tx, Replay(log_id, of.environment_id, target, now))
+                    queues.update(target.queue_ids)
                     put += 1
             store.add(tx, of.id, put)
-            return set(queues.values())
+            return queues
 
         for queue_id in await self._db.write(write):
             self._arrived(queue_id, part.destination_id)
+
+    def _target(self, tx: Tx, subscription_id: str, message_id: str) -> Target | None:
+        """Where a log goes again; None when its subscription, its message or the key of either is gone."""
+        try:
+            found = places.target(tx, self._vault, subscription_id, message_id)
+        except KeyUnavailable:
+            return None
+        return None if isinstance(found, places.Gone) else found

@@ -14,12 +14,13 @@ from waypost.errors import Conflict, NotFound
 from waypost.ids import new_id
 from waypost.logs import store as logs
 from waypost.logs import views
-from waypost.queues.model import Replay
+from waypost.queues.model import Replay, Target
 from waypost.queues.port import Hot
-from waypost.replays import store
+from waypost.replays import places, store
 from waypost.replays.model import Progress, ReplayRange, State
 from waypost.replays.running import Running
 from waypost.validation import checked
+from waypost.vault.vault import Vault
 
 MOST_RUNNING = 10
 
@@ -30,9 +31,12 @@ Arrived = Callable[[str, str], None]
 class Replays:
     """Replays in every environment."""
 
-    def __init__(self, db: Database, hot: Hot, clock: Clock, arrived: Arrived, running: Running) -> None:
+    def __init__(
+        self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived, running: Running
+    ) -> None:
         self._db = db
         self._hot = hot
+        self._vault = vault
         self._clock = clock
         self._arrived = arrived
         self._running = running
@@ -40,18 +44,19 @@ class Replays:
     async def one(self, caller: Caller, log_id: str) -> dict[str, Any]:
         """The new log, as the API shows it. Raises Conflict: still pending, queue closed, body gone."""
 
-        def write(tx: Tx) -> tuple[Replay, dict[str, Any]]:
+        def write(tx: Tx) -> tuple[Target, dict[str, Any]]:
             found = logs.get(tx, log_id.lower())
             if found is None:
                 raise NotFound("log")
             require_environment(caller, found.environment_id, ENGINEER, "log")
-            given = Replay(new_id(), found.id, _queue(tx, found), found.destination_id, self._clock.now_ms())
-            self._hot.replay(tx, given)
-            self._record(tx, caller, "log-replayed", found.environment_id, {"id": found.id, "log": given.log_id})
-            return given, views.shown(tx, logs.listed(tx, [given.log_id]))[0]
+            target = self._target(tx, found)
+            self._hot.replay(tx, Replay(found.id, found.environment_id, target, self._clock.now_ms()))
+            self._record(tx, caller, "log-replayed", found.environment_id, {"id": found.id, "log": target.log_id})
+            return target, views.shown(tx, logs.listed(tx, [target.log_id]))[0]
 
-        given, shown = await self._db.write(write)
-        self._arrived(given.queue_id, given.destination_id)
+        target, shown = await self._db.write(write)
+        for queue_id in target.queue_ids:
+            self._arrived(queue_id, target.destination_id)
         return shown
 
     async def many(self, caller: Caller, environment_id: str, raw: Any) -> Progress | int:
@@ -89,6 +94,18 @@ class Replays:
             raise NotFound("replay")
         return found
 
+    def _target(self, tx: Tx, found: sa.Row[Any]) -> Target:
+        """Where a log is replayed to. Raises Conflict, Unavailable."""
+        if found.state == logs.State.pending:
+            raise Conflict("This log is still pending: it will be delivered.", code="still_pending")
+        target = places.target(tx, self._vault, found.subscription_id, found.message_id)
+        match target:
+            case places.Gone.subscription:
+                raise Conflict("The subscription of this log was deleted; no queue takes it.", code="queue_closed")
+            case places.Gone.message:
+                raise Conflict("The message of this log is no longer kept.", code="payload_gone")
+        return target
+
     def _record(self, tx: Tx, caller: Caller, type_: str, environment_id: str, details: dict[str, Any]) -> None:
         audit.record(
             tx,
@@ -99,18 +116,6 @@ class Replays:
             details=details,
             now_ms=self._clock.now_ms(),
         )
-
-
-def _queue(tx: Tx, found: sa.Row[Any]) -> str:
-    """The queue that a log is replayed into. Raises Conflict."""
-    if found.state == logs.State.pending:
-        raise Conflict("This log is still pending: it will be delivered.", code="still_pending")
-    queues = store.open_queues(tx, [found.subscription_id])
-    if not queues:
-        raise Conflict("The subscription of this log was deleted; no queue takes it.", code="queue_closed")
-    if not store.has_message(tx, found.message_id):
-        raise Conflict("The message of this log is no longer kept.", code="payload_gone")
-    return queues[found.subscription_id]
 
 
 def _begun(environment_id: str, wanted: ReplayRange, count: int, now_ms: int) -> Progress:

@@ -14,7 +14,7 @@ from waypost.db.database import Tx, metadata
 from waypost.logs import store as logs
 from waypost.logs.search import MetadataSearch
 from waypost.logs.store import log
-from waypost.queues.store import message, queue_head
+from waypost.queues.store import message
 from waypost.replays.model import Part, Progress, State
 from waypost.subscriptions.store import subscription
 
@@ -41,20 +41,6 @@ replay_part = sa.Table(
     sa.Column("last", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-
-
-def open_queues(tx: Tx, subscription_ids: Sequence[str]) -> dict[str, str]:
-    """The queue that a subscription's logs go into, for those whose queue is not closed."""
-    c = queue_head.c
-    query = sa.select(c.subscription_id, c.queue_id).where(
-        c.queue_id == c.subscription_id, c.subscription_id.in_(subscription_ids), c.closed_at.is_(None)
-    )
-    return {row.subscription_id: row.queue_id for row in tx.execute(query)}
-
-
-def has_message(tx: Tx, message_id: str) -> bool:
-    """Whether the body is still kept."""
-    return tx.scalar(sa.select(message.c.id).where(message.c.id == message_id)) is not None
 
 
 def shares(tx: Tx, environment_id: str, wanted: MetadataSearch, now_ms: int) -> list[tuple[Part, int]]:
@@ -124,7 +110,7 @@ def covered(tx: Tx, of: Progress, part: Part, limit: int) -> list[sa.Row[Any]]:
     c = log.c
     wanted = MetadataSearch.model_validate(of.filter)
     query = (
-        sa.select(c.id, c.seq, c.subscription_id)
+        sa.select(c.id, c.seq, c.subscription_id, c.message_id)
         .join(subscription, subscription.c.id == c.subscription_id)
         .join(message, message.c.id == c.message_id)
         .where(*_covered(of.environment_id, wanted, of.created_at))

@@ -4,7 +4,7 @@ Source, destination and data model are the vendor's; `id`, `childQueues` and `pa
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -16,7 +16,19 @@ from waypost.validation import Body, Line
 
 OrderBy = Literal["createdAt", "dataModel", "sourceName", "destinationName"]
 
+_MEMBER = re.compile(r"[A-Za-z0-9_-]+")
 _DATA_MODEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9])?")
+
+
+def path_steps(path: str) -> tuple[str, ...] | None:
+    """The names of the members that a path goes through; None when it is no path.
+
+    `$.`, `[*]` and a last `.ID` may stand in it, as in JSONPath; lists on the way are gone through.
+    """
+    names = path.strip().removeprefix("$").removeprefix(".").replace("[*]", "").split(".")
+    if len(names) > 1 and names[-1] == "ID":
+        names.pop()
+    return tuple(names) if all(_MEMBER.fullmatch(name) for name in names) else None
 
 
 def model_key(data_model: str) -> str:
@@ -35,6 +47,13 @@ def _distinct(values: list[int]) -> list[int]:
     if len(set(values)) != len(values):
         raise PydanticCustomError("duplicate", "Name each status once.")
     return values
+
+
+def _path(value: str) -> str:
+    if path_steps(value) is None:
+        message = "A path names members from the top of the message, with dots between: Patient.Identifiers."
+        raise PydanticCustomError("invalid_path", message)
+    return value
 
 
 DataModel = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_data_model)]
@@ -58,8 +77,10 @@ class SubscriptionCreate(Body):
 class ChildQueues(Body):
     """Order per patient: the kind of identifier that keys a child queue, and where in the message it stands."""
 
-    identifierType: Line
-    path: Line
+    identifierType: Line = Field(description="`IDType` of the identifier, compared without case: `MR`.")
+    path: Annotated[Line, AfterValidator(_path)] = Field(
+        description="Where the list of identifiers stands: `Patient.Identifiers`, also written as JSONPath."
+    )
 
 
 class Park(Body):
@@ -92,7 +113,11 @@ class SubscriptionDelete(Body):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One live subscription; both ends are in its environment."""
+    """One live subscription; both ends are in its environment.
+
+    `generation` moves with each change of `childQueues`, `since` is the destination's last sequence number then,
+    and `child_key` the sealed key that ids of child queues are made with (`queues/children.py`).
+    """
 
     id: str
     environment_id: str
@@ -102,6 +127,9 @@ class Subscription:
     data_model: str
     child_queues: dict[str, Any] | None = None
     park: dict[str, Any] | None = None
+    generation: int = 0
+    since: int = 0
+    child_key: bytes | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:

@@ -1,6 +1,8 @@
 """What can be done with subscriptions: engineers of the environment change them, every role reads them."""
 
+import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waypost import access, ids
@@ -12,7 +14,7 @@ from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
 from waypost.environments import store as environments
 from waypost.environments.store import Environment
-from waypost.errors import Conflict, Fault, Invalid, NotFound, NotImplementedYet
+from waypost.errors import Conflict, Fault, Invalid, NotFound
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions import store
@@ -25,27 +27,32 @@ from waypost.subscriptions.model import (
     SubscriptionPatch,
 )
 from waypost.validation import checked, checked_patch
+from waypost.vault.vault import Vault
 
 
 class Subscriptions:
     """The use cases.
 
-    The queues are the engine's, which gives four functions that run in the transaction of the change: `pending`
+    The queues are the engine's, which gives five functions that run in the transaction of the change: `pending`
     counts a subscription's messages that have not ended, `skip_all` ends them, `opened` and `closed` hear of a new
-    subscription and of a deleted one.
+    subscription and of a deleted one, `counted` gives a destination's last sequence number and lets none be taken.
     """
 
     def __init__(
         self,
         db: Database,
+        vault: Vault,
         clock: Clock,
         *,
         pending: Callable[[Tx, str], int],
         skip_all: Callable[[Tx, str, int, str], int],
         opened: Callable[[Tx, Subscription], None],
         closed: Callable[[Tx, str, int], None],
+        counted: Callable[[Tx, str], int],
     ) -> None:
         self._db = db
+        self._vault = vault
+        self._counted = counted
         self._clock = clock
         self._pending = pending
         self._skip_all = skip_all
@@ -92,17 +99,29 @@ class Subscriptions:
         return await self._db.write(insert)
 
     async def update(self, caller: Caller, subscription_id: str, raw: Any) -> Subscription:
-        """The subscription as it is; child queues and parking cannot be set yet.
+        """The subscription with what was given changed; other child queues begin behind what is queued.
 
-        Raises NotFound, Forbidden, Invalid, NotImplementedYet.
+        Raises NotFound, Forbidden, Invalid.
         """
         current = await self._to_change(caller, subscription_id)
         body = checked_patch(SubscriptionPatch, raw, current.shown_whole(), immutable=IMMUTABLE)
-        if body.childQueues is not None:
-            raise NotImplementedYet("Child queues are not built yet; leave childQueues null.")
-        if body.park is not None:
-            raise NotImplementedYet("Parking is not built yet; leave park null.")
-        return current
+        given = body.model_dump(include={"childQueues", "park"}, exclude_unset=True, mode="json")
+        await self._vault.prepare(current.environment_id)
+
+        def change(tx: Tx) -> Subscription:
+            before = store.get(tx, subscription_id)
+            after = replace(before, park=given.get("park", before.park))
+            rule = given.get("childQueues", before.child_queues)
+            if rule != before.child_queues:
+                after = self._next_generation(tx, after, rule)
+            if after != before:
+                environments.bump(tx, before.environment_id)
+                store.update(tx, after)
+                shown = {"before": before.shown_whole(), "after": after.shown_whole()}
+                self._record(tx, caller, "subscription-updated", after, shown)
+            return after
+
+        return await self._db.write(change)
 
     async def delete(self, caller: Caller, subscription_id: str, raw: Any) -> int:
         """Take a subscription away; how many pending messages ended skipped.
@@ -124,6 +143,15 @@ class Subscriptions:
             return skipped
 
         return await self._db.write(remove)
+
+    def _next_generation(self, tx: Tx, before: Subscription, rule: dict[str, Any] | None) -> Subscription:
+        """Other child queues, or none, for what comes from now on."""
+        key = before.child_key or self._vault.seal(
+            before.environment_id, secrets.token_bytes(32), table="subscription", row=before.id
+        )
+        since = self._counted(tx, before.destination_id)
+        generation = before.generation + 1
+        return replace(before, child_queues=rule, generation=generation, since=since, child_key=key)
 
     async def _to_change(self, caller: Caller, subscription_id: str) -> Subscription:
         found = await self._db.read(lambda tx: store.get(tx, subscription_id))

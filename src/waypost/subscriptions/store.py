@@ -26,6 +26,9 @@ subscription = sa.Table(
     sa.Column("park", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("deleted_at", sa.BigInteger),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),  # moves when childQueues changes
+    sa.Column("since", sa.BigInteger, nullable=False, server_default="0"),  # the last seq of the generation before
+    sa.Column("child_key", sa.LargeBinary),  # sealed; what child queue ids are made with
     sa.Index(None, "environment_id"),
     sa.Index(None, "destination_id"),
     sa.Index(
@@ -112,6 +115,21 @@ def insert(tx: Tx, made: Subscription, now_ms: int) -> None:
     )
 
 
+def update(tx: Tx, changed: Subscription) -> None:
+    """Write what can change of a subscription."""
+    tx.execute(
+        subscription.update()
+        .where(subscription.c.id == changed.id)
+        .values(
+            child_queues=_encoded(changed.child_queues),
+            park=_encoded(changed.park),
+            generation=changed.generation,
+            since=changed.since,
+            child_key=changed.child_key,
+        )
+    )
+
+
 def delete(tx: Tx, subscription_id: str, now_ms: int) -> None:
     """Take a subscription away: nothing is routed by it any more."""
     tx.execute(subscription.update().where(subscription.c.id == subscription_id).values(deleted_at=now_ms))
@@ -161,4 +179,7 @@ def _subscription(row: sa.Row[Any]) -> Subscription:
         data_model=row.data_model,
         child_queues=_decoded(row.child_queues),
         park=_decoded(row.park),
+        generation=row.generation,
+        since=row.since,
+        child_key=row.child_key,
     )
