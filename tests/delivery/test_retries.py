@@ -84,12 +84,13 @@ def test_retry_after_is_honoured_up_to_one_hour(
 
 
 def test_retry_after_may_be_a_date(quick: House, receiver: Receiver) -> None:
-    receiver.behave(answer(429, headers={"Retry-After": formatdate(time() + 900, usegmt=True)}))
+    date = int(time()) + 900
+    receiver.behave(answer(429, headers={"Retry-After": formatdate(date, usegmt=True)}))
     with Lane(quick, endpoint=receiver.url) as lane:
-        [log_id] = lane.send(1)
+        lane.send(1)
         held = lane.until("held")
-        [attempt] = lane.attempts(log_id)
-        assert 890 <= (from_iso(held["head"]["nextAttemptAt"]) - attempt.ended_at) / 1000 <= 900
+        late = from_iso(held["head"]["nextAttemptAt"]) / 1000 - date
+        assert -0.001 <= late <= 60  # later by what passes, on a busy machine, until the attempt is recorded
 
 
 def test_a_message_is_sent_only_once_the_one_before_is_durably_acknowledged(
