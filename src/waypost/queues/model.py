@@ -150,12 +150,14 @@ class Pending:
     @property
     def merges(self) -> tuple[str, ...]:
         """The queues that it is in, when they are several; the log is counted in the first."""
-        ids = tuple(self.queues.split()) if self.queues else ()
+        if self.queues is None:
+            return ()
+        ids = tuple(self.queues.split())
         return ids if len(ids) > 1 else ()
 
     def counted(self, queue_id: str, *, parked: bool) -> tuple[int, int, int]:
         """What its end adds to a queue's counters delivered, parked, joined."""
-        if self.merges and queue_id != self.merges[0]:
+        if self.queues is not None and not self.queues.startswith(queue_id):
             return 0, 0, 1
         return int(not parked), int(parked), 0
 

@@ -339,8 +339,8 @@ def _enter(raw: Any, target: Target, environment_id: str, seq: int, now: int, *,
 
 
 def _counted(sent: Pending, queue_id: str, parked: str | None) -> dict[str, int]:
-    names = ("delivered", "parked", "joined")
-    return dict(zip(names, sent.counted(queue_id, parked=parked is not None), strict=True))
+    delivered, ended, joined = sent.counted(queue_id, parked=parked is not None)
+    return {"delivered": delivered, "parked": ended, "joined": joined}
 
 
 def _fence(fence: Fence) -> dict[str, Any]:
