@@ -2,17 +2,15 @@
 
 from itertools import islice
 
+from tests.support import redox_models
 from waypost.demo import messages
 
 SOURCE, DESTINATION = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-4721-88bf-bd96d3ac7a91"
 
 
 def test_each_message_is_a_valid_redox_message() -> None:
-    # Some 5,000 models and ten seconds of work: not for every process that collects this file.
-    from redox.factory import redox_object_factory
-
     for message in islice(messages.feed(SOURCE, DESTINATION), 2 * len(messages.EVENTS)):
-        assert redox_object_factory(messages.encode(message).decode()) is not None
+        assert redox_models.parsed(messages.encode(message).decode()) is not None
 
 
 def test_every_visit_goes_through_its_events_in_order() -> None:

@@ -71,7 +71,7 @@ class Fresh:
 
     @property
     def _emptying(self) -> str:
-        """Deletes every row, without the checks that their order would have to please, and puts the first ones back.
+        """Deletes every row, in any order as no foreign key is checked, and puts the first ones back.
 
         A DELETE where a TRUNCATE would make some forty files anew.
         """

@@ -72,7 +72,7 @@ class Client:
 
 
 class Server(uvicorn.Server):
-    """uvicorn as it is, but told of its end by an event: by itself it looks every tenth of a second, and waits one."""
+    """uvicorn as it is, but told of its end by an event: by itself it looks each tenth of a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
