@@ -27,6 +27,7 @@ SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
     UNION ALL SELECT concat('extension', oid, extname) FROM pg_extension
     UNION ALL SELECT concat('schema', oid, nspname) FROM pg_namespace WHERE oid >= 16384
     UNION ALL SELECT concat('setting', setrole, setconfig) FROM pg_db_role_setting
+              WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
 ) AS lines
 """
 _TABLES = """
@@ -59,7 +60,7 @@ class Fresh:
 
     async def restore(self, url: str) -> bool:
         """Make a used database as new; False when more than its rows was changed."""
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(url, command_timeout=30)
         try:
             await connection.execute(_ALONE)
             if await connection.fetchval(_SHAPE) != self.shape:
