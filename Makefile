@@ -10,6 +10,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --quiet
 EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 
 # One more than there are cores: the tests wait much, for disks and for servers that start.
+# They also start processes by the hundred, so that compiled modules are kept, whatever the environment says.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 .PHONY: help setup demo run test check fix bench
@@ -28,7 +29,7 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 	@exec $(BIN)/waypost serve $(ARGS)
 
 test: $(VENV)/.setup-dev ## run every test (ARGS go to pytest)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.setup-dev ## check format, lint and types
 	@$(BIN)/ruff format --check .

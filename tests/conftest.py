@@ -1,5 +1,6 @@
 """The fixtures that most tests share."""
 
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from waypost.vault import keyring
 from waypost.vault.vault import Vault
 
 assert tables  # every table is known once it is imported
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what collecting made: it lives as long as the process."""
+    gc.freeze()
 
 
 class SetClock(Clock):

@@ -2,8 +2,7 @@
 
 from itertools import islice
 
-from redox.factory import redox_object_factory
-
+from tests.support import redox_models
 from waypost.demo import messages
 
 SOURCE, DESTINATION = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-4721-88bf-bd96d3ac7a91"
@@ -11,7 +10,7 @@ SOURCE, DESTINATION = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-472
 
 def test_each_message_is_a_valid_redox_message() -> None:
     for message in islice(messages.feed(SOURCE, DESTINATION), 2 * len(messages.EVENTS)):
-        assert redox_object_factory(messages.encode(message).decode()) is not None
+        assert redox_models.parsed(messages.encode(message).decode()) is not None
 
 
 def test_every_visit_goes_through_its_events_in_order() -> None:

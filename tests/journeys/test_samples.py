@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redox.factory import redox_object_factory
 
+from tests.support import redox_models
 from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver
 from tests.support.waiting import until
@@ -69,7 +69,7 @@ def test_a_sample_arrives_as_a_message_of_its_data_model(house: House, receiver:
     answer = house.call("POST", "/endpoint", addressed(body, subscription), by="source")
     assert answer.status == 200, answer.body
     [request] = receiver.wait(1)
-    found: Any = redox_object_factory(request.body.decode())
+    found: Any = redox_models.parsed(request.body.decode())
     assert (type(found).__name__, found.Meta.DataModel) == (meta["EventType"], meta["DataModel"])
     assert without_meta(request.body) == without_meta(body)
     sent = request.json["Meta"]
@@ -82,7 +82,7 @@ def test_the_judge_refuses_what_is_no_such_message() -> None:
     body = json.loads(SAMPLES[0].read_bytes())
     body["Patient"]["Demographics"] = "nobody"
     with pytest.raises(ValueError, match="Demographics"):
-        redox_object_factory(body, lenient=True)
+        redox_models.parsed(body, lenient=True)
 
 
 def test_all_samples_in_one_go_arrive_by_queue_in_order(house: House, receiver: Receiver) -> None:

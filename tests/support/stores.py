@@ -1,13 +1,18 @@
 """The two stores, for tests that run on both: each test gets an empty one of its own, with every table."""
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.support import postgresql
+from waypost.db import sqlite
 from waypost.db.database import Beside, Database, Tx, metadata
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
@@ -24,8 +29,8 @@ STORES = ("sqlite", "postgresql")
 async def opened(kind: str, place: Path) -> AsyncIterator["Store"]:
     """An empty store; what it needs on disk is in `place`."""
     if kind == "sqlite":
+        shutil.copyfile(_empty_file(), place / "waypost.sqlite3")
         embedded = SqliteDatabase(place / "waypost.sqlite3")
-        await embedded.write(lambda tx: metadata.create_all(tx))
         yield embedded
         await embedded.close()
         return
@@ -37,6 +42,18 @@ async def opened(kind: str, place: Path) -> AsyncIterator["Store"]:
     finally:
         await store.close()
         await server.drop(url)
+
+
+@cache
+def _empty_file() -> Path:
+    """A SQLite file with every table and no row, made once a process."""
+    folder = Path(tempfile.mkdtemp(prefix="waypost-empty-"))
+    atexit.register(shutil.rmtree, folder)
+    engine = sqlite.engine(folder / "waypost.sqlite3")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+    engine.dispose()
+    return folder / "waypost.sqlite3"
 
 
 class Anywhere:
