@@ -196,6 +196,25 @@ def test_pausing_one_patient_holds_what_names_two(quick: House) -> None:
         assert (ward.of("ann"), ward.of("bob")) == ([1, 2], [2, 4])
 
 
+def test_a_merge_at_the_head_of_a_paused_queue_is_not_sent_by_the_other(quick: House) -> None:
+    with Ward(quick) as ward:
+        ward.subscription(childQueues=MR)
+        ward.refuse(1)
+        [merged] = ward.send(("ann", "bob"))
+        until(lambda: ward.lane.attempts(merged), "an attempt")
+        ids = [queue["queueId"] for queue in ward.queues()]
+        for queue_id in ids:
+            assert quick.call("POST", f"/waypost/v1/queues/{queue_id}/pause").status == 200
+        until(lambda: {queue["state"] for queue in ward.queues()} == {"paused"}, "both paused")
+        ward.refuse()
+        assert quick.call("POST", f"/waypost/v1/queues/{ids[0]}/resume").status == 200
+        until(lambda: {queue["state"] for queue in ward.queues()} == {"held", "paused"}, "the other's waiting")
+        assert ward.taken == []
+        assert quick.call("POST", f"/waypost/v1/queues/{ids[1]}/resume").status == 200
+        ward.arrived(1)
+        ward.empty()
+
+
 def test_a_replay_goes_to_the_queues_of_its_patients(quick: House) -> None:
     with Ward(quick) as ward:
         (plain,) = ward.send("ann")

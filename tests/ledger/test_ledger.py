@@ -101,7 +101,9 @@ def test_recounting_finds_a_replay_that_is_not_counted(house: House, route: dict
     logs.until_state(house, again, "delivered")
     assert house.read(recount.faults) == []
     house.write(lambda tx: tx.exec_driver_sql("UPDATE queue_tail SET replayed = 0") and None)
-    assert house.read(recount.faults) == [f"Queue {route['id']}: its counter says 0 replayed, its logs say 1."]
+    assert house.read(recount.faults) == [
+        f"Subscription {route['id']}: its counters say 0 replayed, its logs say 1."
+    ]
 
 
 @pytest.mark.parametrize(("by", "status"), [("viewer", 200), ("outsider", 404), ("source", 403), (None, 401)])

@@ -293,9 +293,11 @@ def versions(tx: Tx, destination_id: str) -> Versions:
     return Versions(*found[0]) if found else Versions(-1, -1)
 
 
-def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
-    """Whether each of these queues stands at that cursor, with nothing before `seq`."""
-    return _stand(tx, _STANDS, cursors) and not any(
+def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int, *, lock: bool = False) -> bool:
+    """Whether each of these queues stands at that cursor, with nothing before `seq`; with `lock` it stays so."""
+    statement = f"{_STANDS} FOR UPDATE" if lock else _STANDS
+    found = {(row[0], row[1]) for row in fetch(tx, statement, [queue_id for queue_id, _ in cursors])}
+    return found == set(cursors) and not any(
         fetch(tx, _BEFORE, queue_id, cursor, seq) for queue_id, cursor in cursors
     )
 
@@ -307,7 +309,7 @@ def advance(
 
     With `parked`, the reason, it ends so instead. A merged message moves the cursors of all its queues or none.
     """
-    if fence.others and not _stand(tx, f"{_STANDS} FOR UPDATE", [(fence.queue_id, fence.cursor), *fence.others]):
+    if fence.others and not are_next(tx, [(fence.queue_id, fence.cursor), *fence.others], sent.seq, lock=True):
         return None
     moved = (sent.seq, seen.destination, seen.credential)
     state = "delivered" if parked is None else "parked"
@@ -372,12 +374,6 @@ def _enter(tx: Tx, target: Target, environment_id: str, seq: int, *, replayed: i
         target.log_id, seq, target.destination_id, environment_id, target.subscription_id,
         shard_of(target.destination_id), target.since,
     )  # fmt: skip
-
-
-def _stand(tx: Tx, statement: str, cursors: Collection[tuple[str, int]]) -> bool:
-    """Whether each of these queues is at its cursor."""
-    found = {(row[0], row[1]) for row in fetch(tx, statement, [queue_id for queue_id, _ in cursors])}
-    return found == set(cursors)
 
 
 def _attempt(sent: Pending, ended: Ended) -> tuple[object, ...]:

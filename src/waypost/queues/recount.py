@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from waypost.db.database import Tx
 from waypost.logs.store import State as LogState
 from waypost.logs.store import log
-from waypost.queues.store import destination_seq, entry, message, queue_head, queue_tail
+from waypost.queues.store import depth, destination_seq, entry, message, queue_head, queue_tail
 
 _ENDS = (LogState.delivered, LogState.filtered, LogState.skipped, LogState.parked)
 _PAIRS = [("accepted", "logs"), ("replayed", "replays"), *((end.value, f"{end.value}_logs") for end in _ENDS)]
@@ -44,6 +44,7 @@ _waiting = (
     sa.select(
         entry.c.queue_id,
         sa.func.max(entry.c.seq).label("newest"),
+        _count(entry.c.seq > queue_head.c.cursor, "behind"),
         _count(log.c.id.is_(None), "missing"),
         _count(sa.and_(log.c.state == LogState.pending, entry.c.seq <= queue_head.c.cursor), "passed_over"),
         _count(sa.and_(log.c.state != LogState.pending, entry.c.seq > queue_head.c.cursor), "ended_early"),
@@ -54,7 +55,7 @@ _waiting = (
     .subquery()
 )
 _queues = (
-    sa.select(queue_head, queue_tail.c.last_seq, _waiting)
+    sa.select(queue_head, queue_tail.c.last_seq, depth, _waiting)
     .outerjoin(queue_tail, queue_tail.c.queue_id == queue_head.c.queue_id)
     .outerjoin(_waiting, _waiting.c.queue_id == queue_head.c.queue_id)
 )
@@ -107,6 +108,8 @@ def _of_queue(queue: sa.RowMapping) -> Iterator[str]:
         return
     if queue["newest"] is not None and queue["last_seq"] != queue["newest"]:
         yield f"{name} ends at {queue['last_seq']}, its last entry is {queue['newest']}."
+    if queue["depth"] != (queue["behind"] or 0):
+        yield f"{name}: its counters say {queue['depth']} waiting, its entries say {queue['behind'] or 0}."
     if queue["missing"]:
         yield f"{name}: {queue['missing']} entries have no log."
     if queue["passed_over"]:
