@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from waypost.folder import Folder
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -100,6 +102,11 @@ class Settings(BaseSettings):
     )
     s3_url: str | None = Field(None, description="S3 endpoint in place of Amazon's (not used yet).")
     gcs_url: str | None = Field(None, description="Cloud Storage endpoint in place of Google's (not used yet).")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the sealing keys are."""
+        return self.master_key_file or Folder(self.data).sealing_key
 
 
 def load(**overrides: Any) -> Settings:

@@ -37,6 +37,7 @@ from waypost.db.database import Tx
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.environments.store import Flag
+from waypost.folder import DATABASE, SEALING_KEY
 from waypost.ids import new_id
 from waypost.settings import load
 from waypost.tokens import assertion
@@ -112,7 +113,7 @@ class House(AbstractContextManager["House"]):
         self.port = 0
         self._url = asyncio.run(postgresql.shared().database()) if on == "postgresql" else None
         if self._url is not None:
-            settings |= {"database_url": self._url, "master_key_file": folder / app.KEY_FILE}
+            settings |= {"database_url": self._url, "master_key_file": folder / SEALING_KEY}
         self._settings = load(data=folder, **settings)
         self._deliver = deliver
         self._made = keep
@@ -125,9 +126,9 @@ class House(AbstractContextManager["House"]):
 
     def __enter__(self) -> "House":
         if self._made is None:
-            keyring.create(self.folder / app.KEY_FILE)
+            keyring.create(self.folder / SEALING_KEY)
             if self._url is None:
-                migrate.upgrade(self.folder / app.DATABASE_FILE)
+                migrate.upgrade(self.folder / DATABASE)
         self._thread.start()
         if not self._ready.wait(START_SECONDS) or self._failed is not None:
             raise RuntimeError("the application did not start") from self._failed
