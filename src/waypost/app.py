@@ -71,6 +71,7 @@ from waypost.subscriptions.service import Subscriptions
 from waypost.tokens import api as tokens_api
 from waypost.tokens.keysets import KeySets
 from waypost.tokens.service import Tokens
+from waypost.upkeep.retention import Retention
 from waypost.upkeep.service import Upkeep
 from waypost.users.service import Users
 from waypost.vault import keyring
@@ -114,6 +115,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
+        stack.push_async_callback(waypost.retention.stop)
         yield waypost
 
 
@@ -186,6 +188,14 @@ class Waypost:
             self.client, self.authorizer, self.clock, application_name=self.settings.application_name
         )
         ownership = Ownership(self.db, self.hot)
+        self.retention = Retention(
+            self.db,
+            self.clock,
+            self.metrics,
+            mine=lambda: ownership.owns(0),
+            days=self.settings.retention_days,
+            audit_days=self.settings.audit_retention_days,
+        )
         runner = Runner(
             self.db,
             self.hot,

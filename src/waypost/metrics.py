@@ -15,6 +15,9 @@ class Metrics:
             "waypost_messages_refused", "Messages refused.", ["status"], registry=self._registry
         )
         self._attempts = Counter("waypost_attempts", "Attempts ended.", ["outcome"], registry=self._registry)
+        self._purged = Counter(
+            "waypost_rows_purged", "Rows that retention removed.", ["table"], registry=self._registry
+        )
         self._seconds = Histogram("waypost_attempt_seconds", "Length of attempts.", registry=self._registry)
 
     def accepted(self, logs: int) -> None:
@@ -29,6 +32,10 @@ class Metrics:
         """An attempt ended."""
         self._attempts.labels(outcome).inc()
         self._seconds.observe(seconds)
+
+    def purged(self, table: str, rows: int) -> None:
+        """Retention removed rows of a table."""
+        self._purged.labels(table).inc(rows)
 
     def exposed(self) -> bytes:
         """The Prometheus text exposition."""

@@ -83,7 +83,10 @@ class Settings(BaseSettings):
     )
     retention_days: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="Days that an ended message is kept; unset keeps everything (purging is not built yet).",
+        description="Days that a log is kept after it ended, and a message after its last log; unset keeps everything.",
+    )
+    audit_retention_days: Annotated[float, Field(ge=1)] = Field(
+        2190, description="Days that an audit event is kept; the chain of the kept ones still holds."
     )
     rate_limits: Literal["roomy", "vendor"] = Field(
         "roomy", description="`vendor` applies the vendor's documented request limits."

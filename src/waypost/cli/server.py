@@ -83,6 +83,7 @@ async def run(
         calm_collector()
         if role != "api":
             await waypost.worker.start()
+            await waypost.retention.start()
         if role != "worker":
             await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)

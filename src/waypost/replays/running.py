@@ -94,10 +94,12 @@ class Running:
         def write(tx: Tx) -> set[str]:
             if not store.move(tx, part, cursor):
                 return set()
+            kept = store.still(tx, [log_id for log_id, *_ in found])
             now, put = self._clock.now_ms(), 0
             queues: set[str] = set()
             for log_id, subscription_id, message_id in found:
-                if target := self._target(tx, subscription_id, message_id):
+                target = self._target(tx, subscription_id, message_id) if log_id in kept else None
+                if target is not None:
                     self._hot.replay(tx, Replay(log_id, of.environment_id, target, now))
                     queues.update(target.queue_ids)
                     put += 1
