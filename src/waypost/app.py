@@ -36,6 +36,7 @@ from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
 from waypost.destinations.service import Destinations, Pending
 from waypost.destinations.verification import Verification
+from waypost.disk import Disk
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
@@ -152,7 +153,9 @@ class Waypost:
         self.db = db
         self.hot: Hot = postgresql if db.shared else sqlite
         self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(settings.key_file))
+        self.disk = Disk(settings.data, settings.disk_floor_bytes)
         self.metrics = Metrics()
+        self.metrics.watch_disk(self.disk.free, self.disk.is_low)
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
@@ -208,11 +211,23 @@ class Waypost:
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
-        self.replaying = Running(self.db, self.hot, self.vault, self.clock, self.worker.arrived)
-        self.replays = Replays(self.db, self.hot, self.vault, self.clock, self.worker.arrived, self.replaying)
+        self.replaying = Running(
+            self.db, self.hot, self.vault, self.clock, self.worker.arrived, room=self.disk.require
+        )
+        self.replays = Replays(
+            self.db,
+            self.hot,
+            self.vault,
+            self.clock,
+            self.worker.arrived,
+            self.replaying,
+            room=self.disk.require,
+        )
         self.payloads = Payloads(self.db, self.vault, self.clock)
         self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
-        self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
+        self.intake = Intake(
+            self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived, room=self.disk.require
+        )
 
     def _build_configuration(self) -> None:
         self.destinations = Destinations(

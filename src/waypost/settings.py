@@ -83,10 +83,14 @@ class Settings(BaseSettings):
     )
     retention_days: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="Days that a log is kept after it ended, and a message after its last log; unset keeps everything.",
+        description="Days that a log is kept after its end, and its message with it; unset keeps everything.",
     )
     audit_retention_days: Annotated[float, Field(ge=1)] = Field(
         2190, description="Days that an audit event is kept; the chain of the kept ones still holds."
+    )
+    disk_floor_bytes: Annotated[int, Field(ge=0)] = Field(
+        512_000_000,
+        description="Free bytes of the data folder's disk below which messages are answered 503; 0 never.",
     )
     rate_limits: Literal["roomy", "vendor"] = Field(
         "roomy", description="`vendor` applies the vendor's documented request limits."

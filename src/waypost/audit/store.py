@@ -122,14 +122,13 @@ def chain_hash(event: Mapping[str, Any]) -> str:
 def forget(tx: Tx, caller: Caller, organization_id: int, before_ms: int, *, limit: int, now_ms: int) -> int:
     """Remove some of the oldest events, all older than that; how many. The chain begins behind them from then on.
 
-    An event in the chain itself says where it was cut, so that the anchor cannot be moved alone. It begins a day late,
-    or every event that runs out would make a new one.
+    An event in the chain itself says where it was cut, so that the anchor cannot be moved alone. Nothing goes
+    until a whole day can, or every event that runs out would make a new one.
     """
     c = audit_event.c
     mine = c.organization_id == organization_id
-    oldest = tx.execute(
-        sa.select(c.number, c.hash, c.created_at).where(mine).order_by(c.number).limit(limit)
-    ).all()
+    query = sa.select(c.number, c.hash, c.created_at).where(mine)
+    oldest = tx.execute(query.order_by(c.number).limit(limit)).all()
     if not oldest or oldest[0].created_at >= before_ms - SLACK_MS:
         return 0
     gone = list(itertools.takewhile(lambda row: row.created_at < before_ms, oldest))

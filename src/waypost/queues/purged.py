@@ -24,8 +24,8 @@ purged = sa.Table(
 """One row a subscription; the four ends together are the logs that are gone."""
 
 
-def count(tx: Tx, removed: Iterable[sa.Row[Any]]) -> None:
-    """Count logs removed in this transaction, by subscription and end. Whoever removes takes a turn."""
+def count(tx: Tx, removed: Iterable[Any]) -> None:
+    """Count log rows removed in this transaction, by subscription and end. Whoever removes takes a turn."""
     found: dict[str, Counter[str]] = {}
     for row in removed:
         counts = found.setdefault(row.subscription_id, Counter())

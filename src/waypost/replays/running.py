@@ -23,6 +23,9 @@ REST_SECONDS = 2.0
 Arrived = Callable[[str, str], None]
 """Told of a queue and its destination when there is something new in it."""
 
+Room = Callable[[], None]
+"""Raises errors.Unavailable where nothing new can be taken in."""
+
 Page = tuple[Progress, Part, list[tuple[str, str, str]], int]
 """A replay, one part of it, the next logs with subscription and message, and where the part stands then."""
 
@@ -32,12 +35,15 @@ log = structlog.get_logger("waypost.replays")
 class Running:
     """The replays that this node carries out. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived) -> None:
+    def __init__(
+        self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived, *, room: Room
+    ) -> None:
         self._db = db
         self._hot = hot
         self._vault = vault
         self._clock = clock
         self._arrived = arrived
+        self._require_room = room
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -73,6 +79,7 @@ class Running:
         more = True
         while more:
             try:
+                self._require_room()
                 more = await self.step(replay_id)
             except Exception as error:  # a store that is away, or a fault of ours: neither may end it
                 log.error("replay.rests", replay_id=replay_id, error=type(error).__name__)

@@ -1,14 +1,16 @@
 """Retention: what ended long enough ago is removed, in the background and in small steps.
 
-The term of a log counts from its end; what is pending stays, and keeps nothing else. Of its attempts, those
-older than the term go too: a head that is tried for ever makes new ones for ever. Each commit is bounded in rows and
-bytes, and after each the store has three times as long for others. Killed half-way, the next pass goes on.
+The term of a log counts from its end; what is pending stays, and keeps nothing else. Of its attempts, those older
+than the term go too, but for the newest: a head that is tried for ever makes new ones for ever. Each commit is
+bounded in rows and bytes, and after each the store has three times as long for others. Killed half-way, the next
+pass goes on.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,12 +29,6 @@ from waypost.upkeep import store
 T = TypeVar("T")
 
 DAY_MS = 24 * 3600 * 1000
-LOGS_A_PAGE = 500
-ROWS_A_COMMIT = 500
-BYTES_A_COMMIT = 16_000_000
-REST_SHARE = 3.0
-"""How long to rest after a step, in lengths of the step."""
-LEAST_REST_SECONDS = 0.005
 EVERY_SECONDS = 3600.0
 FIRST_SECONDS = 60.0
 AGAIN_SECONDS = 30.0
@@ -41,6 +37,17 @@ TELL_SECONDS = 30.0
 CALLER = operator("serve")
 
 log = structlog.get_logger("waypost.retention")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is done in a step, and how long the rest after it is, in lengths of the step."""
+
+    logs_a_page: int = 500
+    rows_a_commit: int = 500
+    bytes_a_commit: int = 16_000_000
+    rest_share: float = 3.0
+    least_rest_seconds: float = 0.005
 
 
 class Retention:
@@ -59,6 +66,7 @@ class Retention:
         mine: Callable[[], bool],
         days: float | None,
         audit_days: float,
+        pace: Pace = Pace(),
     ) -> None:
         self._db = db
         self._clock = clock
@@ -66,6 +74,7 @@ class Retention:
         self._mine = mine
         self._days = days
         self._audit_days = audit_days
+        self._pace = pace
         self._task: asyncio.Task[None] | None = None
         self._removed: Counter[str] = Counter()
         self._told = 0.0
@@ -92,7 +101,7 @@ class Retention:
             before = self._clock.now_ms() - round(self._days * DAY_MS)
             for environment_id in await self._db.read(store.environments):
                 await self._walk(environment_id, before)
-            await self._until_none("replay", lambda tx: store.remove_replays(tx, before, ROWS_A_COMMIT))
+            await self._until_none("replay", lambda tx: store.remove_replays(tx, before, self._pace.rows_a_commit))
         await self._audit()
         if self._removed:
             log.info("retention.passed", seconds=round(time.monotonic() - began, 1), **self._removed)
@@ -117,24 +126,24 @@ class Retention:
         after: store.Position = (0, "")
         while True:
             read = partial(store.page, environment_id=environment_id, after=after, before_ms=before_ms)
-            rows = await self._step(self._db.read, partial(read, limit=LOGS_A_PAGE))
+            rows = await self._step(self._db.read, partial(read, limit=self._pace.logs_a_page))
             for each in rows:
-                if each.attempts and (each.ended_at is None or each.attempts > ROWS_A_COMMIT):
+                if each.attempts and (each.ended_at is None or each.attempts > self._pace.rows_a_commit):
                     await self._trim(each.id, before_ms)
-            for ids in _portions(
-                [each for each in rows if each.ended_at is not None and each.ended_at <= before_ms]
-            ):
-                self._count(
-                    await self._step(self._db.write, partial(store.remove, log_ids=ids, before_ms=before_ms))
-                )
-            if len(rows) < LOGS_A_PAGE:
+            over = [each for each in rows if each.ended_at is not None and each.ended_at <= before_ms]
+            for ids in _portions(over, self._pace):
+                remove = partial(store.remove, log_ids=ids, before_ms=before_ms)
+                self._count(await self._step(self._db.write, remove))
+            if len(rows) < self._pace.logs_a_page:
                 return
             after = (rows[-1].accepted_at, rows[-1].id)
 
     async def _trim(self, log_id: str, before_ms: int) -> None:
         """Remove a log's old attempts ahead of it: there may be too many for one commit."""
         if await self._db.read(lambda tx: store.has_old_attempts(tx, log_id, before_ms)):
-            await self._until_none("attempt", lambda tx: store.trim(tx, log_id, before_ms, ROWS_A_COMMIT))
+            await self._until_none(
+                "attempt", lambda tx: store.trim(tx, log_id, before_ms, self._pace.rows_a_commit)
+            )
 
     async def _audit(self) -> None:
         before = self._clock.now_ms() - round(self._audit_days * DAY_MS)
@@ -143,23 +152,23 @@ class Retention:
 
     def _forgotten(self, organization_id: int, before_ms: int, tx: Tx) -> int:
         return audit.forget(
-            tx, CALLER, organization_id, before_ms, limit=ROWS_A_COMMIT, now_ms=self._clock.now_ms()
+            tx, CALLER, organization_id, before_ms, limit=self._pace.rows_a_commit, now_ms=self._clock.now_ms()
         )
 
     def _expired(self, table: sa.Table, tx: Tx) -> int:
-        return store.remove_expired(tx, table, self._clock.now_ms(), ROWS_A_COMMIT)
+        return store.remove_expired(tx, table, self._clock.now_ms(), self._pace.rows_a_commit)
 
     async def _until_none(self, table: str, remove: Callable[[Tx], int]) -> None:
         while removed := await self._step(self._db.write, remove):
             self._count({table: removed})
-            if removed < ROWS_A_COMMIT:
+            if removed < self._pace.rows_a_commit:
                 return
 
     async def _step(self, how: Callable[[Callable[[Tx], T]], Any], fn: Callable[[Tx], T]) -> T:
         """Do one step, then rest in proportion to it."""
         began = time.monotonic()
         result: T = await how(fn)
-        await asyncio.sleep(max(LEAST_REST_SECONDS, REST_SHARE * (time.monotonic() - began)))
+        await asyncio.sleep(max(self._pace.least_rest_seconds, self._pace.rest_share * (time.monotonic() - began)))
         return result
 
     def _count(self, removed: dict[str, int]) -> None:
@@ -171,16 +180,16 @@ class Retention:
             log.info("retention.goes_on", **self._removed)
 
 
-def _portions(rows: Sequence[sa.Row[Any]]) -> Iterator[list[str]]:
+def _portions(rows: Sequence[sa.Row[Any]], pace: Pace) -> Iterator[list[str]]:
     """Log ids, so many at a time that one commit stays small; one log alone may be more than that."""
     ids: list[str] = []
     weight = size = 0
     for row in rows:
-        weight += 3 + min(row.attempts, ROWS_A_COMMIT)
-        size += row.bytes or 0
-        if ids and (weight > ROWS_A_COMMIT or size > BYTES_A_COMMIT):
+        own, own_size = 3 + min(row.attempts, pace.rows_a_commit), row.bytes or 0
+        if ids and (weight + own > pace.rows_a_commit or size + own_size > pace.bytes_a_commit):
             yield ids
-            ids, weight, size = [], 3 + min(row.attempts, ROWS_A_COMMIT), row.bytes or 0
+            ids, weight, size = [], 0, 0
         ids.append(row.id)
+        weight, size = weight + own, size + own_size
     if ids:
         yield ids

@@ -1,4 +1,4 @@
-"""Rows that retention finds and removes. Each function's work is bounded; who removes takes a turn (`db.write`)."""
+"""Rows that retention finds and removes. The work of each is bounded; who removes takes a turn (`db.write`)."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def environments(tx: Tx) -> list[str]:
 
 
 def page(tx: Tx, environment_id: str, after: Position, before_ms: int, limit: int) -> list[sa.Row[Any]]:
-    """The next logs accepted by then, oldest first, with the bytes of their bodies; what still waits is among them.
+    """The next logs accepted by then, oldest first, with the bytes of their bodies; some may still wait.
 
     An index on the end would cost every delivery an update; acceptance, which comes before it, has one.
     """
