@@ -1,4 +1,4 @@
-"""Under the floor nothing new is taken in and everything else goes on; a disk that is really full harms nothing."""
+"""Under the floor nothing new is taken in and all else goes on; a disk that is really full harms nothing."""
 
 import contextlib
 import os
@@ -83,7 +83,7 @@ def test_under_the_floor_messages_are_refused_and_what_waits_is_delivered(
     assert_full(house.call("POST", f"/waypost/v1/logs/{route['log']}/replay"))
     replays = f"/waypost/v1/environments/{house.environments['Development']}/replays"
     assert house.call("POST", replays, {"dryRun": True}).status == 200
-    assert_full(house.call("POST", replays, {}))
+    assert_full(house.call("POST", replays, {"dryRun": False}))
     assert len(receiver.requests) == 1
     assert house.call("PATCH", f"/platform/v1/authcredentials/{house.credential()}", {"name": "New"}).status == 200
     assert house.call("GET", "/health/ready", by=None).status == 200

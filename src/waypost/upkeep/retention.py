@@ -29,7 +29,8 @@ from waypost.upkeep import store
 T = TypeVar("T")
 
 DAY_MS = 24 * 3600 * 1000
-EVERY_SECONDS = 3600.0
+MOST_SECONDS = 3600.0
+"""The longest time between two passes; a short term is looked after 24 times in its length."""
 FIRST_SECONDS = 60.0
 AGAIN_SECONDS = 30.0
 TELL_SECONDS = 30.0
@@ -80,7 +81,7 @@ class Retention:
         self._told = 0.0
 
     async def start(self) -> None:
-        """Begin the first pass soon, and one every hour."""
+        """Begin the first pass soon, and go on for ever."""
         if self._task is None:
             self._task = asyncio.create_task(self._for_ever(), name="waypost-retention")
 
@@ -108,10 +109,11 @@ class Retention:
         return dict(self._removed)
 
     async def _for_ever(self) -> None:
-        rest = FIRST_SECONDS
+        every = MOST_SECONDS if self._days is None else min(MOST_SECONDS, max(1.0, self._days * 3600))
+        rest = min(FIRST_SECONDS, every)
         while True:
             await asyncio.sleep(rest)
-            rest = EVERY_SECONDS
+            rest = every
             try:
                 if self._mine():
                     await self.run()
