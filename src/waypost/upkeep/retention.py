@@ -167,10 +167,19 @@ class Retention:
                 return
 
     async def _step(self, how: Callable[[Callable[[Tx], T]], Any], fn: Callable[[Tx], T]) -> T:
-        """Do one step, then rest in proportion to it."""
-        began = time.monotonic()
-        result: T = await how(fn)
-        await asyncio.sleep(max(self._pace.least_rest_seconds, self._pace.rest_share * (time.monotonic() - began)))
+        """Do one step, then rest in proportion to its own work: waiting for others is rest enough for them."""
+        spent = 0.0
+
+        def timed(tx: Tx) -> T:
+            nonlocal spent
+            began = time.monotonic()
+            try:
+                return fn(tx)
+            finally:
+                spent += time.monotonic() - began
+
+        result: T = await how(timed)
+        await asyncio.sleep(max(self._pace.least_rest_seconds, self._pace.rest_share * spent))
         return result
 
     def _count(self, removed: dict[str, int]) -> None:
