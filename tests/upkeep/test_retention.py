@@ -18,7 +18,7 @@ from waypost.ids import new_id
 from waypost.messages import idempotency
 from waypost.metrics import Metrics
 from waypost.queues import operations, recount
-from waypost.queues.model import Replay
+from waypost.queues.model import Replay, Target
 from waypost.queues.purged import purged
 from waypost.replays import store as replays
 from waypost.replays.model import Part, Progress
@@ -27,6 +27,7 @@ from waypost.replays.running import Running
 from waypost.subscriptions.model import Subscription
 from waypost.tokens import store as tokens
 from waypost.upkeep.retention import Pace, Retention
+from waypost.vault.vault import Vault
 
 DAY = 24 * 3600
 TERM = 7
@@ -137,7 +138,8 @@ async def test_a_message_goes_with_the_last_of_its_logs(world: World) -> None:
 async def test_the_counters_stay_and_what_was_removed_is_counted_by_its_end(world: World) -> None:
     to = await world.traffic.subscription()
     [first, *_] = await delivered(world, to, 4)
-    again = Replay(new_id(), first, to.id, to.destination_id, world.clock.now_ms())
+    target = Target(new_id(), to.id, to.id, to.destination_id)
+    again = Replay(first, world.traffic.environment_id, target, world.clock.now_ms())
     await world.db.write(lambda tx: world.hot.replay(tx, again))
     await world.advance(to.id)
     await world.traffic.accept(to)
@@ -281,7 +283,7 @@ class Between:
         return found
 
 
-async def test_a_replay_of_many_leaves_out_what_was_removed_meanwhile(world: World) -> None:
+async def test_a_replay_of_many_leaves_out_what_was_removed_meanwhile(world: World, vault: Vault) -> None:
     to = await world.traffic.subscription()
     await delivered(world, to, 2)
     now = world.clock.now_ms()
@@ -290,7 +292,7 @@ async def test_a_replay_of_many_leaves_out_what_was_removed_meanwhile(world: Wor
     await world.db.write(lambda tx: replays.insert(tx, made, [part]))
     world.clock.advance(TERM * DAY)
     racing: Any = Between(world.db, keeper(world).run)
-    await Running(racing, world.hot, world.clock, lambda *_: None, room=lambda: None).step(made.id)
+    await Running(racing, world.hot, vault, world.clock, lambda *_: None, room=lambda: None).step(made.id)
     assert await sizes(world) == dict.fromkeys(LARGE, 0)
     assert await faults(world) == []
 
