@@ -29,14 +29,14 @@ async def test_a_sound_store_holds(store: Store) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        ("UPDATE queue_tail SET accepted = accepted + 1", "counter says 6 accepted, its logs say 5"),
-        ("UPDATE queue_head SET delivered = 2", "counter says 2 delivered, its logs say 3"),
-        ("UPDATE queue_head SET skipped = 1", "counter says 1 skipped, its logs say 0"),
+        ("UPDATE queue_tail SET accepted = accepted + 1", "counters say 6 accepted, its logs say 5"),
+        ("UPDATE queue_head SET delivered = 2", "counters say 2 delivered, its logs say 3"),
+        ("UPDATE queue_head SET skipped = 1", "counters say 1 skipped, its logs say 0"),
         ("UPDATE queue_head SET cursor = 4", "1 pending logs lie behind its cursor"),
         ("UPDATE queue_head SET cursor = 2", "1 logs before its cursor's turn have ended"),
         ("UPDATE queue_tail SET last_seq = 9", "ends at 9, its last entry is 5"),
         ("UPDATE destination_seq SET last = 4", "its sequence stands at 4, a log has 5"),
-        ("DELETE FROM entry WHERE seq = 5", "has 5 logs, its queues know 4"),
+        ("DELETE FROM entry WHERE seq = 5", "has 5 logs, 4 of them in a queue"),
         ("DELETE FROM log WHERE seq = 2", "1 entries have no log"),
         ("DELETE FROM message WHERE id = (SELECT message_id FROM log WHERE seq = 4)", "1 logs have lost their"),
         ("DELETE FROM queue_tail", "has a head and no tail"),

@@ -145,7 +145,7 @@ async def test_the_counters_stay_and_what_was_removed_is_counted_by_its_end(worl
     await world.traffic.accept(to)
     head = await world.first(to.id)
     now = world.clock.now_ms()
-    await world.db.write(lambda tx: operations.skip(tx, to.id, head.seq, head.log_id, now, "no use"))
+    await world.db.write(lambda tx: operations.skip(tx, [to.id], head.seq, head.log_id, now, "no use"))
     before = await counters(world)
     assert await faults(world) == []
     world.clock.advance(TERM * DAY)
