@@ -24,7 +24,7 @@ from bench.processes import obey
 from waypost import access, logging, settings
 from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import keyfiles
-from waypost.cli.folder import Folder
+from waypost.folder import Folder
 from waypost.ids import new_id
 from waypost.messages import model
 from waypost.queues.model import Accept, Target

@@ -36,11 +36,13 @@ from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
 from waypost.destinations.service import Destinations, Pending
 from waypost.destinations.verification import Verification
+from waypost.disk import Disk
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
 from waypost.environments import store as environment_rows
 from waypost.errors import Unavailable
+from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
 from waypost.logs import deliveries
@@ -70,24 +72,14 @@ from waypost.subscriptions.service import Subscriptions
 from waypost.tokens import api as tokens_api
 from waypost.tokens.keysets import KeySets
 from waypost.tokens.service import Tokens
+from waypost.upkeep.retention import Retention
+from waypost.upkeep.service import Upkeep
 from waypost.users.service import Users
 from waypost.vault import keyring
 from waypost.vault.vault import Vault
 from waypost.web import root, unbuilt
 from waypost.web.application import application
 from waypost.web.limits import Limits
-
-DATABASE_FILE = "waypost.sqlite3"
-KEY_FILE = "sealing.key"
-
-
-class FolderMissing(Exception):
-    """There is no Waypost data in the folder."""
-
-
-def key_file(settings: Settings) -> Path:
-    """Where the sealing keys are."""
-    return settings.master_key_file or settings.data / KEY_FILE
 
 
 def calm_collector() -> None:
@@ -106,12 +98,12 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
     """Everything built on an existing store, at the newest schema, without delivering.
 
     A `new` one may have nothing set up in it.
-    Raises FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
+    Raises folder.FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
     """
-    path = settings.data / DATABASE_FILE
+    path = Folder(settings.data).database
     if settings.database_url is None and not path.exists():
         raise FolderMissing(f"There is no Waypost data in {settings.data}. Make it with: waypost init")
-    keys = keyring.load(key_file(settings))
+    keys = keyring.load(settings.key_file)
     async with AsyncExitStack() as stack:
         db = await (_shared(settings.database_url) if settings.database_url else _embedded(path))
         stack.push_async_callback(db.close)
@@ -124,6 +116,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
+        stack.push_async_callback(waypost.retention.stop)
         yield waypost
 
 
@@ -159,8 +152,10 @@ class Waypost:
         self.clock = clock
         self.db = db
         self.hot: Hot = postgresql if db.shared else sqlite
-        self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(key_file(settings)))
+        self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(settings.key_file))
+        self.disk = Disk(settings.data, settings.disk_floor_bytes)
         self.metrics = Metrics()
+        self.metrics.watch_disk(self.disk.free, self.disk.is_low)
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
@@ -169,6 +164,7 @@ class Waypost:
         self._build_access()
         self._build_delivery()
         self._build_configuration()
+        self.upkeep = Upkeep(db, self.vault, clock, settings)
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -195,6 +191,14 @@ class Waypost:
             self.client, self.authorizer, self.clock, application_name=self.settings.application_name
         )
         ownership = Ownership(self.db, self.hot)
+        self.retention = Retention(
+            self.db,
+            self.clock,
+            self.metrics,
+            mine=lambda: ownership.owns(0),
+            days=self.settings.retention_days,
+            audit_days=self.settings.audit_retention_days,
+        )
         runner = Runner(
             self.db,
             self.hot,
@@ -207,11 +211,23 @@ class Waypost:
         )
         self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
-        self.replaying = Running(self.db, self.hot, self.vault, self.clock, self.worker.arrived)
-        self.replays = Replays(self.db, self.hot, self.vault, self.clock, self.worker.arrived, self.replaying)
+        self.replaying = Running(
+            self.db, self.hot, self.vault, self.clock, self.worker.arrived, room=self.disk.require
+        )
+        self.replays = Replays(
+            self.db,
+            self.hot,
+            self.vault,
+            self.clock,
+            self.worker.arrived,
+            self.replaying,
+            room=self.disk.require,
+        )
         self.payloads = Payloads(self.db, self.vault, self.clock)
         self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
-        self.intake = Intake(self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived)
+        self.intake = Intake(
+            self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived, room=self.disk.require
+        )
 
     def _build_configuration(self) -> None:
         self.destinations = Destinations(

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from waypost.folder import Folder
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -81,7 +83,14 @@ class Settings(BaseSettings):
     )
     retention_days: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        description="Days that an ended message is kept; unset keeps everything (purging is not built yet).",
+        description="Days that a log is kept after its end, and its message with it; unset keeps everything.",
+    )
+    audit_retention_days: Annotated[float, Field(ge=1)] = Field(
+        2190, description="Days that an audit event is kept; the chain of the kept ones still holds."
+    )
+    disk_floor_bytes: Annotated[int, Field(ge=0)] = Field(
+        512_000_000,
+        description="Free bytes of the data folder's disk below which messages are answered 503; 0 never.",
     )
     rate_limits: Literal["roomy", "vendor"] = Field(
         "roomy", description="`vendor` applies the vendor's documented request limits."
@@ -100,6 +109,11 @@ class Settings(BaseSettings):
     )
     s3_url: str | None = Field(None, description="S3 endpoint in place of Amazon's (not used yet).")
     gcs_url: str | None = Field(None, description="Cloud Storage endpoint in place of Google's (not used yet).")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the sealing keys are."""
+        return self.master_key_file or Folder(self.data).sealing_key
 
 
 def load(**overrides: Any) -> Settings:

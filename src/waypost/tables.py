@@ -7,7 +7,7 @@ from waypost.destinations import store as destinations
 from waypost.environments import store as environments
 from waypost.logs import store as logs
 from waypost.messages import idempotency
-from waypost.queues import shards
+from waypost.queues import purged, shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
 from waypost.sources import store as sources
@@ -24,6 +24,7 @@ __all__ = [
     "environments",
     "idempotency",
     "logs",
+    "purged",
     "queues",
     "replays",
     "shards",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from waypost.cli import control, session
-from waypost.cli.folder import Folder
 from waypost.cli.output import Failure
+from waypost.folder import Folder
 
 
 async def echo(command: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from tests.cli.conftest import Copy
 from tests.support.authority import Authority
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.waypost import Server, message, number_of, waypost
-from waypost.cli.serve import Listen, Role, refusals
+from waypost.cli.listen import Listen, Role
+from waypost.cli.serve import refusals
 from waypost.settings import Settings, load
 
 LOOPBACK, ELSEWHERE = ["127.0.0.1"], ["0.0.0.0"]

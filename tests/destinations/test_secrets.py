@@ -10,7 +10,7 @@ from tests.destinations.conftest import echo
 from tests.support.authority import Authority
 from tests.support.house import LOOPBACK, House, Household
 from tests.support.receiver import Receiver, answer
-from waypost import app
+from waypost.folder import DATABASE, SEALING_KEY
 from waypost.vault import keyring
 
 SECRET = "zzz-verification-token"
@@ -19,8 +19,8 @@ ONE = "https://one.example.com/in"
 
 def lose_the_key(folder: Path) -> None:
     """Another key file takes the place of the one that everything is sealed under."""
-    (folder / app.KEY_FILE).unlink()
-    keyring.create(folder / app.KEY_FILE)
+    (folder / SEALING_KEY).unlink()
+    keyring.create(folder / SEALING_KEY)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_no_answer_ever_has_the_token(house: House, receiver: Receiver) -> None:
 def test_no_file_of_the_folder_has_a_secret_in_the_clear(furnished: tuple[Path, Household, Made]) -> None:
     folder, _, _ = furnished
     stored = [file for file in folder.iterdir() if file.suffix not in {".pem", ".key"}]
-    assert app.DATABASE_FILE in [file.name for file in stored]
+    assert DATABASE in [file.name for file in stored]
     for file in stored:
         data = file.read_bytes()
         assert SECRET.encode() not in data

@@ -73,7 +73,7 @@ async def world(db: Database, vault: Vault, clock: SetClock) -> World:
     def hear(queue_id: str, destination_id: str) -> None:
         arrived.append((queue_id, destination_id))
 
-    intake = Intake(counted, stores.hot_of(db), vault, clock, Metrics(), hear)
+    intake = Intake(counted, stores.hot_of(db), vault, clock, Metrics(), hear, room=lambda: None)
     return World(await traffic.found(db, clock), counted, intake, vault, arrived)
 
 

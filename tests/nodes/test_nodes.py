@@ -11,7 +11,7 @@ from tests.support.serving import Client
 from tests.support.waiting import until
 from tests.support.waypost import Server, message, number_of
 from waypost.cli import keyfiles
-from waypost.cli.folder import Folder
+from waypost.folder import Folder
 from waypost.tokens import assertion
 
 REVOKED_SECONDS = 5

@@ -42,6 +42,7 @@ from waypost.db.database import Tx
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.environments.store import Flag
+from waypost.folder import DATABASE, SEALING_KEY
 from waypost.ids import new_id
 from waypost.settings import load
 from waypost.tokens import assertion
@@ -122,7 +123,7 @@ class House(AbstractContextManager["House"]):
         self.port = 0
         self._url = asyncio.run(postgresql.shared().database()) if on == "postgresql" else None
         if self._url is not None:
-            settings |= {"database_url": self._url, "master_key_file": folder / app.KEY_FILE}
+            settings |= {"database_url": self._url, "master_key_file": folder / SEALING_KEY}
         self._settings = load(data=folder, **settings)
         self._deliver = deliver
         self._made = keep
@@ -135,7 +136,7 @@ class House(AbstractContextManager["House"]):
 
     def __enter__(self) -> "House":
         if self._made is None and self._url is not None:
-            keyring.create(self.folder / app.KEY_FILE)
+            keyring.create(self.folder / SEALING_KEY)
         elif self._made is None:
             self._made = _furnished(self.folder)
         self._thread.start()
@@ -312,7 +313,7 @@ class House(AbstractContextManager["House"]):
 def _furnished(folder: Path) -> Household:
     """Fill the folder with the files of a house that everybody has just moved into."""
     template, household = _template()
-    for name in (app.KEY_FILE, app.DATABASE_FILE):
+    for name in (SEALING_KEY, DATABASE):
         shutil.copy2(template / name, folder / name)
     return deepcopy(household)
 
@@ -322,8 +323,8 @@ def _template() -> tuple[Path, Household]:
     """The files of such a house, made once a process."""
     folder = Path(tempfile.mkdtemp(prefix="waypost-house-"))
     atexit.register(shutil.rmtree, folder)
-    keyring.create(folder / app.KEY_FILE)
-    migrate.upgrade(folder / app.DATABASE_FILE)
+    keyring.create(folder / SEALING_KEY)
+    migrate.upgrade(folder / DATABASE)
     with House(folder, keep=Household.nobody(), deliver=False) as house:
         return folder, house.run(house._move_in())
 

@@ -101,13 +101,13 @@ class Postgresql:
         _await(_statement(self.url("postgres"), f"CREATE DATABASE {TEMPLATE}"))
         _await(migrate.upgrade_shared(self.url(TEMPLATE)))
 
-    async def database(self, *, empty: bool = False) -> str:
-        """The URL of a new database with every table, or without any."""
-        if self._spare and not empty:
+    async def database(self, *, empty: bool = False, like: str | None = None) -> str:
+        """The URL of a new database with every table, without any, or as that one, which nobody must be using."""
+        if self._spare and not empty and like is None:
             return self._spare.pop()
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
-        template = "template0" if empty else TEMPLATE
+        template = like.rsplit("/", 1)[1] if like else "template0" if empty else TEMPLATE
         await _statement(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         if not empty:
             self._fresh[self.url(name)] = self._known or await Fresh.of(self.url(name))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 
 from tests.conftest import SetClock
-from tests.support import tenants
+from tests.support import postgresql, stores, tenants
 from tests.support.receiver import Receiver, answer
 from tests.support.waypost import message
 from waypost.access import operator
-from waypost.app import DATABASE_FILE, KEY_FILE, Waypost, opened
+from waypost.app import Waypost, opened
 from waypost.audit import store as audit
 from waypost.db import migrate
 from waypost.db.database import Tx
+from waypost.folder import DATABASE, SEALING_KEY
 from waypost.settings import Settings, load
+from waypost.upkeep import checking
 from waypost.vault import keyring
 
 CALLER = operator("test")
@@ -37,6 +39,7 @@ class Made:
 
     folder: Path
     tenant: tenants.Tenant
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ class Store:
     waypost: Waypost
     folder: Path
     tenant: tenants.Tenant
+    url: str | None = None
 
     @property
     def key_file(self) -> Path:
-        return self.folder / KEY_FILE
+        return self.folder / SEALING_KEY
 
     async def change(self, *statements: str) -> None:
         """Damage it: SQL on the store, past all our code."""
@@ -80,8 +84,14 @@ def _run(statement: str, tx: Tx) -> None:
     tx.exec_driver_sql(statement)
 
 
-def settings(folder: Path) -> Settings:
-    return load(data=folder, allowed_networks=("127.0.0.0/8",))
+def settings(folder: Path, url: str | None = None, **more: Any) -> Settings:
+    own = {} if url is None else {"database_url": url, "master_key_file": folder / SEALING_KEY}
+    return load(data=folder, allowed_networks=("127.0.0.0/8",), **(own | more))
+
+
+async def checked(waypost: Waypost) -> dict[str, Any]:
+    """What a check finds, without an event of it."""
+    return await checking.run(waypost.db, waypost.clock, waypost.settings.key_file)
 
 
 def damage(file: Path, at: int, data: bytes) -> None:
@@ -100,15 +110,22 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Three messages delivered, two behind a receiver that fails; a credential, a token, a kept answer."""
-    folder = tmp_path_factory.mktemp("template") / "data"
-    folder.mkdir(mode=0o700)
-    keyring.create(folder / KEY_FILE)
-    migrate.upgrade(folder / DATABASE_FILE)
+    folder = _folder(tmp_path_factory)
+    migrate.upgrade(folder / DATABASE)
     return asyncio.run(_filled(folder))
 
 
+@pytest.fixture(scope="session")
+def shared_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """The same on PostgreSQL."""
+    server = postgresql.shared()
+    url = asyncio.run(server.database())
+    yield asyncio.run(_filled(_folder(tmp_path_factory), url))
+    asyncio.run(server.drop(url))
+
+
 @pytest.fixture
-async def store(template: Made, tmp_path: Path) -> AsyncIterator[Store]:
+async def embedded(template: Made, tmp_path: Path) -> AsyncIterator[Store]:
     """A copy of the template, opened."""
     folder = tmp_path / "data"
     shutil.copytree(template.folder, folder)
@@ -116,14 +133,50 @@ async def store(template: Made, tmp_path: Path) -> AsyncIterator[Store]:
         yield Store(waypost, folder, template.tenant)
 
 
-async def _filled(folder: Path) -> Made:
+@pytest.fixture
+async def shared(shared_template: Made, tmp_path: Path) -> AsyncIterator[Store]:
+    """A copy of the template on PostgreSQL, opened."""
+    folder, server = tmp_path / "data", postgresql.shared()
+    shutil.copytree(shared_template.folder, folder)
+    assert shared_template.url is not None
+    url = await server.database(like=shared_template.url)
+    async with opened(settings(folder, url), clock=SetClock()) as waypost:
+        yield Store(waypost, folder, shared_template.tenant, url)
+    await server.drop(url)
+
+
+@pytest.fixture(params=stores.STORES)
+def store(request: pytest.FixtureRequest) -> Store:
+    """Both, one after the other."""
+    found = request.getfixturevalue("embedded" if request.param == "sqlite" else "shared")
+    assert isinstance(found, Store)
+    return found
+
+
+@pytest.fixture
+async def empty_url() -> AsyncIterator[str]:
+    """A database without any table."""
+    server = postgresql.shared()
+    url = await server.database(empty=True)
+    yield url
+    await server.drop(url)
+
+
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template") / "data"
+    folder.mkdir(mode=0o700)
+    keyring.create(folder / SEALING_KEY)
+    return folder
+
+
+async def _filled(folder: Path, url: str | None = None) -> Made:
     with Receiver(*[answer()] * DELIVERED, answer(500, b"a kept answer")) as receiver:
-        async with opened(settings(folder), clock=SetClock()) as waypost:
+        async with opened(settings(folder, url), clock=SetClock(), new=True) as waypost:
             tenant = await _made(waypost, receiver.url)
             await waypost.worker.start()
             await receiver.arrived(DELIVERED + 1)
             await waypost.worker.stop()
-    return Made(folder, tenant)
+    return Made(folder, tenant, url)
 
 
 async def _made(waypost: Waypost, url: str) -> tenants.Tenant:

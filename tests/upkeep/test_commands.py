@@ -1,5 +1,6 @@
 """`keys rotate`, `backup`, `restore` and `check` as they are typed: through a running server, and alone."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import postgresql
 from tests.support.receiver import Receiver
 from tests.support.waypost import Server, message, waypost
 
@@ -63,3 +65,23 @@ def test_a_check_that_finds_something_says_so_and_ends_with_1(busy: Server, tmp_
     assert (ran.returncode, as_json.returncode) == (1, 1)
     assert "secrets: There is no key file at" in ran.stdout
     assert not json.loads(as_json.stdout)["ok"]
+
+
+def test_postgresql_is_backed_up_restored_and_checked_by_the_commands(tmp_path: Path) -> None:
+    database = postgresql.shared()
+    urls = [asyncio.run(database.database(empty=True)) for _ in range(2)]
+    settings = {"WAYPOST_MASTER_KEY_FILE": str(tmp_path / "sealing.key")}
+    file = tmp_path / "waypost.tar"
+    try:
+        node = Server(tmp_path, settings=settings | {"WAYPOST_DATABASE_URL": urls[0]})
+        taken = json.loads(node.cli("backup", str(file), "--json").stdout)
+        elsewhere = {"WAYPOST_DATABASE_URL": urls[1]}
+        restored = node.cli("restore", str(file), settings=elsewhere)
+        assert "organization: 1 rows" in restored.stderr
+        assert f"as it was at {taken['takenAt']}" in restored.stdout
+        assert json.loads(node.cli("check", "--json", settings=elsewhere).stdout)["ok"]
+        again = node.cli("restore", str(file), settings=elsewhere, check=False)
+        assert (again.returncode, "tables in this database already" in again.stderr) == (1, True)
+    finally:
+        for url in urls:
+            asyncio.run(database.drop(url))

@@ -3,22 +3,23 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 
-from tests.upkeep.conftest import DELIVERED, WAITING, Store, settings
+from tests.upkeep.conftest import DELIVERED, WAITING, Store, checked, settings
 from waypost.app import opened
-from waypost.cli import checking, upkeep
-from waypost.cli.output import Failure
+from waypost.upkeep.model import UpkeepRefused
 from waypost.vault import keyring
+from waypost.vault.vault import data_key
 
 
 async def kek_ids(store: Store) -> set[str]:
-    found = await store.value("SELECT group_concat(DISTINCT kek_id) FROM data_key")
-    return set(found.split(","))
+    query = sa.select(data_key.c.kek_id)
+    return set(await store.waypost.db.read(lambda tx: tx.scalars(query).all()))
 
 
 async def test_every_data_key_is_wrapped_under_the_new_key(store: Store) -> None:
     before = keyring.load(store.key_file)
-    result = await upkeep.rotate_keys(store.waypost, {})
+    result = await store.waypost.upkeep.rotate_keys()
     after = keyring.load(store.key_file)
     assert result["previous"] == before.current
     assert result["key"] == after.current != before.current
@@ -28,19 +29,19 @@ async def test_every_data_key_is_wrapped_under_the_new_key(store: Store) -> None
 
 
 async def test_everything_opens_after_a_rotation_and_a_restart(store: Store) -> None:
-    await upkeep.rotate_keys(store.waypost, {})
-    async with opened(settings(store.folder)) as reopened:
-        report = await checking.run(reopened)
+    await store.waypost.upkeep.rotate_keys()
+    async with opened(settings(store.folder, store.url)) as reopened:
+        report = await checked(reopened)
     assert report["ok"], report
     assert report["checked"]["messages"] == DELIVERED + WAITING
 
 
 async def test_a_rotation_killed_before_anything_was_wrapped_harms_nothing(store: Store) -> None:
     keyring.save(store.key_file, keyring.load(store.key_file).with_new_current())
-    async with opened(settings(store.folder)) as reopened:
-        assert (await checking.run(reopened))["ok"]
-        result = await upkeep.rotate_keys(reopened, {})
-        assert (await checking.run(reopened))["ok"]
+    async with opened(settings(store.folder, store.url)) as reopened:
+        assert (await checked(reopened))["ok"]
+        result = await reopened.upkeep.rotate_keys()
+        assert (await checked(reopened))["ok"]
     assert await kek_ids(store) == {result["key"]}
 
 
@@ -48,29 +49,29 @@ async def test_a_rotation_keeps_the_keys_in_use_when_the_file_was_exchanged(stor
     in_use = keyring.load(store.key_file)
     store.key_file.unlink()
     keyring.create(store.key_file)
-    await upkeep.rotate_keys(store.waypost, {})
+    await store.waypost.upkeep.rotate_keys()
     assert in_use.keys.items() <= keyring.load(store.key_file).keys.items()
-    assert (await checking.run(store.waypost))["ok"]
+    assert (await checked(store.waypost))["ok"]
 
 
 async def test_a_lost_key_does_not_stand_in_the_way_of_a_rotation(store: Store) -> None:
     await store.change(
         "INSERT INTO data_key SELECT 'lost', 'nowhere', 'kek-lost', wrapped, created_at FROM data_key LIMIT 1"
     )
-    result = await upkeep.rotate_keys(store.waypost, {})
+    result = await store.waypost.upkeep.rotate_keys()
     assert result["lostDataKeys"] == 1
     assert await kek_ids(store) == {"kek-lost", result["key"]}
 
 
 async def test_a_missing_key_file_is_said_in_words(store: Store) -> None:
     store.key_file.unlink()
-    with pytest.raises(Failure, match="There is no key file"):
-        await upkeep.rotate_keys(store.waypost, {})
+    with pytest.raises(UpkeepRefused, match="There is no key file"):
+        await store.waypost.upkeep.rotate_keys()
     assert ("sealing-key-rotated", "waypost keys rotate") not in await store.events()
 
 
 async def test_a_rotation_is_in_the_audit_trail_without_any_key(store: Store) -> None:
-    await upkeep.rotate_keys(store.waypost, {})
+    await store.waypost.upkeep.rotate_keys()
     assert (await store.events())[-1] == ("sealing-key-rotated", "waypost keys rotate")
     details = await store.value("SELECT details FROM audit_event WHERE type = 'sealing-key-rotated'")
     secrets = json.loads(store.key_file.read_bytes())["keys"].values()

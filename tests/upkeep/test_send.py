@@ -13,10 +13,10 @@ import pytest
 from tests.support.receiver import Receiver, answer
 from tests.support.waypost import Server
 from waypost.cli import keyfiles
-from waypost.cli.folder import Folder
 from waypost.cli.keyfiles import KeyPair
 from waypost.cli.output import Failure
 from waypost.cli.send import Replaced, only_key, with_ids
+from waypost.folder import Folder
 from waypost.messages.model import MessageInvalid
 
 MARK = b"\xef\xbb\xbf"

@@ -1,8 +1,9 @@
 """Writing and reading audit events. Each organization has one chain: every hash covers the one before."""
 
 import hashlib
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,19 @@ audit_head = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
+
+audit_anchor = sa.Table(
+    "audit_anchor",
+    metadata,
+    sa.Column("organization_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+"""The last event that a chain has lost to its term: the first one kept follows it."""
+
+FORGOTTEN = "audit-events-purged"
+SLACK_MS = 24 * 3600 * 1000
+A_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +119,62 @@ def chain_hash(event: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(covered, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
 
 
+def forget(tx: Tx, caller: Caller, organization_id: int, before_ms: int, *, limit: int, now_ms: int) -> int:
+    """Remove some of the oldest events, all older than that; how many. The chain begins behind them from then on.
+
+    An event in the chain itself says where it was cut, so that the anchor cannot be moved alone. Nothing goes
+    until a whole day can, or every event that runs out would make a new one.
+    """
+    c = audit_event.c
+    mine = c.organization_id == organization_id
+    query = sa.select(c.number, c.hash, c.created_at).where(mine)
+    oldest = tx.execute(query.order_by(c.number).limit(limit)).all()
+    if not oldest or oldest[0].created_at >= before_ms - SLACK_MS:
+        return 0
+    gone = list(itertools.takewhile(lambda row: row.created_at < before_ms, oldest))
+    last = gone[-1]
+    tx.execute(audit_event.delete().where(mine, c.number <= last.number))
+    tx.execute(audit_anchor.delete().where(audit_anchor.c.organization_id == organization_id))
+    tx.execute(audit_anchor.insert().values(organization_id=organization_id, number=last.number, hash=last.hash))
+    details = {"through": last.number, "hash": last.hash, "events": len(gone)}
+    record(tx, caller, FORGOTTEN, organization_id=organization_id, details=details, now_ms=now_ms)
+    return len(gone)
+
+
 def broken_link(tx: Tx, organization_id: int) -> int | None:
-    """The number of the first event that does not fit the chain; None when the whole chain holds."""
-    number, previous = 0, ""
-    rows = tx.execute(
-        sa.select(audit_event)
-        .where(audit_event.c.organization_id == organization_id)
-        .order_by(audit_event.c.number)
-    ).mappings()
-    for row in rows:
+    """The number of the first event that does not fit the chain; None when all of it that is kept holds."""
+    anchor = _row_of(tx, audit_anchor, organization_id)
+    number, previous = anchor or (0, "")
+    said: tuple[int, str] | None = None
+    for row in _chain(tx, organization_id):
         number += 1
         if row["number"] != number or row["previous_hash"] != previous or row["hash"] != chain_hash(dict(row)):
             return number
         previous = row["hash"]
-    head = tx.execute(sa.select(audit_head).where(audit_head.c.organization_id == organization_id)).one_or_none()
-    if head is not None and (head.number != number or head.hash != previous):
-        return number + 1
-    return None
+        if row["type"] == FORGOTTEN:
+            details = json.loads(row["details"])
+            said = (details["through"], details["hash"])
+    if anchor is not None and said != anchor:
+        return anchor[0]
+    head = _row_of(tx, audit_head, organization_id)
+    return number + 1 if head is not None and head != (number, previous) else None
+
+
+def _row_of(tx: Tx, table: sa.Table, organization_id: int) -> tuple[int, str] | None:
+    """Number and hash of a chain's anchor or head."""
+    query = sa.select(table.c.number, table.c.hash).where(table.c.organization_id == organization_id)
+    row = tx.execute(query).one_or_none()
+    return None if row is None else (row.number, row.hash)
+
+
+def _chain(tx: Tx, organization_id: int) -> Iterator[sa.RowMapping]:
+    """All events that are kept, in order, page by page. One that lies before the anchor comes first."""
+    c = audit_event.c
+    query = sa.select(audit_event).where(c.organization_id == organization_id).order_by(c.number).limit(A_PAGE)
+    rows = tx.execute(query).mappings().all()
+    while rows:
+        yield from rows
+        rows = tx.execute(query.where(c.number > rows[-1]["number"])).mappings().all()
 
 
 def page(tx: Tx, organization_id: int, wanted: Filter, *, offset: int, count: int) -> list[sa.RowMapping]:

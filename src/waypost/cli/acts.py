@@ -4,11 +4,12 @@ They run in the server while one runs on the folder (`control.py`), else in the 
 """
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
 from waypost.app import Waypost
-from waypost.cli import founding, upkeep
+from waypost.cli import founding
 from waypost.cli.output import Failure, words
 from waypost.db.database import Tx
 from waypost.environments import store as environments
@@ -127,6 +128,21 @@ async def add_legacy_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     return {"apiKey": {"key": key, "secret": secret}}
 
 
+async def rotate_keys(waypost: Waypost, _: Params) -> dict[str, Any]:
+    """The new sealing key's id, the one before, and how many data keys were wrapped."""
+    return await waypost.upkeep.rotate_keys()
+
+
+async def backup(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`file` → the file, its size and the ids of the sealing keys that it needs."""
+    return await waypost.upkeep.backup(Path(params["file"]))
+
+
+async def check(waypost: Waypost, _: Params) -> dict[str, Any]:
+    """Whether all holds, what does not, and how much was looked at."""
+    return await waypost.upkeep.check()
+
+
 ACTS: dict[str, Act] = {
     "organizations add": add_organization,
     "users add": add_user,
@@ -136,9 +152,9 @@ ACTS: dict[str, Act] = {
     "users keys revoke": revoke_user_key,
     "apikeys add": add_api_key,
     "apikeys add --legacy": add_legacy_key,
-    "keys rotate": upkeep.rotate_keys,
-    "backup": upkeep.backup,
-    "check": upkeep.check,
+    "keys rotate": rotate_keys,
+    "backup": backup,
+    "check": check,
 }
 
 

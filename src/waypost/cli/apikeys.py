@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from waypost.cli import keyfiles, publickeys, session
-from waypost.cli.folder import Folder
 from waypost.cli.options import FOLDER, Data, Json, Name
 from waypost.cli.output import show
+from waypost.folder import Folder
 
 apikeys = typer.Typer(no_args_is_help=True)
 

@@ -1,5 +1,6 @@
 """`waypost backup`, `restore` and `check`: keeping the data and knowing that it is whole."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,11 +34,11 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Set up an empty folder from a backup."""
-    from waypost.cli import upkeep
+    from waypost.upkeep import restoring
 
-    session.settings(data)
+    found = session.settings(data)
     try:
-        result = upkeep.restore(file, data, key_file)
+        result = restoring.restore(file, found, key_file, _tell)
     except session.expected() as error:
         raise Failure(words(error)) from error
     text = (
@@ -45,6 +46,10 @@ def restore(
         "Private keys of users are in no backup; make a new one: waypost users keys add EMAIL",
     )
     show(result, as_json=as_json, text=text)
+
+
+def _tell(table: str, rows: int) -> None:
+    print(f"{table}: {rows} rows", file=sys.stderr)
 
 
 def check(data: Data = FOLDER, as_json: Json = False) -> None:

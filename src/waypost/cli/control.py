@@ -18,8 +18,8 @@ from typing import Any
 
 import structlog
 
-from waypost.cli.folder import Folder
 from waypost.cli.output import Failure
+from waypost.folder import Folder
 from waypost.logging import where
 
 LONGEST_PATH = 100  # bytes; macOS allows 103, Linux 107

@@ -13,9 +13,9 @@ from uuid import uuid4
 import typer
 
 from waypost.cli import publickeys, session
-from waypost.cli.folder import Folder
 from waypost.cli.options import FOLDER, Data, Json
 from waypost.cli.output import Failure, show, words
+from waypost.folder import KEYS, STRANGERS, Folder, sync
 
 if TYPE_CHECKING:
     from waypost.cli.plan import Plan
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 OWNER = "owner@example.org"
 ORGANIZATION = "My organization"
 STAGE = ".init"
-OURS = {"lock", "sealing.key", "keys", "lost+found", STAGE}
-"""What an empty folder may hold: leftovers of an `init` that was cut short, and what file systems put there."""
+OURS = STRANGERS | {KEYS, STAGE}
+"""What an empty folder may hold: leftovers of an `init` that was cut short, too."""
 
 
 def init(
@@ -94,7 +94,6 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     import logging
 
     from waypost import logging as log
-    from waypost.cli import archive
     from waypost.db import migrate
     from waypost.vault import keyring
 
@@ -102,7 +101,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     stage = Folder(folder.path / STAGE)
     shutil.rmtree(stage.path, ignore_errors=True)
     stage.path.mkdir(mode=0o700)
-    sealing_key = found.master_key_file or folder.sealing_key
+    sealing_key = found.key_file
     try:
         if not sealing_key.exists():
             keyring.create(sealing_key)
@@ -112,7 +111,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
         result = asyncio.run(_fill(staged, folder, plan, owner))
         if found.database_url is None:
             os.replace(stage.database, folder.database)
-        archive.sync_folder(folder.path)
+        sync(folder.path)
     except session.expected() as error:
         raise Failure(words(error)) from error
     finally:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from waypost.cli import keyfiles
-from waypost.cli.folder import Folder
 from waypost.cli.output import Failure
+from waypost.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,16 @@ import ipaddress
 import os
 import socket
 import ssl
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from waypost.cli import session
-from waypost.cli.folder import Folder
+from waypost.cli.listen import Listen, Role
 from waypost.cli.options import FOLDER, Data
 from waypost.cli.output import Failure, words
+from waypost.folder import Folder
 
 if TYPE_CHECKING:
     from waypost.settings import Settings
@@ -23,30 +22,6 @@ BACKLOG = 2048
 MOST_FILES = 1 << 20
 LOCK_SECONDS = 2
 """How long to wait for a command that is at work on the folder."""
-
-
-class Role(StrEnum):
-    """What a server process does."""
-
-    all = "all"
-    api = "api"
-    worker = "worker"
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where and how the server listens."""
-
-    host: str
-    port: int
-    tls_cert: Path | None
-    tls_key: Path | None
-    behind_proxy: bool
-
-    @property
-    def tls(self) -> bool:
-        """Whether the server itself speaks TLS."""
-        return self.tls_cert is not None
 
 
 def serve(

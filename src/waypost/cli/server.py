@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 import uvicorn
@@ -17,14 +17,12 @@ from fastapi import FastAPI
 from waypost import logging as log_lines
 from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import acts, control
-from waypost.cli.folder import Folder, write_private
+from waypost.cli.listen import Listen, Role
 from waypost.cli.token import PATH
 from waypost.db import sqlite
+from waypost.folder import Folder, write_private
 from waypost.settings import Settings
 from waypost.web.protocol import Protocol
-
-if TYPE_CHECKING:
-    from waypost.cli.serve import Listen, Role
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 65
@@ -53,8 +51,8 @@ class Server(uvicorn.Server):
 async def run(
     settings: Settings,
     folder: Folder,
-    listen: "Listen",
-    role: "Role",
+    listen: Listen,
+    role: Role,
     listener: socket.socket,
     tls: ssl.SSLContext | None,
 ) -> None:
@@ -85,6 +83,7 @@ async def run(
         calm_collector()
         if role != "api":
             await waypost.worker.start()
+            await waypost.retention.start()
         if role != "worker":
             await waypost.replaying.start()
         stack.callback(folder.server.unlink, missing_ok=True)
@@ -114,7 +113,7 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
 
 
-def _config(http: FastAPI, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(http: FastAPI, settings: Settings, listen: Listen, tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         http,
         http=Protocol,

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waypost.cli.folder import Folder
 from waypost.cli.output import Failure, words
+from waypost.folder import Folder
 
 if TYPE_CHECKING:
     from waypost.settings import Settings
@@ -47,7 +47,10 @@ def ready(found: "Settings") -> Folder:
     """The data folder. Raises Failure where nothing was set up; with PostgreSQL each node makes its own."""
     folder = Folder(found.data)
     if found.database_url is None:
-        folder.must_exist()
+        if not folder.database.exists():
+            raise Failure(
+                f"There is no Waypost data folder at {folder.path}. Make one: waypost init --data {folder.path}"
+            )
     else:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
@@ -126,9 +129,9 @@ def expected() -> tuple[type[Exception], ...]:
     """What opening a folder may raise that is for the operator to mend."""
     from sqlalchemy.exc import DBAPIError
 
-    from waypost.app import FolderMissing
     from waypost.db.migrate import SchemaIsNewer
     from waypost.errors import WaypostError
+    from waypost.folder import FolderMissing
     from waypost.vault.keyring import KeyFileInvalid
 
     return (DBAPIError, FolderMissing, KeyFileInvalid, SchemaIsNewer, WaypostError)

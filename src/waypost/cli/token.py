@@ -13,10 +13,10 @@ from urllib.parse import urlencode, urlsplit
 import typer
 
 from waypost.cli import keyfiles
-from waypost.cli.folder import Folder
 from waypost.cli.keyfiles import KeyFile
 from waypost.cli.options import FOLDER, BaseUrl, Client, Data, Url, User
 from waypost.cli.output import Failure
+from waypost.folder import Folder
 
 PATH = "/v2/auth/token"
 TIMEOUT_SECONDS = 30

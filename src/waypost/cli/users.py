@@ -7,9 +7,9 @@ import typer
 
 from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.cli import keyfiles, publickeys, session
-from waypost.cli.folder import Folder
 from waypost.cli.options import FOLDER, Data, Json, Name
 from waypost.cli.output import show
+from waypost.folder import Folder
 
 users = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)

@@ -5,6 +5,8 @@ import os
 import time
 from pathlib import Path
 
+from waypost.folder import Folder
+
 
 class FolderInUse(Exception):
     """Another Waypost process works on this data folder."""
@@ -14,7 +16,7 @@ class FolderLock:
     """An advisory lock on `<folder>/lock`; the operating system lets it go however the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "lock"
+        self._path = Folder(folder).lock
         self._fd: int | None = None
 
     def acquire(self, *, wait_seconds: float = 0) -> None:

@@ -28,7 +28,7 @@ def upgrade(path: Path) -> None:
             # Alembic begins none of its own on SQLite: every statement would be a commit, and a crash leave half.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
-                _upgrade(connection)
+                upgrade_within(connection)
             except BaseException:
                 connection.exec_driver_sql("ROLLBACK")
                 raise
@@ -47,7 +47,7 @@ async def upgrade_shared(url: str) -> None:
         for attempt in range(1, MOST_TRIES + 1):
             try:
                 async with engine.begin() as connection:
-                    return await connection.run_sync(_upgrade)
+                    return await connection.run_sync(upgrade_within)
             except (sa.exc.DBAPIError, OSError, CommandError) as error:
                 if attempt == MOST_TRIES or pgerrors.is_lost(error):
                     raise pgerrors.unavailable(error) from error
@@ -56,15 +56,19 @@ async def upgrade_shared(url: str) -> None:
         await engine.dispose()
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def upgrade_within(connection: sa.Connection, revision: str | None = None) -> None:
+    """Bring a store up to a revision, the newest one by default, in the open transaction. Raises SchemaIsNewer."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in known:
-        raise SchemaIsNewer(
-            f"The store is at schema {current}, which this version does not know. Use a newer one."
-        )
-    if current != ScriptDirectory.from_config(config).get_current_head():
-        command.upgrade(config, "head")
+    for wanted in (current, revision):
+        if wanted is not None and wanted not in known:
+            raise SchemaIsNewer(
+                f"The store is at schema {wanted}, which this version does not know. Use a newer one."
+            )
+    head = scripts.get_current_head()
+    if current != (revision or head):
+        command.upgrade(config, revision or "head")

@@ -55,6 +55,7 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > batch.MOST_BYTES:
             raise TooLarge(f"At most {batch.MOST_BYTES // 1_000_000} MB are taken here.")
+        intake.require_room()
         results = Batch(intake, metrics, sender.environment_id, _own(sender, key)).results(request.stream())
         return Streamed(results, LINES_TYPE)
 
@@ -89,7 +90,7 @@ def described() -> dict[str, Any]:
         413: "Longer than 10 MB",
         415: "Not JSON",
         429: "Too many requests",
-        503: "The store is away; Retry-After says when to come back",
+        503: "The store is away, or the disk is almost full; Retry-After says when to come back",
     }
     reply = {"content": {MEDIA_TYPE: {"schema": {"type": "object", "required": ["Meta"]}}}}
     key = {

@@ -24,6 +24,10 @@ Arrived = Callable[[str, str], None]
 """Told of each queue and destination that a durable message went into."""
 
 
+Room = Callable[[], None]
+"""Raises errors.Unavailable where nothing new can be taken in."""
+
+
 class _RoutesMoved(Exception):
     """The routes in memory are older than those in the store."""
 
@@ -68,7 +72,15 @@ class Intake:
     """Accepts messages of every environment."""
 
     def __init__(
-        self, db: Database, hot: Hot, vault: Vault, clock: Clock, metrics: Metrics, arrived: Arrived
+        self,
+        db: Database,
+        hot: Hot,
+        vault: Vault,
+        clock: Clock,
+        metrics: Metrics,
+        arrived: Arrived,
+        *,
+        room: Room,
     ) -> None:
         self._db = db
         self._hot = hot
@@ -76,6 +88,7 @@ class Intake:
         self._clock = clock
         self._metrics = metrics
         self._arrived = arrived
+        self.require_room = room
         self._routes: dict[str, Routes] = {}
 
     async def accept(self, environment_id: str, body: bytes, *, key: str | None = None) -> dict[str, Any]:
@@ -92,8 +105,9 @@ class Intake:
     async def accept_all(self, environment_id: str, given: Sequence[Given]) -> list[dict[str, Any] | Refused]:
         """For each message, in order, what `accept` would say: its `Meta`, or the error that refuses it.
 
-        Those that are accepted are so in this order and in one transaction.
+        Those that are accepted are so in this order and in one transaction. Raises errors.Unavailable.
         """
+        self.require_room()
         outcomes = [self._read(environment_id, each) for each in given]
         messages = [each for each in outcomes if isinstance(each, _Read)]
         if not messages:

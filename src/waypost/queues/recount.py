@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from waypost.db.database import Tx
 from waypost.logs.store import State as LogState
 from waypost.logs.store import log
+from waypost.queues.purged import purged
 from waypost.queues.store import depth, destination_seq, entry, message, queue_head, queue_tail
 
 _ENDS = (LogState.delivered, LogState.filtered, LogState.skipped, LogState.parked)
@@ -37,8 +38,16 @@ _summed = (
     .group_by(queue_head.c.subscription_id)
     .subquery()
 )
-_subscriptions = sa.select(_summed, _counted).outerjoin(
-    _counted, _counted.c.subscription_id == _summed.c.subscription_id
+_ended = [sa.func.coalesce(purged.c[state.value], 0) for state in _ENDS]
+_gone = [
+    *(column.label(f"{state.value}_logs_gone") for state, column in zip(_ENDS, _ended, strict=True)),
+    sum(_ended[1:], _ended[0]).label("logs_gone"),
+    sa.func.coalesce(purged.c.replayed, 0).label("replays_gone"),
+]
+_subscriptions = (
+    sa.select(_summed, _counted, *_gone)
+    .outerjoin(_counted, _counted.c.subscription_id == _summed.c.subscription_id)
+    .outerjoin(purged, purged.c.subscription_id == _summed.c.subscription_id)
 )
 _waiting = (
     sa.select(
@@ -55,9 +64,10 @@ _waiting = (
     .subquery()
 )
 _queues = (
-    sa.select(queue_head, queue_tail.c.last_seq, depth, _waiting)
+    sa.select(queue_head, queue_tail.c.last_seq, depth, _waiting, purged.c.subscription_id.label("thinned"))
     .outerjoin(queue_tail, queue_tail.c.queue_id == queue_head.c.queue_id)
     .outerjoin(_waiting, _waiting.c.queue_id == queue_head.c.queue_id)
+    .outerjoin(purged, purged.c.subscription_id == queue_head.c.subscription_id)
 )
 _logs = (
     sa.select(log.c.destination_id, sa.func.count().label("logs"), sa.func.max(log.c.seq).label("newest"))
@@ -94,10 +104,14 @@ def faults(tx: Tx) -> list[str]:
 
 
 def _of_subscription(row: sa.RowMapping) -> Iterator[str]:
-    """The counters of its queues together: those of a child queue that is gone were added to its own queue's."""
+    """The counters of its queues together: those of a child queue that is gone were added to its own queue's.
+
+    Beside the logs that are there count those that retention has removed.
+    """
     for counter, counted in _PAIRS:
-        if row[counter] != (row[counted] or 0):
-            words = f"its counters say {row[counter]} {counter}, its logs say {row[counted] or 0}."
+        known = (row[counted] or 0) + row[f"{counted}_gone"]
+        if row[counter] != known:
+            words = f"its counters say {row[counter]} {counter}, its logs say {known}."
             yield f"Subscription {row['subscription_id']}: {words}"
 
 
@@ -106,7 +120,8 @@ def _of_queue(queue: sa.RowMapping) -> Iterator[str]:
     if queue["last_seq"] is None:
         yield f"{name} has a head and no tail."
         return
-    if queue["newest"] is not None and queue["last_seq"] != queue["newest"]:
+    newest = queue["newest"] or 0  # of what is kept: retention may have removed the last one
+    if newest > queue["last_seq"] or (0 < newest < queue["last_seq"] and queue["thinned"] is None):
         yield f"{name} ends at {queue['last_seq']}, its last entry is {queue['newest']}."
     if queue["depth"] != (queue["behind"] or 0):
         yield f"{name}: its counters say {queue['depth']} waiting, its entries say {queue['behind'] or 0}."

@@ -23,6 +23,9 @@ REST_SECONDS = 2.0
 Arrived = Callable[[str, str], None]
 """Told of a queue and its destination when there is something new in it."""
 
+Room = Callable[[], None]
+"""Raises errors.Unavailable where nothing new can be taken in."""
+
 Page = tuple[Progress, Part, list[tuple[str, str, str]], int]
 """A replay, one part of it, the next logs with subscription and message, and where the part stands then."""
 
@@ -32,12 +35,15 @@ log = structlog.get_logger("waypost.replays")
 class Running:
     """The replays that this node carries out. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived) -> None:
+    def __init__(
+        self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived, *, room: Room
+    ) -> None:
         self._db = db
         self._hot = hot
         self._vault = vault
         self._clock = clock
         self._arrived = arrived
+        self._require_room = room
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -73,6 +79,7 @@ class Running:
         more = True
         while more:
             try:
+                self._require_room()
                 more = await self.step(replay_id)
             except Exception as error:  # a store that is away, or a fault of ours: neither may end it
                 log.error("replay.rests", replay_id=replay_id, error=type(error).__name__)
@@ -94,10 +101,12 @@ class Running:
         def write(tx: Tx) -> set[str]:
             if not store.move(tx, part, cursor):
                 return set()
+            kept = store.still(tx, [log_id for log_id, *_ in found])
             now, put = self._clock.now_ms(), 0
             queues: set[str] = set()
             for log_id, subscription_id, message_id in found:
-                if target := self._target(tx, subscription_id, message_id):
+                target = self._target(tx, subscription_id, message_id) if log_id in kept else None
+                if target is not None:
                     self._hot.replay(tx, Replay(log_id, of.environment_id, target, now))
                     queues.update(target.queue_ids)
                     put += 1

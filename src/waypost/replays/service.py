@@ -18,7 +18,7 @@ from waypost.queues.model import Replay, Target
 from waypost.queues.port import Hot
 from waypost.replays import places, store
 from waypost.replays.model import Progress, ReplayRange, State
-from waypost.replays.running import Running
+from waypost.replays.running import Room, Running
 from waypost.validation import checked
 from waypost.vault.vault import Vault
 
@@ -32,7 +32,15 @@ class Replays:
     """Replays in every environment."""
 
     def __init__(
-        self, db: Database, hot: Hot, vault: Vault, clock: Clock, arrived: Arrived, running: Running
+        self,
+        db: Database,
+        hot: Hot,
+        vault: Vault,
+        clock: Clock,
+        arrived: Arrived,
+        running: Running,
+        *,
+        room: Room,
     ) -> None:
         self._db = db
         self._hot = hot
@@ -40,6 +48,7 @@ class Replays:
         self._clock = clock
         self._arrived = arrived
         self._running = running
+        self._require_room = room
 
     async def one(self, caller: Caller, log_id: str) -> dict[str, Any]:
         """The new log, as the API shows it. Raises Conflict: still pending, queue closed, body gone."""
@@ -49,6 +58,7 @@ class Replays:
             if found is None:
                 raise NotFound("log")
             require_environment(caller, found.environment_id, ENGINEER, "log")
+            self._require_room()
             target = self._target(tx, found)
             self._hot.replay(tx, Replay(found.id, found.environment_id, target, self._clock.now_ms()))
             self._record(tx, caller, "log-replayed", found.environment_id, {"id": found.id, "log": target.log_id})
@@ -71,6 +81,7 @@ class Replays:
         count = sum(found for _, found in shares)
         if wanted.dryRun:
             return count
+        self._require_room()
         made = _begun(environment_id, wanted, count, now)
 
         def write(tx: Tx) -> None:

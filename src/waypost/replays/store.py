@@ -121,6 +121,11 @@ def covered(tx: Tx, of: Progress, part: Part, limit: int) -> list[sa.Row[Any]]:
     return list(tx.execute(query))
 
 
+def still(tx: Tx, log_ids: Sequence[str]) -> set[str]:
+    """Those of the logs that retention has not removed meanwhile; where a log is, its message is."""
+    return set(tx.scalars(sa.select(log.c.id).where(log.c.id.in_(log_ids))))
+
+
 def move(tx: Tx, part: Part, cursor: int) -> bool:
     """Move a part's cursor; False when somebody else has moved it meanwhile."""
     c = replay_part.c

@@ -1,4 +1,4 @@
-"""What lies where in a data folder, for those who must not import the store to know it."""
+"""What lies where in a data folder: the one place that knows the names."""
 
 import json
 import os
@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypost.cli.output import Failure
+DATABASE = "waypost.sqlite3"
+SEALING_KEY = "sealing.key"
+LOCK = "lock"
+KEYS = "keys"
+STRANGERS = frozenset({LOCK, "lost+found", SEALING_KEY})
+"""What an empty folder may hold: what file systems put there, our lock, and a key put in its place."""
+
+
+class FolderMissing(Exception):
+    """There is no Waypost data in the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +27,22 @@ class Folder:
     @property
     def database(self) -> Path:
         """The embedded store."""
-        return self.path / "waypost.sqlite3"
+        return self.path / DATABASE
 
     @property
     def sealing_key(self) -> Path:
         """The key file, unless `WAYPOST_MASTER_KEY_FILE` names another."""
-        return self.path / "sealing.key"
+        return self.path / SEALING_KEY
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one process that works on the folder."""
+        return self.path / LOCK
 
     @property
     def keys(self) -> Path:
         """Private keys that were made here, one file each."""
-        return self.path / "keys"
+        return self.path / KEYS
 
     @property
     def server(self) -> Path:
@@ -40,13 +54,6 @@ class Folder:
         """The running server's socket for commands, or a link to it where this path is too long for a socket."""
         return self.path / "control.sock"
 
-    def must_exist(self) -> None:
-        """Raise Failure where nothing was set up."""
-        if not self.database.exists():
-            raise Failure(
-                f"There is no Waypost data folder at {self.path}. Make one: waypost init --data {self.path}"
-            )
-
     def running(self) -> dict[str, str]:
         """`url` and `audience` of the server that runs here; empty when none has said so."""
         try:
@@ -54,6 +61,15 @@ class Folder:
         except (OSError, ValueError):
             return {}
         return {name: str(found[name]) for name in ("url", "audience") if name in found}
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def write_private(path: Path, value: Any) -> None:

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from waypost.app import Waypost, key_file
 from waypost.audit import store as audit
+from waypost.clock import Clock
 from waypost.credentials import store as credentials
-from waypost.db.database import Tx
+from waypost.db.database import Database, Tx
 from waypost.destinations import secrets as destination_secrets
 from waypost.destinations.store import destination
 from waypost.environments import store as environments
@@ -35,6 +36,12 @@ NAMES = {
 }
 """What is sealed, in words."""
 
+_INVALID_INDEXES = """
+SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace ORDER BY 1
+"""
+_WRONG_PAGES = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
+
 A_PAGE = 200
 MOST_DAMAGE_LINES = 20
 
@@ -50,21 +57,31 @@ class _Report:
         self.findings += [{"area": area, "detail": detail} for detail in details]
 
 
-async def run(waypost: Waypost) -> dict[str, Any]:
+async def run(db: Database, clock: Clock, key_file: Path) -> dict[str, Any]:
     """`ok`, `findings` (each with an `area` and a `detail` in words) and `checked` (counts)."""
     report = _Report()
-    report.add("integrity", await _read(waypost, damage, report, "integrity") or ())
-    report.add("ledger", await _read(waypost, recount.faults, report, "ledger") or ())
-    report.checked.update(await _read(waypost, recount.size, report, "ledger") or {})
-    await _secrets(waypost, report)
-    await _trails(waypost, report)
+    report.add("integrity", await _read(db, damage, report, "integrity") or ())
+    report.add("ledger", await _read(db, recount.faults, report, "ledger") or ())
+    report.checked.update(await _read(db, recount.size, report, "ledger") or {})
+    await _secrets(db, clock, key_file, report)
+    await _trails(db, report)
     return {"ok": not report.findings, "findings": report.findings, "checked": dict(report.checked)}
 
 
 def damage(tx: Tx) -> list[str]:
-    """What SQLite finds wrong with its own file; empty when it is whole. PostgreSQL has its own tools."""
-    if tx.dialect.name != "sqlite":
-        return []
+    """What the database itself finds wrong with its files; empty when it finds nothing."""
+    return _of_sqlite(tx) if tx.dialect.name == "sqlite" else _of_postgresql(tx)
+
+
+def _of_postgresql(tx: Tx) -> list[str]:
+    """Indexes that were left invalid, and pages whose checksum was wrong when they were read."""
+    found = tx.exec_driver_sql(_INVALID_INDEXES).scalars()
+    lines = [f"The index {name} is invalid: REINDEX it." for name in found]
+    pages = tx.exec_driver_sql(_WRONG_PAGES).scalar()
+    return [*lines, f"PostgreSQL has met {pages} pages with a wrong checksum."] if pages else lines
+
+
+def _of_sqlite(tx: Tx) -> list[str]:
     found = [str(row[0]) for row in tx.exec_driver_sql(f"PRAGMA integrity_check({MOST_DAMAGE_LINES})")]
     lines = [f"The SQLite file is damaged: {line}" for line in found if line != "ok"]
     for row in tx.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_DAMAGE_LINES):
@@ -72,39 +89,39 @@ def damage(tx: Tx) -> list[str]:
     return lines
 
 
-async def _read(waypost: Waypost, fn: Callable[[Tx], T], report: _Report, area: str) -> T | None:
+async def _read(db: Database, fn: Callable[[Tx], T], report: _Report, area: str) -> T | None:
     """One read; None and a finding when the file is too damaged for it."""
     try:
-        return await waypost.db.read(fn)
+        return await db.read(fn)
     except (sa.exc.DatabaseError, Unavailable) as error:
         report.add(area, [f"This cannot be read: {str(getattr(error, 'orig', error)).splitlines()[0][:200]}."])
         return None
 
 
-async def _secrets(waypost: Waypost, report: _Report) -> None:
+async def _secrets(db: Database, clock: Clock, key_file: Path, report: _Report) -> None:
     """Open everything that is sealed, with the key file as it lies there now."""
     try:
-        vault = Vault(waypost.db, keyring.load(key_file(waypost.settings)), waypost.clock)
+        vault = Vault(db, keyring.load(key_file), clock)
     except KeyFileInvalid as error:
         report.add("secrets", [str(error)])
         return
-    lost = await _read(waypost, vault.lost, report, "secrets") or {}
+    lost = await _read(db, vault.lost, report, "secrets") or {}
     report.add("secrets", _summed("data keys", Counter(lost.values())))
-    report.checked["dataKeys"] = await _read(waypost, _data_keys, report, "secrets") or 0
+    report.checked["dataKeys"] = await _read(db, _data_keys, report, "secrets") or 0
     for name, look in _SMALL.items():
-        opened = await _read(waypost, partial(look, vault), report, "secrets")
+        opened = await _read(db, partial(look, vault), report, "secrets")
         _note(report, name, opened or ())
-    await _bodies(waypost, vault, report, "messages", message.c.body)
-    await _bodies(waypost, vault, report, "answers", attempt.c.answer)
+    await _bodies(db, vault, report, "messages", message.c.body)
+    await _bodies(db, vault, report, "answers", attempt.c.answer)
 
 
-async def _bodies(waypost: Waypost, vault: Vault, report: _Report, name: str, column: sa.Column[Any]) -> None:
+async def _bodies(db: Database, vault: Vault, report: _Report, name: str, column: sa.Column[Any]) -> None:
     """Page by page, so that neither memory nor one long snapshot is needed."""
     table, faults, after = column.table, Counter[str](), ""
     while True:
         query = sa.select(table.c.id, column).where(table.c.id > after, column.is_not(None))
         query = query.order_by(table.c.id).limit(A_PAGE)
-        page = await _read(waypost, partial(_open_all, vault, table.name, query), report, "secrets")
+        page = await _read(db, partial(_open_all, vault, table.name, query), report, "secrets")
         if not page:
             break
         faults.update(fault for _, fault in page if fault)
@@ -168,11 +185,11 @@ def _summed(name: str, faults: Counter[str]) -> list[str]:
     return [f"{number} {name} do not open: {reason}" for reason, number in sorted(faults.items())]
 
 
-async def _trails(waypost: Waypost, report: _Report) -> None:
-    organizations = await _read(waypost, environments.list_organizations, report, "audit") or []
+async def _trails(db: Database, report: _Report) -> None:
+    organizations = await _read(db, environments.list_organizations, report, "audit") or []
     report.checked["organizations"] = len(organizations)
     for one in organizations:
-        number = await _read(waypost, partial(_broken, one.id), report, "audit")
+        number = await _read(db, partial(_broken, one.id), report, "audit")
         if number is not None:
             words = (
                 f"The audit chain of organization {one.id} breaks at event {number}: changed, removed or added."

@@ -1,0 +1,1 @@
+"""What keeps a store sound: retention, backup and restore, the check, a new sealing key."""
