@@ -11,6 +11,7 @@ from standardwebhooks import Webhook
 from tests.notifications.conftest import Watch, smtp_of
 from tests.support.authority import Authority
 from tests.support.house import House
+from tests.support.lanes import Lane
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver, answer, reset
 from tests.support.waiting import until
@@ -137,14 +138,27 @@ def test_waypost_itself_is_never_dialled(watch: Watch, mail: MailServer) -> None
 
 
 def test_a_webhook_that_fails_is_tried_again_and_nothing_overtakes(
-    watch: Watch, production: Watch, hook: Receiver, mail: MailServer
+    house: House, watch: Watch, hook: Receiver, ward: Receiver
 ) -> None:
     hook.behave(reset(), answer(503), answer(200))
-    insecure = smtp_of(mail)
-    production.set_up(smtp=insecure)
-    about = move(production, "one.example.com", "two.example.com")
-    assert len(mail.wait(1)) == 1
-    assert about
+    watch.set_up(webhook={"url": hook.url})
+    with Lane(house, endpoint=ward.url) as first, Lane(house, endpoint=ward.url) as second:
+        for lane in (first, second):
+            lane.send(1)
+            lane.until("held")
+        watch.later(301)
+        until(lambda: state(watch, first.queue_id)[0][1] == 1, "the first try")
+        watch.look()
+        assert len(hook.requests) == 1
+        watch.later(6)
+        until(lambda: state(watch, first.queue_id)[0][1] == 2, "the second try")
+        assert state(watch, first.queue_id)[0] == ("pending", 2, "The webhook answered 503.")
+        watch.later(6)
+        assert len(hook.requests) == 2
+        watch.later(6)
+        told = hook.wait(4)
+    assert [each.json["data"]["queueId"] for each in told] == [first.queue_id] * 3 + [second.queue_id]
+    assert len({each.headers["webhook-id"] for each in told}) == 2
 
 
 def test_mails_that_are_refused_are_tried_again_in_their_order(production: Watch, mail: MailServer) -> None:

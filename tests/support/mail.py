@@ -51,7 +51,8 @@ class MailServer(AbstractContextManager["MailServer"]):
         self._login = login
         self._refusal: int | None = None
         self._mails: list[Mail] = []
-        self._connections = 0
+        self._refusals = 0
+        self._sessions: list[SMTP] = []
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -88,8 +89,6 @@ class MailServer(AbstractContextManager["MailServer"]):
             assert enough, f"{len(self._mails)} of {count} mails came within {SECONDS} s"
             return list(self._mails)
 
-    _refusals = 0
-
     async def handle_DATA(self, _: SMTP, session: Session, envelope: Envelope) -> str:
         with self._changed:
             if self._refusal is not None:
@@ -109,11 +108,11 @@ class MailServer(AbstractContextManager["MailServer"]):
         given = args[-1]
         assert isinstance(given, LoginPassword)
         known = self._login is not None and given == LoginPassword(*(each.encode() for each in self._login))
-        return AuthResult(success=known, handled=not known, auth_data=given)
+        return AuthResult(success=known, handled=False, auth_data=given)
 
     def _session(self) -> SMTP:
         starts = self._tls is not None and not self._at_once
-        return SMTP(
+        session = SMTP(
             self,
             hostname="mail.test",
             tls_context=self._tls if starts else None,
@@ -122,6 +121,8 @@ class MailServer(AbstractContextManager["MailServer"]):
             authenticator=self._authenticate if self._login is not None else None,
             loop=self._loop,
         )
+        self._sessions.append(session)
+        return session
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -132,8 +133,12 @@ class MailServer(AbstractContextManager["MailServer"]):
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.abort()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))  # what was aborted closes its socket now
         self._loop.close()
