@@ -56,8 +56,11 @@ class Metrics:
             "waypost_notices", "Notices sent by this node, and failures.", ["channel", "outcome"],
             registry=self._registry,
         )  # fmt: skip
-        for outcome in ("delivered", "failed"):  # there from the start, so that a rate can be had of the first
+        for outcome in ("delivered", "failed"):  # there from the start, so that a rate can be had of the first one
             self._attempts.labels(outcome)
+        for channel in ("webhook", "smtp"):
+            for outcome in ("sent", "failed"):
+                self._notices.labels(channel, outcome)
 
     def accepted(self, logs: int) -> None:
         """A message was accepted, with so many logs."""
