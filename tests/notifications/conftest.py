@@ -1,4 +1,4 @@
-"""Houses that deliver to this machine and do not try again for an hour, on each store; receivers and mail servers."""
+"""Houses that deliver to this machine and do not try again by themselves; receivers and mail servers."""
 
 from collections.abc import Iterator
 from typing import Any

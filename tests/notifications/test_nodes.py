@@ -1,4 +1,4 @@
-"""Exactly one notice: over nodes that look at the same time, over restarts, over a death in the middle of sending."""
+"""Exactly one notice: over nodes that look at the same time, over restarts, over a death while sending."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import SetClock
 from tests.nodes.conftest import nodes
-from tests.support import postgresql, stores, tenants
+from tests.support import postgresql, tenants
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.stores import Store
 from tests.support.waiting import until
@@ -145,6 +145,3 @@ async def test_the_store_itself_refuses_a_second_open_trouble(
 
     with pytest.raises(Exception, match=r"(?i)unique"):
         await db.write(twice)
-
-
-assert stores

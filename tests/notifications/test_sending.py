@@ -1,4 +1,4 @@
-"""How notices go out: signed, retried in their order, over restarts, and only where the egress policy lets them."""
+"""How notices go out: signed, retried in their order, and only where the egress policy lets them."""
 
 import socket
 from collections.abc import Iterator

@@ -11,8 +11,8 @@ from tests.support.authority import Authority
 from tests.support.house import House
 from tests.support.serving import Answer
 
+A_URL = "https://a.example.com/"
 SECRET = "whsec_" + "c2VjcmV0" * 5  # 30 bytes
-OTHER = "whsec_" + "b3RoZXIh" * 5
 WEBHOOK = {"url": "https://hooks.example.com/notices?key=in-the-query", "secret": SECRET}
 SMTP: dict[str, Any] = {
     "host": "mail.example.com", "port": 587, "security": "starttls", "username": "waypost", "password": "pa55word",
@@ -164,9 +164,9 @@ FAULTS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"webhook": {"url": "https://10.1.2.3/"}}, [("/webhook/url", "address_not_allowed")]),
     ({"webhook": {"url": "https://169.254.169.254/"}}, [("/webhook/url", "address_not_allowed")]),
     ({"webhook": {"url": "ftp://hooks.example.com/"}}, [("/webhook/url", "invalid_url")]),
-    ({"webhook": {"url": "https://a.example.com/", "secret": "whsec_short"}}, [("/webhook/secret", "invalid_secret")]),
+    ({"webhook": {"url": A_URL, "secret": "whsec_short"}}, [("/webhook/secret", "invalid_secret")]),
     ({"webhook": {}}, [("/webhook/url", "required")]),
-    ({"webhook": {"url": "https://a.example.com/", "hasSecret": True}}, [("/webhook/hasSecret", "immutable")]),
+    ({"webhook": {"url": A_URL, "hasSecret": True}}, [("/webhook/hasSecret", "immutable")]),
     ({"smtp": SMTP | {"host": "127.0.0.1"}}, [("/smtp/host", "address_not_allowed")]),
     ({"smtp": SMTP | {"host": "2130706433"}}, [("/smtp/host", "address_not_allowed")]),
     ({"smtp": SMTP | {"host": "::ffff:10.0.0.1"}}, [("/smtp/host", "address_not_allowed")]),

@@ -32,7 +32,7 @@ class Mail:
 
     @property
     def text(self) -> str:
-        return self.message.get_content()
+        return str(self.message.get_content())
 
 
 class MailServer(AbstractContextManager["MailServer"]):
@@ -96,7 +96,8 @@ class MailServer(AbstractContextManager["MailServer"]):
                 self._changed.notify_all()
                 return f"{self._refusal} the server says so, and more: secret words of its own"
             assert isinstance(envelope.content, bytes)
-            login = session.auth_data.login.decode() if session.authenticated else None
+            given = session.auth_data
+            login = given.login.decode() if isinstance(given, LoginPassword) else None
             parsed = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(parsed, EmailMessage)
             sender, to = envelope.mail_from or "", tuple(envelope.rcpt_tos)
@@ -134,7 +135,7 @@ class MailServer(AbstractContextManager["MailServer"]):
         self._loop.run_forever()
         server.close()
         for session in self._sessions:
-            if session.transport is not None:
+            if isinstance(session.transport, asyncio.WriteTransport):
                 session.transport.abort()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:

@@ -1,6 +1,6 @@
 """Rows of notices, and of their deliveries: one for each channel, none of which waits for another.
 
-A trouble that lasts has an `open_key`, which is unique: it is told once, on whichever node, after whatever restart.
+A trouble that lasts has an `open_key`, which is unique: it is told once, over all nodes and restarts.
 A delivery is claimed for a while by the database's clock; when its node dies, another sends it again, under the
 same id. Within a channel notices go in the order in which they happened.
 """
