@@ -58,7 +58,8 @@ async def _first(addresses: Sequence[ResolveResult]) -> socket.socket | Unreache
     """The first address that answers."""
     last = OSError(errno.EHOSTUNREACH, "nowhere to go")
     for each in addresses:
-        opened = socket.socket(each["family"], socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in each["host"] else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_STREAM)
         try:
             opened.setblocking(False)
             await asyncio.get_running_loop().sock_connect(opened, (each["host"], each["port"]))
