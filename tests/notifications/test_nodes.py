@@ -125,6 +125,27 @@ async def test_what_is_claimed_goes_to_nobody_else_until_the_lease_ends(
     assert await db.read(outbox.waiting) == {}
 
 
+async def test_while_the_first_waits_nothing_behind_it_is_due(
+    db: Store, clock: SetClock, environment: str
+) -> None:
+    def fail(tx: Tx) -> None:
+        claimed = outbox.claim(tx, environment, Channel.webhook, now_ms=clock.now, lease_now_ms=1000, lease_ms=100)
+        assert claimed is not None
+        outbox.failed(tx, claimed, claimed.notices[:1], reason="It is away.", due_at=clock.now + 5000)
+        outbox.release(tx, claimed)
+
+    def twice(tx: Tx) -> None:
+        for key in ("a", "b"):
+            told = Raised(environment, Kind.disk_low, {"node": key}, open_key=key)
+            outbox.raise_(tx, told, clock.now)
+
+    await db.write(twice)
+    await db.write(fail)
+    await db.write(lambda tx: outbox.raise_(tx, raised(environment), clock.now))
+    assert await db.read(lambda tx: outbox.due(tx, clock.now + 4999, 1000)) == []
+    assert await db.read(lambda tx: outbox.due(tx, clock.now + 5000, 1000)) == [(environment, Channel.webhook)]
+
+
 async def test_a_lasting_trouble_is_written_once(db: Store, clock: SetClock, environment: str) -> None:
     written = [
         await db.write(lambda tx: outbox.raise_(tx, raised(environment), clock.now)),
