@@ -17,7 +17,7 @@ from waypost.notifications.notice import Kind, Raised, key_of
 from waypost.notifications.outbox import notice
 from waypost.notifications.store import notification
 from waypost.queues.model import State
-from waypost.queues.store import queue_head, queue_tail
+from waypost.queues.store import depth, queue_head, queue_tail
 from waypost.vault.keyring import MISSING
 
 MOST_A_LOOK = 200
@@ -28,7 +28,7 @@ _overdue = (
     sa.select(
         queue_head,
         destination.c.name,
-        (_tail.accepted - _head.delivered - _head.filtered - _head.skipped - _head.parked).label("depth"),
+        depth,
     )
     .join(notification, notification.c.environment_id == _head.environment_id)
     .join(queue_tail, _tail.queue_id == _head.queue_id)
@@ -143,17 +143,17 @@ def _recovering(tx: Tx, found: Found) -> None:
             queue = Standing(True, row.held_since is not None, row.cursor, row.last_seq, row.mark)
         match after(queue):
             case "drained":
-                found.ended.append((row.id, _drained(row, closed=not is_there)))
+                found.ended.append((row.id, _drained(row)))
             case "held":
                 found.marks += [(row.id, None)] if row.mark is not None else []
             case int(seq) if row.mark is None:
                 found.marks.append((row.id, seq))
 
 
-def _drained(row: Any, *, closed: bool) -> Raised:
+def _drained(row: Any) -> Raised:
     said: Mapping[str, Any] = outbox.data_of(row)
     data = {name: said[name] for name in ("queueId", "subscription", "destination", "heldSince")}
-    data |= {"closed": True} if closed else {}
+    data |= {} if row.closed_at is None else {"closed": True}  # an idle child queue just goes
     return Raised(
         row.environment_id,
         Kind.drained,

@@ -91,7 +91,8 @@ queue_head = sa.Table(
 
 _ended = queue_head.c.delivered + queue_head.c.filtered + queue_head.c.skipped + queue_head.c.parked
 _pending = queue_tail.c.accepted - _ended
-_depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
+depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
+"""How many entries wait in a queue; those of a message in several queues are counted in each."""
 
 
 def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:
@@ -205,7 +206,7 @@ def stale_destinations(tx: Tx, shards: Collection[int]) -> list[str]:
 _view = (
     sa.select(
         queue_head,
-        _depth,
+        depth,
         entry.c.log_id.label("head_log_id"),
         log.c.accepted_at.label("oldest"),
         log.c.attempts.label("tried"),
