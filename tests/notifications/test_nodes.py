@@ -1,20 +1,22 @@
-"""Exactly one notice: over nodes that look at the same time, over restarts, over a death while sending."""
+"""Exactly one notice: over nodes that look at the same time, over restarts, over an end while sending."""
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import SetClock
-from tests.nodes.conftest import nodes
-from tests.support import postgresql, tenants
+from tests.notifications.conftest import Watch
+from tests.support import tenants
+from tests.support.house import LOOPBACK, House
+from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.stores import Store
 from tests.support.waiting import until
-from tests.support.waypost import Server, message
+from waypost import app
 from waypost.db.database import Tx
 from waypost.notifications import outbox, store
 from waypost.notifications.model import Channel, Settings, Webhook
@@ -22,69 +24,76 @@ from waypost.notifications.notice import Kind, Raised
 from waypost.vault.vault import Vault
 
 
-def set_up(server: Server, hook: Receiver, ward: Receiver) -> str:
-    """One message waits in a queue, notices of which go to the hook after a second; the environment's path."""
-    environment = f"/waypost/v1/environments/{server.environments['Development']}"
-    body = {"webhook": {"url": hook.url}, "heldAfterSeconds": 1}
-    assert server.call("PUT", f"{environment}/notifications", body).status == 200
-    destination, source, client = server.destination(endpoint=ward.url), server.source(), server.client_id()
-    server.subscribe(source, destination)
-    assert server.send(client, message(destination, source, 1)).status == 200
-    return environment
-
-
-def notices(server: Server, environment: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.call("GET", f"{environment}/notices").payload["notices"]
-    return [each for each in reversed(found) if each["deliveries"][0]["state"] == "sent"]
-
-
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    """Two nodes on one PostgreSQL that both do everything."""
-    server = postgresql.shared()
-    url = asyncio.run(server.database(empty=True))
-    with ExitStack() as stack:
-        node = nodes(url, tmp_path, stack)
-        yield node("all"), node("all")
-    asyncio.run(server.drop(url))
+def pair(tmp_path: Path) -> Iterator[tuple[House, House]]:
+    """Two nodes on one PostgreSQL, each with its own connections; the second delivers nothing by itself."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for place in (first, second):
+        place.mkdir()
+    with House(first, on="postgresql", allowed_networks=LOOPBACK, retry_schedule=(36000,)) as one:
+        shared: dict[str, Any] = {
+            "database_url": one.waypost.settings.database_url,
+            "master_key_file": first / app.KEY_FILE,
+        }
+        with House(second, keep=one.household, deliver=False, allowed_networks=LOOPBACK, **shared) as two:
+            yield one, two
 
 
-def test_two_nodes_tell_once_even_when_one_dies(pair: tuple[Server, Server]) -> None:
+def look(*houses: House) -> None:
+    """All of them at the same time, several times."""
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda house: Watch(house).look(), houses * 4))
+
+
+def test_two_nodes_that_look_at_the_same_time_tell_once(
+    pair: tuple[House, House], hook: Receiver, ward: Receiver
+) -> None:
     one, two = pair
-    with Receiver() as hook, Receiver(answer(503)) as ward:
-        environment = set_up(one, hook, ward)
+    watch = Watch(one)
+    watch.set_up(webhook={"url": hook.url})
+    with Lane(one, endpoint=ward.url) as lane:
+        lane.send(1)
+        lane.until("held")
+        one.clock.ahead_ms = two.clock.ahead_ms = 301_000
+        two.run(two.waypost.notifier.start())
+        look(one, two)
         hook.wait(1)
-        one.kill()
-        until(lambda: len(notices(two, environment)) == 1, "the record of its sending")
-        one.start()
         ward.behave(answer(200))
-        until(lambda: len(notices(two, environment)) == 2, "the notice that it has drained", seconds=30)
-        kinds = [each["type"] for each in notices(two, environment)]
-        assert kinds == ["queue.held", "queue.drained"]
-        assert [request.json["type"] for request in hook.requests] == kinds
+        lane.act("retry")
+        lane.until("idle")
+        look(one, two)
+        until(lambda: len(watch.notices(about=lane.queue_id)) == 2, "the notice that it has drained")
+        hook.wait(2)
+        look(one, two)
+        kinds = [each["type"] for each in watch.notices(about=lane.queue_id)]
+    assert kinds == ["queue.held", "queue.drained"]
+    assert [request.json["type"] for request in hook.requests] == kinds
 
 
-def test_a_restart_tells_nothing_again_and_a_death_while_sending_repeats_the_id(tmp_path: Path) -> None:
-    settings = {"WAYPOST_RETRY_SCHEDULE": "0.2"}
-    with (
-        Receiver(stall()) as hook,
-        Receiver(answer(503)) as ward,
-        Server(tmp_path, settings=settings) as server,
-    ):
-        environment = set_up(server, hook, ward)
-        hook.wait(1)
-        server.kill()  # nobody knows whether the notice arrived
-        hook.behave(answer(200))
-        server.start()
-        first, again = hook.wait(2)
-        assert first.headers["webhook-id"] == again.headers["webhook-id"]
-        until(lambda: len(notices(server, environment)) == 1, "the record of its sending")
+def sent_once(watch: Watch) -> None:
+    until(lambda: watch.notices()[0]["deliveries"][0]["state"] == "sent", "the record of its sending")
+    watch.look()
+    assert [each["type"] for each in watch.notices()] == ["queue.held"]
 
-        assert server.stop() == 0
-        server.start()
-        ward.behave(answer(200))
-        until(lambda: len(notices(server, environment)) == 2, "the notice that it has drained", seconds=30)
-        assert [request.json["type"] for request in hook.requests[2:]] == ["queue.drained"]
+
+def test_an_end_while_sending_repeats_the_id_and_a_restart_repeats_nothing(
+    tmp_path: Path, hook: Receiver, ward: Receiver
+) -> None:
+    settings: dict[str, Any] = {"allowed_networks": LOOPBACK, "retry_schedule": (36000,)}
+    hook.behave(stall())
+    with House(tmp_path, **settings) as house:
+        household = house.household
+        Watch(house).set_up(webhook={"url": hook.url}, heldAfterSeconds=1)
+        source, destination = house.source(), house.destination(endpoint=ward.url)
+        house.subscription(source, destination)
+        house.message(source, destination)
+        hook.wait(1)  # and then nobody knows whether the notice arrived
+    hook.behave(answer(200))
+    for _ in range(2):
+        with House(tmp_path, keep=household, **settings) as house:
+            sent_once(Watch(house))
+    first, again = hook.requests
+    assert first.headers["webhook-id"] == again.headers["webhook-id"]
 
 
 @pytest.fixture
