@@ -48,12 +48,17 @@ from waypost.logs import api as logs_api
 from waypost.logs import deliveries
 from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
-from waypost.metrics import Metrics
+from waypost.metrics import Figures, Metrics
+from waypost.notifications import api as notifications_api
+from waypost.notifications import moves, outbox
+from waypost.notifications.running import Notifier
+from waypost.notifications.sending import Sender
+from waypost.notifications.service import Notifications
 from waypost.payloads import api as payloads_api
 from waypost.payloads.search import PayloadSearches
 from waypost.payloads.service import Payloads
 from waypost.queues import api as queues_api
-from waypost.queues import postgresql, sqlite
+from waypost.queues import figures, postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
@@ -117,6 +122,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
+        stack.push_async_callback(waypost.notifier.stop)
         yield waypost
 
 
@@ -155,7 +161,8 @@ class Waypost:
         self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(settings.key_file))
         self.disk = Disk(settings.data, settings.disk_floor_bytes)
         self.metrics = Metrics()
-        self.metrics.watch_disk(self.disk.free, self.disk.is_low)
+        self.metrics.watch_disk(self.disk.free)
+        self.disk_is_low = self.disk.is_low
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
@@ -165,6 +172,7 @@ class Waypost:
         self._build_delivery()
         self._build_configuration()
         self.upkeep = Upkeep(db, self.vault, clock, settings)
+        self._build_notifications()
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -237,6 +245,7 @@ class Waypost:
             self.policy,
             wake=self.worker.wake,
             waiting=Pending(count=_pending, end=_end),
+            moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
         )
         self.verification = Verification(
             self.destinations, self.client, application_name=self.settings.application_name
@@ -261,11 +270,25 @@ class Waypost:
             counted=queue_rows.count_of,
         )
 
+    def _build_notifications(self) -> None:
+        sender = Sender(self.client, self.clock)
+        self.notifications = Notifications(self.db, self.vault, self.clock, self.policy, sender)
+        self.notifier = Notifier(
+            self.db,
+            self.hot,
+            self.vault,
+            self.clock,
+            sender,
+            self.metrics,
+            is_low=lambda: self.disk_is_low(),
+            node=socket.gethostname(),
+        )
+
     @cached_property
     def http(self) -> FastAPI:
         """The HTTP application; made when it is first asked for, which a command that serves nobody never does."""
         routers = [
-            root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token),
+            root.router(self._is_ready, self._exposed, metrics_token=self.settings.metrics_token),
             tokens_api.router(self.tokens),
             environments_api.router(self.db),
             roles_api.router(self.roles),
@@ -281,6 +304,7 @@ class Waypost:
             deliveries.router(self.db),
             payloads_api.router(self.payloads, self.payload_searches),
             replays_api.router(self.replays),
+            notifications_api.router(self.notifications),
         ]
         app = application(
             routers=routers,
@@ -297,11 +321,23 @@ class Waypost:
     def vitals(self) -> FastAPI:
         """Health and metrics alone: what a node answers that only delivers."""
         return application(
-            routers=[root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token)],
+            routers=[root.router(self._is_ready, self._exposed, metrics_token=self.settings.metrics_token)],
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
             refused=Refusals(self.db, self.clock).record,
         )
+
+    async def _exposed(self) -> bytes:
+        """What `/metrics` says; a store that is away takes only its own figures with it."""
+
+        def read(tx: Tx) -> Figures:
+            return Figures(figures.of_environments(tx, self.clock.now_ms()), outbox.waiting(tx))
+
+        try:
+            found = await self.db.read(read)
+        except Unavailable:
+            found = None
+        return self.metrics.exposed(found, disk_low=self.disk_is_low())
 
     async def _is_ready(self) -> bool:
         try:

@@ -17,13 +17,17 @@ class Clock:
 
 def iso(ms: int) -> str:
     """The API's form of a time: `2023-01-10T19:46:40.081Z`."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{moment(ms):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def moment(ms: int) -> datetime:
+    """The same as an aware datetime, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def from_iso(text: str) -> int:
     """Milliseconds of an ISO 8601 date-time; without an offset it is taken as UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return round(found.timestamp() * 1000)

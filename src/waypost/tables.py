@@ -7,6 +7,8 @@ from waypost.destinations import store as destinations
 from waypost.environments import store as environments
 from waypost.logs import store as logs
 from waypost.messages import idempotency
+from waypost.notifications import outbox as notices
+from waypost.notifications import store as notifications
 from waypost.queues import purged, shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
@@ -24,6 +26,8 @@ __all__ = [
     "environments",
     "idempotency",
     "logs",
+    "notices",
+    "notifications",
     "purged",
     "queues",
     "replays",

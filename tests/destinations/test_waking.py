@@ -45,7 +45,9 @@ async def world(db: Store, vault: Vault, clock: SetClock) -> World:
     woken: list[str] = []
     none_pending = Pending(lambda tx, _: 0, lambda tx, _, __, ___: 0)
     policy = Policy([ipaddress.ip_network("127.0.0.0/8")])
-    service = Destinations(db, vault, clock, policy, wake=woken.append, waiting=none_pending)
+    service = Destinations(
+        db, vault, clock, policy, wake=woken.append, waiting=none_pending, moved=lambda *_: None
+    )
     return World(db, await tenants.found(db, clock), service, woken)
 
 

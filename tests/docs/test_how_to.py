@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mail import MailServer
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer
 from tests.support.waiting import until
@@ -22,6 +23,7 @@ from tests.support.waypost import Server, free_port, message, number_of, plain_e
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 CREDENTIAL = HOW_TO / "replace-a-failing-credential.md"
 INTEGRATION = HOW_TO / "test-your-redox-integration.md"
+TOLD = HOW_TO / "be-told-when-a-queue-is-held.md"
 SECONDS = 60
 
 # On a continuous integration machine a missing tool is a failure, not a skip.
@@ -196,3 +198,23 @@ def test_an_integration_is_tested_from_the_first_command_to_the_last(receiver: R
     (request,) = receiver.requests
     assert request.json["Meta"]["Destinations"][0]["ID"] == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
     assert request.headers["verification-token"] == "a-token"
+
+
+def test_somebody_is_told_of_held_queues(server: Server, receiver: Receiver, tmp_path: Path) -> None:
+    settings = server.environment | {"WAYPOST_DATA": str(server.data)}
+    with MailServer() as mail:
+        given = {
+            "http://127.0.0.1:8080": server.url,
+            "3f0a7f0e-4a0c-4b6e-9a55-0f6f4c1c2d10": server.environments["Development"],
+            "https://hooks.example.org/waypost": receiver.url,
+            '"host": "mail.example.org", "port": 587, "security": "starttls"':
+                f'"host": "127.0.0.1", "port": {mail.port}, "security": "none"',
+            '"username": "waypost", "password": "the-password",': "",
+        }  # fmt: skip
+
+        said = run(commands(TOLD), tmp_path, given, settings)
+
+        assert said.count('"sent": true') == 2
+        assert '"notices": []' in said
+        assert len(mail.mails) == len(receiver.requests) == 1
+    assert "webhook-signature" in receiver.requests[0].headers

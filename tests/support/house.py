@@ -16,7 +16,6 @@ import shutil
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from copy import deepcopy
@@ -191,17 +190,22 @@ class House(AbstractContextManager["House"]):
         return self.run(self.waypost.db.write(fn))
 
     def token(self, who: str, *, fresh: bool = False) -> str:
-        """An access token of one of PEOPLE, or of the Development `source`, by the real exchange."""
+        """An access token of one of PEOPLE, or of the Development `source`, by the real exchange.
+
+        Taken by the house's clock, so that it holds wherever that was moved.
+        """
         taken_at, token = self._tokens.get(who, (0.0, ""))
-        if fresh or not token or time.monotonic() - taken_at > TOKEN_LIFE_SECONDS:
+        now = self.clock.now_ms() / 1000
+        if fresh or not token or not 0 <= now - taken_at <= TOKEN_LIFE_SECONDS:
             audience = f"http://127.0.0.1:{self.port}/v2/auth/token"
-            signed = assertion.assertion(keys.ec(who), self.household.clients[who], audience)
+            times = {"iat": int(now), "exp": int(now) + assertion.LIFE_SECONDS}
+            signed = assertion.assertion(keys.ec(who), self.household.clients[who], audience, **times)
             form = urlencode(assertion.form(signed)).encode()
             media_type = {"content-type": "application/x-www-form-urlencoded"}
             answer = Client(self.port)("POST", "/v2/auth/token", form, headers=media_type)
             assert answer.status == 200, answer.body
             token = str(answer.json["access_token"])
-            self._tokens[who] = (time.monotonic(), token)
+            self._tokens[who] = (now, token)
         return token
 
     def events(self, about: str | None = None, *, tenant: Tenant | None = None) -> list[dict[str, Any]]:
@@ -276,6 +280,7 @@ class House(AbstractContextManager["House"]):
         if self._deliver:
             await self.waypost.worker.start()
             await self.waypost.replaying.start()
+            await self.waypost.notifier.start()
         config = uvicorn.Config(
             self.waypost.http, http="httptools", ws="none", log_config=None, lifespan="off", access_log=False
         )

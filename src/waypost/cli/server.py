@@ -86,6 +86,7 @@ async def run(
             await waypost.retention.start()
         if role != "worker":
             await waypost.replaying.start()
+        await waypost.notifier.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         http = waypost.vitals if role == "worker" else waypost.http
         await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)

@@ -30,7 +30,10 @@ class Pending:
 
 
 class Destinations:
-    """The destinations of every environment."""
+    """The destinations of every environment.
+
+    `moved(tx, before, after)` hears of every change of an endpoint, within the transaction that makes it.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Destinations:
         *,
         wake: Callable[[str], None],
         waiting: Pending,
+        moved: Callable[[Tx, Destination, Destination], None],
     ) -> None:
         self._db = db
         self._vault = vault
@@ -48,6 +52,7 @@ class Destinations:
         self._policy = policy
         self._wake = wake
         self._waiting = waiting
+        self._moved = moved
 
     async def of_environment(self, caller: Caller, environment_id: str) -> list[Destination]:
         """The environment's destinations, oldest first."""
@@ -288,7 +293,10 @@ class Destinations:
         store.update(tx, current.id, values)
         if given.keys() & {"name", "setupState"}:  # what intake keeps in memory of a destination
             environments.bump(tx, current.environment_id)
-        return store.get(tx, current.id)
+        changed = store.get(tx, current.id)
+        if changed.endpoint != current.endpoint:
+            self._moved(tx, current, changed)
+        return changed
 
     def _record(
         self,

@@ -20,7 +20,9 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.connector import AddrInfoType, Connection
 from yarl import URL
 
+from waypost.egress import dialling
 from waypost.egress import tls as tls_
+from waypost.egress.addresses import IpAddress
 from waypost.egress.failures import Attempt, Unreached, unreached
 from waypost.egress.policy import Policy
 from waypost.egress.resolver import Resolver
@@ -130,6 +132,20 @@ class Client:
                 break
         return found
 
+    async def dial(self, host: str, port: int, *, timeout_seconds: float) -> socket.socket | Unreached:
+        """A connection for a protocol that is not HTTP, by the same policy and the same way out.
+
+        The socket is connected and the caller's to close. Never raises for what the other side does.
+        """
+        if self._resolver is None:
+            raise RuntimeError("the client is not started")
+        where = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
+        fault = self._policy.fault(where, https_only=False, pointer="")
+        if fault is not None:
+            return Unreached(fault.code, fault.detail, False)
+        way = dialling.Way(self._resolver, self._judged, self._proxy)
+        return await dialling.dial(way, host, port, seconds=timeout_seconds)
+
     async def _attempt(self, call: "_Call", attempt: Attempt) -> Answer | Unreached:
         if self._session is None:
             raise RuntimeError("the client is not started")
@@ -167,7 +183,9 @@ class Client:
         return socket.socket(family, kind, protocol)
 
     def _refusal(self, host: str, port: int) -> str | None:
-        ip = ipaddress.ip_address(host)
+        return self._judged(ipaddress.ip_address(host), port)
+
+    def _judged(self, ip: IpAddress, port: int) -> str | None:
         # The operator chose the proxy, so it may be private; no socket is opened to anything else.
         return self._policy.refusal(ip, port) if self._proxy is None else self._policy.never(ip, port)
 

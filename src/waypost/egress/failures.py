@@ -64,13 +64,14 @@ _DNS = {
     socket.EAI_AGAIN: "The name server did not answer for the host of the URL.",
     socket.EAI_FAIL: "The name server failed to look up the host of the URL.",
 }
-_CONNECT = {
+CONNECT = {
     errno.ECONNREFUSED: "refused the connection: nothing listens on that port",
     errno.EHOSTUNREACH: "cannot be reached: there is no route to its address",
     errno.ENETUNREACH: "cannot be reached: there is no route to its network",
     errno.ETIMEDOUT: "did not answer the attempt to connect",
     errno.EMFILE: "was not called: this process has no file descriptors left",
 }
+"""What an error of connecting says of a host."""
 
 
 def unreached(error: Exception, attempt: Attempt) -> Unreached:
@@ -135,7 +136,7 @@ def _unconnected(error: aiohttp.ClientError, attempt: Attempt) -> Unreached:
     fallback = closed if _was_closed(error) else "could not be connected to"
     who = "The egress proxy" if attempt.proxied else "The host"
     some = " Other addresses of it are refused." if attempt.refusals else ""
-    return Unreached("connect", f"{who} {_CONNECT.get(number or 0, fallback)}.{some}", False)
+    return Unreached("connect", f"{who} {CONNECT.get(number or 0, fallback)}.{some}", False)
 
 
 def _was_closed(error: aiohttp.ClientError) -> bool:

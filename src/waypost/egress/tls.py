@@ -45,16 +45,18 @@ _ALERTS = {
 }
 
 
-def context(*, authorities: str | None = None) -> ssl.SSLContext:
+def context(*, authorities: str | None = None, http: bool = True) -> ssl.SSLContext:
     """A verifying client context: TLS 1.2 and 1.3, forward-secret AEAD suites only.
 
     `authorities` (PEM) takes the place of the system's; a client certificate is added with `load_cert_chain`.
+    Without `http` nothing is said of what will be spoken.
     Reads the system's certificates from disk. Raises ssl.SSLError or ValueError when the PEM cannot be read.
     """
     made = ssl.create_default_context(cadata=authorities)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(_TLS_1_2_SUITES)
-    made.set_alpn_protocols(["http/1.1"])
+    if http:
+        made.set_alpn_protocols(["http/1.1"])
     return made
 
 

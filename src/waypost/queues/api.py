@@ -9,21 +9,14 @@ from starlette.responses import Response
 
 from waypost.access import Caller
 from waypost.clock import iso
-from waypost.queues.model import QueueView, State
+from waypost.queues.figures import SHOWN
+from waypost.queues.model import QueueView
 from waypost.queues.service import Queues, QueueSkip
 from waypost.web import cursor as cursors
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
-
-_STATES = {
-    State.idle: "idle",
-    State.ready: "delivering",
-    State.held: "held",
-    State.waiting: "held",
-    State.paused: "paused",
-}
 
 
 class HeadShown(BaseModel):
@@ -143,7 +136,7 @@ def _shown(queue: QueueView) -> dict[str, Any]:
         "childQueue": queue.is_child,
         "subscription": {"id": queue.subscription_id},
         "destination": {"id": queue.destination_id},
-        "state": _STATES[queue.state],
+        "state": SHOWN[queue.state],
         "reason": queue.reason,
         "lastStatus": queue.last_status,
         "heldSince": None if queue.held_since is None else iso(queue.held_since),

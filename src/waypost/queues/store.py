@@ -92,6 +92,7 @@ queue_head = sa.Table(
 _ended = queue_head.c.delivered + queue_head.c.filtered + queue_head.c.skipped + queue_head.c.parked
 _pending = queue_tail.c.accepted - _ended
 depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
+"""How many entries wait in a queue; those of a message in several queues are counted in each."""
 
 
 def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:

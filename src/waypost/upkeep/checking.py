@@ -18,6 +18,7 @@ from waypost.destinations.store import destination
 from waypost.environments import store as environments
 from waypost.errors import Unavailable, WaypostError
 from waypost.logs.store import attempt
+from waypost.notifications import store as notifications
 from waypost.queues import recount
 from waypost.queues.store import message
 from waypost.tokens import store as tokens
@@ -30,6 +31,7 @@ T = TypeVar("T")
 NAMES = {
     "credentials": "credentials",
     "destinations": "secrets of destinations",
+    "notifications": "secrets of notifications",
     "signingSecrets": "signing secrets",
     "messages": "message bodies",
     "answers": "kept answers",
@@ -149,6 +151,11 @@ def _of_destinations(vault: Vault, tx: Tx) -> list[str]:
     return [_fault(partial(destination_secrets.open_secrets, tx, vault, row)) for row in rows]
 
 
+def _of_notifications(vault: Vault, tx: Tx) -> list[str]:
+    found = notifications.sealed_environments(tx)
+    return [_fault(partial(notifications.open_secrets, tx, vault, each)) for each in found]
+
+
 def _of_signing(vault: Vault, tx: Tx) -> list[str]:
     open_ = partial(vault.open, tx, table=tokens.signing_secret.name)
     return [_fault(partial(open_, sealed.secret, row=sealed.id)) for sealed in tokens.secrets(tx)]
@@ -157,6 +164,7 @@ def _of_signing(vault: Vault, tx: Tx) -> list[str]:
 _SMALL: dict[str, Callable[[Vault, Tx], list[str]]] = {
     "credentials": _of_credentials,
     "destinations": _of_destinations,
+    "notifications": _of_notifications,
     "signingSecrets": _of_signing,
 }
 

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from waypost.errors import Unavailable
 
+MISSING = "The sealing key "
+"""How the words of every lost key begin: what is held for want of one is found by them."""
+
 
 class KeyFileInvalid(Exception):
     """The key file is missing or is not one of ours."""
@@ -39,11 +42,13 @@ class Keyring:
         """The data key again. Raises KeyUnavailable."""
         key = self.keys.get(key_id)
         if key is None:
-            raise KeyUnavailable(f"The sealing key {key_id} is not in the key file.")
+            raise KeyUnavailable(f"{MISSING}{key_id} is not in the key file.")
         try:
             return AESGCM(key).decrypt(wrapped[:12], wrapped[12:], context)
         except InvalidTag:
-            raise KeyUnavailable(f"The key file's {key_id} does not open what was sealed under it.") from None
+            raise KeyUnavailable(
+                f"{MISSING}{key_id} of the key file does not open what was sealed under it."
+            ) from None
 
     def with_new_current(self) -> "Keyring":
         """This ring with a fresh current key."""

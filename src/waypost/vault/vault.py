@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx, metadata
 from waypost.ids import new_id
-from waypost.vault.keyring import KeyFileInvalid, Keyring, KeyUnavailable
+from waypost.vault.keyring import MISSING, KeyFileInvalid, Keyring, KeyUnavailable
 
 INSTALLATION = "installation"
 KEY_LIFE_MS = 24 * 3600 * 1000
@@ -125,7 +125,7 @@ class Vault:
         key_id = str(uuid.UUID(bytes=raw_id)) if len(raw_id) == 16 else ""
         row = tx.execute(sa.select(data_key).where(data_key.c.id == key_id)).one_or_none()
         if row is None:
-            raise KeyUnavailable("A value was sealed under a data key that the store does not hold.")
+            raise KeyUnavailable(f"{MISSING}of a value is lost: the store does not hold its data key.")
         key = self._ring_with(row.kek_id).unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
         cipher = self._ciphers[raw_id] = AESGCM(key)
         return cipher

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from waypost import errors
-from waypost.metrics import CONTENT_TYPE, Metrics
+from waypost.metrics import CONTENT_TYPE
 from waypost.web import openapi
 from waypost.web.callers import client_ip
 from waypost.web.reference import page
@@ -19,9 +19,11 @@ from waypost.web.reference import page
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
 
 IsReady = Callable[[], Awaitable[bool]]
+Exposed = Callable[[], Awaitable[bytes]]
+"""The Prometheus text exposition."""
 
 
-def router(is_ready: IsReady, metrics: Metrics, *, metrics_token: str | None) -> APIRouter:
+def router(is_ready: IsReady, exposed: Exposed, *, metrics_token: str | None) -> APIRouter:
     """Health and metrics. Health is open and says nothing but ready or not."""
     routes = APIRouter(include_in_schema=False)
 
@@ -36,10 +38,10 @@ def router(is_ready: IsReady, metrics: Metrics, *, metrics_token: str | None) ->
         return PlainTextResponse("not ready", 503, {"Retry-After": "5"})
 
     @routes.get("/metrics")
-    async def exposed(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         if not _may_scrape(request, metrics_token):
             raise errors.Unauthenticated("Metrics are for loopback, or for the bearer of WAYPOST_METRICS_TOKEN.")
-        return Response(metrics.exposed(), headers={"content-type": CONTENT_TYPE})
+        return Response(await exposed(), headers={"content-type": CONTENT_TYPE})
 
     return routes
 

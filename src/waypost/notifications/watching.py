@@ -1,0 +1,196 @@
+"""What should be told, read off the queues' rows: held too long, drained, without a key; and the node's disk.
+
+Everything here reads what is, not what happened: a look that did not take place, a node that died, lose nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from waypost.clock import iso
+from waypost.db.database import Tx
+from waypost.destinations.store import destination
+from waypost.notifications import outbox, store
+from waypost.notifications.notice import Kind, Raised, key_of
+from waypost.notifications.outbox import notice
+from waypost.notifications.store import notification
+from waypost.queues.model import State
+from waypost.queues.store import depth, queue_head, queue_tail
+from waypost.vault.keyring import MISSING
+
+MOST_A_LOOK = 200
+
+_head, _tail = queue_head.c, queue_tail.c
+_open_key = sa.literal(f"{Kind.held.value} ", sa.String) + _head.queue_id
+_overdue = (
+    sa.select(
+        queue_head,
+        destination.c.name,
+        depth,
+    )
+    .join(notification, notification.c.environment_id == _head.environment_id)
+    .join(queue_tail, _tail.queue_id == _head.queue_id)
+    .join(destination, destination.c.id == _head.destination_id)
+    .outerjoin(notice, notice.c.open_key == _open_key)
+    .where(store.tells, _head.state == State.held, _head.closed_at.is_(None), notice.c.id.is_(None))
+)
+_told = (
+    sa.select(
+        notice, _tail.last_seq, _head.cursor, _head.held_since, _head.closed_at, _head.queue_id.label("there")
+    )
+    .outerjoin(queue_head, _head.queue_id == notice.c.queue_id)
+    .outerjoin(queue_tail, _tail.queue_id == notice.c.queue_id)
+    .where(notice.c.open_key.is_not(None), notice.c.kind == Kind.held.value)
+)
+_keyless = (
+    sa.select(_head.environment_id, sa.func.count(), sa.func.min(_head.reason))
+    .join(notification, notification.c.environment_id == _head.environment_id)
+    .where(store.tells, _head.state == State.held, _head.closed_at.is_(None), _head.reason.like(f"{MISSING}%"))
+    .group_by(_head.environment_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Whether the disk of a node is under its floor."""
+
+    node: str
+    is_low: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A queue whose hold was told: where its cursor and tail are; `mark` is where its tail was after the hold."""
+
+    is_there: bool
+    is_held: bool
+    cursor: int = 0
+    last_seq: int = 0
+    mark: int | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """What a look found: what to tell, queues to mark, and troubles that are over, with what tells so."""
+
+    raised: list[Raised] = field(default_factory=list)
+    marks: list[tuple[str, int | None]] = field(default_factory=list)
+    ended: list[tuple[str, Raised | None]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.raised or self.marks or self.ended)
+
+
+def after(queue: Standing) -> str | int | None:
+    """What becomes of a told hold: "drained", "held" (again, or still), or the sequence number to wait for.
+
+    A queue has drained when all that waited as it left its hold has ended; what arrived since does not count, or
+    a busy queue would never drain. Pure.
+    """
+    if not queue.is_there:
+        return "drained"
+    if queue.is_held:
+        return "held"
+    wanted = queue.last_seq if queue.mark is None else queue.mark
+    return "drained" if queue.cursor >= wanted else wanted
+
+
+def look(tx: Tx, now_ms: int, disk: Disk) -> Found:
+    """Everything that is not as it was told."""
+    found = Found()
+    found.raised += _held(tx, now_ms)
+    _recovering(tx, found)
+    _keys(tx, found)
+    _disks(tx, found, disk)
+    return found
+
+
+def tell(tx: Tx, found: Found, now_ms: int) -> list[Kind]:
+    """Write it down, to be sent; what was told anew."""
+    told = [raised.kind for raised in found.raised if outbox.raise_(tx, raised, now_ms)]
+    for notice_id, seq in found.marks:
+        outbox.mark(tx, notice_id, seq)
+    for notice_id, raised in found.ended:
+        if outbox.end(tx, notice_id, now_ms) and raised is not None:
+            outbox.raise_(tx, raised, now_ms)
+            told.append(raised.kind)
+    return told
+
+
+def _held(tx: Tx, now_ms: int) -> Iterator[Raised]:
+    query = _overdue.where(_head.held_since <= now_ms - notification.c.held_after_ms)
+    for row in tx.execute(query.order_by(_head.held_since).limit(MOST_A_LOOK)):
+        data = {
+            "queueId": row.queue_id,
+            "subscription": {"id": row.subscription_id},
+            "destination": {"id": row.destination_id, "name": row.name},
+            "reason": row.reason,
+            "lastStatus": row.last_status,
+            "heldSince": iso(row.held_since),
+            "depth": row.depth,
+        }
+        key = key_of(Kind.held, row.queue_id)
+        yield Raised(row.environment_id, Kind.held, data, key, row.queue_id, row.destination_id)
+
+
+def _recovering(tx: Tx, found: Found) -> None:
+    for row in tx.execute(_told):
+        is_there = row.there is not None and row.closed_at is None
+        queue = Standing(False, False)
+        if is_there:
+            queue = Standing(True, row.held_since is not None, row.cursor, row.last_seq, row.mark)
+        match after(queue):
+            case "drained":
+                found.ended.append((row.id, _drained(row)))
+            case "held":
+                found.marks += [(row.id, None)] if row.mark is not None else []
+            case int(seq) if row.mark is None:
+                found.marks.append((row.id, seq))
+
+
+def _drained(row: Any) -> Raised:
+    said: Mapping[str, Any] = outbox.data_of(row)
+    data = {name: said[name] for name in ("queueId", "subscription", "destination", "heldSince")}
+    data |= {} if row.closed_at is None else {"closed": True}  # an idle child queue just goes
+    return Raised(
+        row.environment_id,
+        Kind.drained,
+        data | {"answers": row.id},
+        queue_id=row.queue_id,
+        destination_id=row.destination_id,
+    )
+
+
+def _keys(tx: Tx, found: Found) -> None:
+    """One notice an environment, however many queues wait for the key."""
+    keyless = {row[0]: row for row in tx.execute(_keyless)}
+    told = _open(tx, Kind.key_unavailable)
+    for environment_id, queues, reason in keyless.values():
+        key = key_of(Kind.key_unavailable, environment_id)
+        if key not in told:
+            data = {"queues": queues, "reason": reason}
+            found.raised.append(Raised(environment_id, Kind.key_unavailable, data, key))
+    over = told.keys() - {key_of(Kind.key_unavailable, environment_id) for environment_id in keyless}
+    found.ended += [(told[key], None) for key in sorted(over)]
+
+
+def _disks(tx: Tx, found: Found, disk: Disk) -> None:
+    """One notice an environment for each node: its disk is everybody's."""
+    mine = f"{Kind.disk_low.value} {disk.node} "
+    told = {key: each for key, each in _open(tx, Kind.disk_low).items() if key.startswith(mine)}
+    if not disk.is_low:
+        found.ended += [(each, None) for each in told.values()]
+        return
+    for environment_id in store.environments_told(tx):
+        key = mine + environment_id
+        if key not in told:
+            found.raised.append(Raised(environment_id, Kind.disk_low, {"node": disk.node}, key))
+
+
+def _open(tx: Tx, kind: Kind) -> dict[str, str]:
+    """Lasting troubles of a kind: the notice by its key."""
+    query = sa.select(notice.c.open_key, notice.c.id)
+    rows = tx.execute(query.where(notice.c.open_key.is_not(None), notice.c.kind == kind.value))
+    return {str(row.open_key): row.id for row in rows}

@@ -1,0 +1,94 @@
+"""What `/metrics` says of the store: the figures of each environment, on both stores; or that it is away."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.support.house import LOOPBACK, House
+from tests.support.lanes import Lane
+from tests.support.receiver import Receiver, answer
+from tests.support.serving import Client
+from tests.support.stores import STORES
+
+from waypost.metrics import Metrics
+
+Figures = dict[tuple[str, frozenset[str]], float]
+"""Values by name and by the labels' values."""
+
+
+def figures(text: str) -> Figures:
+    return {
+        (sample.name, frozenset(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture(scope="module", params=STORES)
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    place = tmp_path_factory.mktemp("metrics")
+    with House(place, on=request.param, allowed_networks=LOOPBACK, retry_schedule=(36000,)) as made:
+        yield made
+
+
+def scrape(house: House) -> Figures:
+    return figures(Client(house.port)("GET", "/metrics").body.decode())
+
+
+def test_every_environment_stands_as_its_queues_do(house: House) -> None:
+    with (
+        Receiver() as well,
+        Receiver(answer(503)) as ill,
+        Lane(house, endpoint=well.url) as idle,
+        Lane(house, endpoint=ill.url) as held,
+        Lane(house, endpoint=well.url) as paused,
+    ):
+        (log_id,) = idle.send(1)
+        idle.until("idle")
+        assert house.call("POST", f"/waypost/v1/logs/{log_id}/replay").status == 201
+        well.wait(2)
+        idle.until("idle")
+        held.send(2, 3)
+        held.until("held")
+        paused.act("pause")
+        paused.send(4)
+        house.clock.ahead_ms += 100_000
+        found = scrape(house)
+
+    here = house.environments["Development"]
+
+    def figure(name: str, *labels: str) -> float:
+        return found[f"waypost_{name}", frozenset((here, *labels))]
+
+    states = ("idle", "delivering", "held", "paused")
+    assert [figure("queues", state) for state in states] == [1, 0, 1, 1]
+    assert (figure("logs_received_total"), figure("logs_replayed_total")) == (4, 1)
+    ends = ("delivered", "filtered", "skipped", "parked")
+    assert [figure("logs_ended_total", state) for state in ends] == [2, 0, 0, 0]
+    assert figure("logs_pending") == 3
+    assert 100 <= figure("held_seconds") <= figure("oldest_pending_seconds") < 130
+    assert found["waypost_queues", frozenset((house.environments["Staging"], "held"))] == 0
+    assert found["waypost_store_up", frozenset()] == 1
+
+    # a closed queue counts for the ledger, and as no queue
+    after = scrape(house)
+    assert [after["waypost_queues", frozenset((here, state))] for state in states] == [0, 0, 0, 0]
+    assert after["waypost_logs_pending", frozenset((here,))] == 0
+    assert after["waypost_logs_ended_total", frozenset((here, "skipped"))] == 3
+    assert after["waypost_held_seconds", frozenset((here,))] == 0
+
+
+def test_a_disk_under_its_floor_is_seen(house: House) -> None:
+    assert scrape(house)["waypost_disk_low", frozenset()] == 0
+    house.waypost.disk_is_low = lambda: True
+    assert scrape(house)["waypost_disk_low", frozenset()] == 1
+    house.waypost.disk_is_low = lambda: False
+
+
+def test_a_store_that_is_away_leaves_what_the_node_counts() -> None:
+    metrics = Metrics()
+    metrics.accepted(3)
+    found = figures(metrics.exposed(None).decode())
+    assert found["waypost_store_up", frozenset()] == 0
+    assert found["waypost_logs_accepted_total", frozenset()] == 3
+    assert not [name for name, _ in found if name == "waypost_queues"]
