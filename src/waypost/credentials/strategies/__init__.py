@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from waypost.credentials.strategies import oauth2
+from waypost.credentials.strategies import aws_sigv4, google_service_account, oauth2
 from waypost.credentials.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
@@ -12,6 +12,8 @@ STRATEGIES: Strategies = {
     strategy.name: strategy
     for strategy in (
         oauth2.STRATEGY,
+        aws_sigv4.STRATEGY,
+        google_service_account.STRATEGY,
     )
 }  # fmt: skip
 
