@@ -1,16 +1,17 @@
 """What is wrong with a request for a new credential, or for a change to one: every fault at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from waypost.credentials import keys
 from waypost.credentials.model import Created, Credential, Renamed, immutable, immutable_faults, moved_url, same
 from waypost.credentials.strategies import DEFAULT, Strategies
 from waypost.credentials.strategy import Fields, Strategy
 from waypost.egress.policy import Policy
 from waypost.environments.store import Environment
 from waypost.errors import Fault, Invalid
-from waypost.validation import check
+from waypost.validation import UNKNOWN_FIELD, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,15 @@ class Checker:
     policy: Policy
     strategies: Strategies
 
-    def new(self, given: Mapping[str, Any], environment: Environment | None) -> Checked:
-        """A create request; None stands for an environment that the request does not properly name."""
+    def new(
+        self, given: Mapping[str, Any], environment: Environment | None, unsound: Sequence[Fault] = ()
+    ) -> Checked:
+        """A create request; None stands for an environment that the request does not properly name.
+
+        `unsound` is what `unsound_keys` found.
+        """
         common, faults = check(Created, {name: given[name] for name in given if name in Created.model_fields})
+        faults += unsound
         if environment is not None:
             faults += _organization_faults(given, environment)
         strategy = self._strategy(given.get("authStrategy", DEFAULT))
@@ -54,10 +61,11 @@ class Checker:
         before: Credential,
         stored: Mapping[str, str],
         environment: Environment,
+        unsound: Sequence[Fault] = (),
     ) -> Checked:
         """The whole credential as a change leaves it; `stored` are the secrets it has."""
         strategy = self.strategies[before.strategy]
-        faults = immutable_faults(given, before, strategy)
+        faults = [*immutable_faults(given, before, strategy), *unsound]
         name = before.name
         if "name" in given:
             renamed, more = check(Renamed, {"name": given["name"]})
@@ -80,14 +88,26 @@ class Checker:
     ) -> tuple[Fields | None, list[Fault]]:
         """The strategy's fields and their faults; a null means that a field is not there."""
         there = {name: v for name, v in values.items() if v is not None or name not in strategy.available}
-        fields, faults = check(strategy.fields, there)
+        dropped = there.keys() & strategy.fields.dropped
+        fields, faults = check(strategy.fields, {name: v for name, v in there.items() if name not in dropped})
         if fields is not None:
             faults = fields.faults()
+        faults += [Fault(f"/{name}", *UNKNOWN_FIELD) for name in sorted(dropped)]
         wrong = {fault.pointer for fault in faults}
         for name in sorted(strategy.urls):
             if isinstance(there.get(name), str) and f"/{name}" not in wrong:
                 faults += self.policy.faults(there[name], https_only=https_only, pointer=f"/{name}")
         return fields, faults
+
+
+def unsound_keys(given: Mapping[str, Any], strategy: Strategy[Any]) -> list[Fault]:
+    """A fault for each private key that can be read and is none all the same. Slow: call it in a thread."""
+    keys_given = {name: given.get(name) for name in sorted(strategy.private_keys)}
+    return [
+        Fault(f"/{name}", "unusable_key", keys.UNUSABLE)
+        for name, key in keys_given.items()
+        if isinstance(key, str) and keys.is_readable(key) and not keys.is_sound(key)
+    ]
 
 
 def changes(given: Mapping[str, Any], before: Credential, strategy: Strategy[Any]) -> list[str]:

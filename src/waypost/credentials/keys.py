@@ -21,16 +21,21 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import base64_to_int
 from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from waypost.credentials.fields import PrivateKey, Secret
+from waypost.errors import Fault
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "ES256", "ES384"]
 Raw = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
+FIELD = "privateKey"
+"""The field of a strategy that is `keyed`, beside `algorithm`."""
 RSA_BITS = 2048
 MOST_RSA_BITS = 4096
 MOST_KID = 255
+LONGEST = 16384
 ASSERTION_SECONDS = 300
 """How long an assertion holds: five minutes is the most that SMART App Launch lets it."""
 UNUSABLE = "This is no key that can be used: PEM without a password, or a JWK; RSA of 2048 to 4096 bits, or EC."
@@ -52,7 +57,7 @@ PrivateKeyText = Annotated[
     str,
     Secret(),
     PrivateKey(),
-    StringConstraints(min_length=1, max_length=16384),
+    StringConstraints(min_length=1, max_length=LONGEST),
     AfterValidator(_readable),
     Field(json_schema_extra={"writeOnly": True}),
 ]
@@ -72,6 +77,14 @@ def read(text: str) -> Raw:
     return key
 
 
+def is_readable(text: str) -> bool:
+    """Whether `read` takes the text, at the length that a field may have."""
+    try:
+        return len(text) <= LONGEST and read(text) is not None
+    except ValueError:
+        return False
+
+
 def is_sound(text: str) -> bool:
     """Whether the numbers of a readable key belong together. Up to a second of CPU: call it in a thread."""
     try:
@@ -86,6 +99,12 @@ def make(algorithm: str) -> str:
     curve = _CURVES.get(algorithm)
     key: Raw = ec.generate_private_key(curve) if curve else rsa.generate_private_key(65537, RSA_BITS)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def algorithm_of(declared: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> str:
+    """What a keyed strategy's values say of the algorithm; its default when they do not."""
+    found = values.get("algorithm")
+    return found if isinstance(found, str) else str(declared["algorithm"].default)
 
 
 def fits(text: str, algorithm: str) -> bool:
@@ -163,3 +182,11 @@ def _of_pem(pem: bytes, *, trusted: bool) -> Raw:
     if not isinstance(key, Raw):
         raise ValueError("a key of another kind")
     return key
+
+
+def faults(text: str | None, algorithm: str) -> list[Fault]:
+    """A fault when the field `privateKey` cannot sign by the field `algorithm`."""
+    if text is None or fits(text, algorithm):
+        return []
+    detail = f"This key does not sign by {algorithm}; send one that does, or null to have Waypost make one."
+    return [Fault(f"/{FIELD}", "unusable_key", detail)]

@@ -16,6 +16,7 @@ from waypost.egress.failures import MAYBE
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LONGEST_TOKEN = 16384
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
@@ -37,10 +38,12 @@ class Shape:
     who: str = "token endpoint"
 
 
-async def post_form(occasion: Occasion, url: str, values: Mapping[str, str]) -> Answer | Unreached:
-    """Ask a token endpoint with a form (RFC 6749)."""
+async def post_form(occasion: Occasion, url: str, values: Mapping[str, str | None]) -> Answer | Unreached:
+    """Ask a token endpoint with a form (RFC 6749); None is not sent."""
     headers = {"accept": JSON, "content-type": FORM}
-    return await occasion.post(url, headers, urlencode(values).encode())
+    return await occasion.post(
+        url, headers, urlencode({name: value for name, value in values.items() if value is not None}).encode()
+    )
 
 
 def granted(

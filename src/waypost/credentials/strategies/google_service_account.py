@@ -12,10 +12,9 @@ from waypost.credentials import keys
 from waypost.credentials.fields import Text, UrlText
 from waypost.credentials.keys import PrivateKeyText
 from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
-from waypost.credentials.token_answers import Shape, granted, post_form
+from waypost.credentials.token_answers import JWT_BEARER, Shape, granted, post_form
 from waypost.errors import Fault
 
-GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -51,8 +50,8 @@ async def authorize(fields: GoogleServiceAccount, occasion: Occasion) -> Grant |
     }  # fmt: skip
     header = {"kid": fields.private_key_id}
     signed = keys.assertion(fields.private_key, "RS256", claims, now_ms=occasion.now_ms, header=header)
-    answer = await post_form(occasion, fields.token_uri, {"grant_type": GRANT, "assertion": signed})
+    answer = await post_form(occasion, fields.token_uri, {"grant_type": JWT_BEARER, "assertion": signed})
     return granted(answer, occasion.now_ms, Shape(default_seconds=3600))
 
 
-STRATEGY = Strategy("GoogleServiceAccount", GoogleServiceAccount, authorize)
+STRATEGY = Strategy("GoogleServiceAccount", GoogleServiceAccount, authorize, ours=True)

@@ -59,7 +59,11 @@ class OAuthTwoLegged(Fields):
 
     def faults(self) -> list[Fault]:
         """Fields that need one another, and names that two parameters would share."""
-        shared = [*_shared(self.grant_parameters()), *_shared(self.refresh_parameters(""))]
+        proof = self.proof(None)
+        shared = [
+            *_shared([*proof, *self.grant_parameters()]),
+            *_shared([*proof, *self.refresh_parameters("")]),
+        ]
         return [*self._missing(), *dict.fromkeys(shared)]
 
     def grant_parameters(self) -> list[Parameter]:
@@ -78,6 +82,10 @@ class OAuthTwoLegged(Fields):
             *self._parameters_of_both(self.refreshGrantType),
             ("refreshTokenName", self.refreshTokenName, token),
         ]
+
+    def proof(self, occasion: Occasion | None) -> list[Parameter]:
+        """Parameters that are made for each request, to prove who asks; without an occasion only their names."""
+        return []
 
     def headers(self) -> dict[str, str]:
         """The headers of a token request."""
@@ -102,14 +110,21 @@ class OAuthTwoLegged(Fields):
         return self.clientSecret is not None and not self.noBasic
 
     def _parameters_of_both(self, grant: str) -> list[Parameter]:
-        named = not self._by_basic
         return [
             ("audience", "audience", self.audience),
             ("resource", "resource", self.resource),
             ("grantTypeName", self.grantTypeName, grant),
-            ("clientIdName", self.clientIdName, self.clientId if named else None),
-            ("clientSecretName", self.clientSecretName, self.clientSecret if named else None),
+            *self._client(),
             ("customFieldName", self.customFieldName or "", self.customFieldValue),
+        ]
+
+    def _client(self) -> list[Parameter]:
+        """The parameters that name the client."""
+        if self._by_basic:
+            return []
+        return [
+            ("clientIdName", self.clientIdName, self.clientId),
+            ("clientSecretName", self.clientSecretName, self.clientSecret),
         ]
 
     def _missing(self) -> Iterable[Fault]:
@@ -141,7 +156,7 @@ STRATEGY = Strategy("OAuth_2.0_2-legged", OAuthTwoLegged, authorize)
 
 
 async def _ask(fields: OAuthTwoLegged, occasion: Occasion, parameters: Iterable[Parameter]) -> Answer | Unreached:
-    values = {name: value for _, name, value in parameters if value is not None}
+    values = {name: value for _, name, value in [*parameters, *fields.proof(occasion)] if value is not None}
     body = msgspec.json.encode(values) if fields.contentType == JSON else urlencode(values).encode()
     return await occasion.post(fields.url, fields.headers(), body)
 
