@@ -156,14 +156,12 @@ class Shared:
         return Turn(grant)
 
     def _take(self, tx: Tx, credential: Credential, now: int, more: dict[str, Any], *, new: bool) -> None:
-        values = {
-            **more, "version": credential.version, "holder": self._node, "held_until": now + LEASE_MS,
-        }  # fmt: skip
+        mine = {"version": credential.version, "holder": self._node, "held_until": now + LEASE_MS}
+        t = credential_token.c
         if new:
-            tx.execute(credential_token.insert().values(values, credential_id=credential.id))
+            tx.execute(credential_token.insert().values({"credential_id": credential.id, **mine, **more}))
         else:
-            t = credential_token.c
-            tx.execute(credential_token.update().where(t.credential_id == credential.id).values(values))
+            tx.execute(credential_token.update().where(t.credential_id == credential.id).values({**mine, **more}))
 
     def _put(self, tx: Tx, credential: Credential, found: Kept | Failing) -> None:
         values: dict[str, Any] = {"holder": None, "held_until": 0, "failure": None, "failed_at": 0}
