@@ -39,7 +39,6 @@ class Checker:
         `unsound` is what `unsound_keys` found.
         """
         common, faults = check(Created, {name: given[name] for name in given if name in Created.model_fields})
-        faults += unsound
         if environment is not None:
             faults += _organization_faults(given, environment)
         strategy = self._strategy(given.get("authStrategy", DEFAULT))
@@ -50,7 +49,7 @@ class Checker:
             https_only = environment is not None and not environment.is_development
             values = {name: given[name] for name in given if name not in Created.model_fields}
             fields, more = self._fields(strategy, values, https_only=https_only)
-            faults += more
+            faults += [*more, *_others(unsound, more)]
         if faults or common is None or strategy is None or fields is None:
             raise Invalid(faults)
         return _checked(common.name, strategy, fields)
@@ -65,7 +64,7 @@ class Checker:
     ) -> Checked:
         """The whole credential as a change leaves it; `stored` are the secrets it has."""
         strategy = self.strategies[before.strategy]
-        faults = [*immutable_faults(given, before, strategy), *unsound]
+        faults = immutable_faults(given, before, strategy)
         name = before.name
         if "name" in given:
             renamed, more = check(Renamed, {"name": given["name"]})
@@ -75,7 +74,7 @@ class Checker:
             return Checked(name, strategy, dict(before.settings), dict(stored))
         merged = {**before.settings, **stored, **touched}
         fields, more = self._fields(strategy, merged, https_only=not environment.is_development)
-        faults += [*more, *_secret_faults(given, before, merged, strategy)]
+        faults += [*more, *_others(unsound, more), *_secret_faults(given, before, merged, strategy)]
         if faults or fields is None:
             raise Invalid(faults)
         return _checked(name, strategy, fields)
@@ -108,6 +107,12 @@ def unsound_keys(given: Mapping[str, Any], strategy: Strategy[Any]) -> list[Faul
         for name, key in keys_given.items()
         if isinstance(key, str) and keys.is_readable(key) and not keys.is_sound(key)
     ]
+
+
+def _others(faults: Iterable[Fault], known: Iterable[Fault]) -> list[Fault]:
+    """The faults of fields that nothing was found wrong with so far."""
+    wrong = {fault.pointer for fault in known}
+    return [fault for fault in faults if fault.pointer not in wrong]
 
 
 def changes(given: Mapping[str, Any], before: Credential, strategy: Strategy[Any]) -> list[str]:

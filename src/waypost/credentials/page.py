@@ -50,7 +50,8 @@ def _row(strategy: Strategy[Any], name: str, info: FieldInfo) -> str:
     marks = {"secret": strategy.secrets, "address": strategy.urls}
     kind = ", ".join(mark for mark, names in marks.items() if name in names) or "setting"
     shown = f" Shown as `{has(name)}`." if name in strategy.secrets else ""
-    return f"| `{name}` | {kind} | {_left_out(strategy, name, info)} | {(info.description or '').replace('|', '/')}{shown} |"
+    words = (info.description or "").replace("|", "/")
+    return f"| `{name}` | {kind} | {_left_out(strategy, name, info)} | {words}{shown} |"
 
 
 def _left_out(strategy: Strategy[Any], name: str, info: FieldInfo) -> str:
