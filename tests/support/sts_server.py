@@ -25,6 +25,10 @@ class StsServer(OAuthServer):
         self.wanted: dict[str, Any] = {}
         self.impersonated = 0
 
+    def __enter__(self) -> "StsServer":
+        super().__enter__()
+        return self
+
     def called(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         if path != ACCOUNT:
             return self.take(headers, body)

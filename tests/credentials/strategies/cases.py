@@ -83,8 +83,7 @@ def wif(clock: SetClock) -> Iterator[Running]:
             "options": '{"userProject": "p"}',
         },
     )
-    server = StsServer(expected)
-    with server:
+    with StsServer(expected) as server:
         server.wanted = {"scope": ["a", "b"], "lifetime": "600s", "delegates": ["d@project"]}
         fields = {
             "audience": POOL, "token_url": server.url, "algorithm": "ES256", "options": '{"userProject": "p"}',
