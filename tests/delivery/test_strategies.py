@@ -33,7 +33,7 @@ def test_botocore_takes_the_signature_of_the_request_that_arrives(patient: House
 
     receiver.behave(judge)
     credential = a_credential(patient, "AwsSigv4", **fields)
-    endpoint = f"{receiver.url}/stage//a%20b/../in?z=1&a=%2f&a=+"
+    endpoint = f"{receiver.url}/stage//a%20b/../in?z=1&a=%2F&a=%20"
     with Lane(patient, endpoint=endpoint, authCredential=credential, verificationToken="sesame") as lane:
         lane.send(*range(3))
         lane.until("idle")
