@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -33,9 +33,8 @@ class Running:
     accepts: Callable[[Outgoing, Mapping[str, str]], bool]
     made: Callable[[str], None] = lambda home: None
     server: OAuthServer | None = None
-    moved: str | None = None
-    """The field with an address."""
-    more: dict[str, Any] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    """The fields that Waypost calls."""
 
 
 @cache
@@ -54,13 +53,15 @@ def oauth(clock: SetClock) -> Iterator[Running]:
         fields = {
             "grantType": "client_credentials", "url": server.url, "clientId": "the-client", "clientSecret": CANARY,
         }  # fmt: skip
-        yield _bearer(server, fields, [CANARY], moved="url")
+        yield _bearer(server, fields, [CANARY], addresses=("url",))
 
 
 @contextmanager
 def smart(clock: SetClock) -> Iterator[Running]:
     with OAuthServer() as server:
-        running = _bearer(server, {"url": server.url, "clientId": "app", "scopes": "system/*.rs"}, [], moved="url")
+        running = _bearer(
+            server, {"url": server.url, "clientId": "app", "scopes": "system/*.rs"}, [], addresses=("url",)
+        )
 
         def made(home: str) -> None:
             jwks = f"{home}/jwks.json"
@@ -90,7 +91,7 @@ def wif(clock: SetClock) -> Iterator[Running]:
             "service_account_impersonation_url": server.impersonation_url,
             "scope": "a b", "lifetime": 600, "delegates": ["d@project"],
         }  # fmt: skip
-        running = _bearer(server, fields, [], moved="token_url")
+        running = _bearer(server, fields, [], addresses=("service_account_impersonation_url", "token_url"))
 
         def made(home: str) -> None:
             jwks = f"{home}/jwks.json"
@@ -114,7 +115,7 @@ def service_account(clock: SetClock) -> Iterator[Running]:
             "client_email": account, "client_id": "1", "auth_uri": "https://accounts.google.com/o/oauth2/auth",
             "token_uri": server.url, "universe_domain": "googleapis.com",
         }  # fmt: skip
-        yield _bearer(server, fields, marks(key), moved="token_uri")
+        yield _bearer(server, fields, marks(key), addresses=("token_uri",))
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def jwt_bearer(clock: SetClock) -> Iterator[Running]:
             "url": server.url, "issuer": "me", "subject": "user", "audience": "https://issuer.example.com",
             "algorithm": "ES384", "privateKey": key, "scopes": "s t",
         }  # fmt: skip
-        yield _bearer(server, fields, marks(key), moved="url")
+        yield _bearer(server, fields, marks(key), addresses=("url",))
 
 
 @contextmanager
@@ -179,5 +180,9 @@ CASES: dict[str, Any] = {
 }
 
 
-def _bearer(server: OAuthServer, fields: dict[str, Any], secrets: list[str], *, moved: str) -> Running:
-    return Running(fields, secrets, lambda _, headers: server.accepts(dict(headers)), server=server, moved=moved)
+def _bearer(
+    server: OAuthServer, fields: dict[str, Any], secrets: list[str], *, addresses: tuple[str, ...]
+) -> Running:
+    return Running(
+        fields, secrets, lambda _, headers: server.accepts(dict(headers)), server=server, addresses=addresses
+    )
