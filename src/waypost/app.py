@@ -23,6 +23,7 @@ from waypost.clock import Clock
 from waypost.credentials import api as credentials_api
 from waypost.credentials.authorization import Authorizer
 from waypost.credentials.service import Credentials
+from waypost.credentials.sharing import Alone, Shared
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
@@ -165,6 +166,7 @@ class Waypost:
         self.disk_is_low = self.disk.is_low
         self.policy = Policy(settings.allowed_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
+        self._address = str(settings.base_url) if settings.base_url else None
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
             self._audiences |= {f"{settings.base_url}/v2/auth/token"}
@@ -179,7 +181,12 @@ class Waypost:
         self.policy.protect(host, port)
         if self.settings.base_url is None and host in {"127.0.0.1", "::1", "localhost"}:
             shown = f"[{host}]" if ":" in host else host
-            self._audiences |= {f"{'https' if tls else 'http'}://{shown}:{port}/v2/auth/token"}
+            self._address = f"{'https' if tls else 'http'}://{shown}:{port}"
+            self._audiences |= {f"{self._address}/v2/auth/token"}
+
+    def home_of(self, credential_id: str) -> str | None:
+        """Where a credential's public key is shown; None while nobody has said where Waypost is."""
+        return None if self._address is None else f"{self._address}/waypost/v1/credentials/{credential_id}"
 
     def wake_credential(self, credential_id: str) -> None:
         """Drop a changed credential's tokens, and try the held queues of every destination that uses it."""
@@ -194,7 +201,8 @@ class Waypost:
         self.apikeys = ApiKeys(self.db, self.clock, self.policy, self.tokens.forget)
 
     def _build_delivery(self) -> None:
-        self.authorizer = Authorizer(self.client, self.clock)
+        sharing = Shared(self.db, self.vault) if self.db.shared else Alone()
+        self.authorizer = Authorizer(self.client, self.clock, sharing=sharing, home=self.home_of)
         deliverer = Deliverer(
             self.client, self.authorizer, self.clock, application_name=self.settings.application_name
         )
@@ -295,6 +303,7 @@ class Waypost:
             audit_api.router(self.db),
             apikeys_api.router(self.apikeys),
             credentials_api.router(self.credentials),
+            credentials_api.public(self.credentials, self.home_of),
             sources_api.router(self.sources),
             destinations_api.router(self.destinations, self.verification),
             subscriptions_api.router(self.subscriptions),

@@ -2,6 +2,7 @@
 
 from waypost.apikeys import store as apikeys
 from waypost.audit import store as audit
+from waypost.credentials import sharing
 from waypost.credentials import store as credentials
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
@@ -32,6 +33,7 @@ __all__ = [
     "queues",
     "replays",
     "shards",
+    "sharing",
     "sources",
     "subscriptions",
     "tokens",

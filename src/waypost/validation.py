@@ -14,8 +14,10 @@ from waypost.errors import Fault, Invalid
 
 M = TypeVar("M", bound=BaseModel)
 
+UNKNOWN_FIELD = ("unknown_field", "There is no such field here; leave it out.")
+
 _CODES = {
-    "extra_forbidden": ("unknown_field", "There is no such field here; leave it out."),
+    "extra_forbidden": UNKNOWN_FIELD,
     "missing": ("required", "This field is required."),
     "string_type": ("wrong_type", "This must be a string."),
     "bool_type": ("wrong_type", "This must be true or false."),

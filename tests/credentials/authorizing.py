@@ -47,13 +47,13 @@ def a_credential(url: str, *, version: int = 1, id: str = ID, **settings: Any) -
 
 @asynccontextmanager
 async def asking(
-    policy: Policy, clock: SetClock, *, timeout_seconds: float = 30, **secrets: str
+    policy: Policy, clock: SetClock, *, timeout_seconds: float = 30, most_held: int = 100, **secrets: str
 ) -> AsyncIterator[Asking]:
     """An authorizer with a started client, and the secrets of the credential (default: one client secret)."""
     client = Client(policy)
     await client.start()
     try:
-        authorizer = Authorizer(client, clock, timeout_seconds=timeout_seconds)
+        authorizer = Authorizer(client, clock, timeout_seconds=timeout_seconds, most_held=most_held)
         yield Asking(authorizer, secrets or {"clientSecret": "the-secret"})
     finally:
         await client.close()

@@ -49,6 +49,10 @@ class World:
         made: dict[str, Any] = answer.payload["credential"]
         return made
 
+    def home(self, credential_id: str) -> str:
+        """Where a credential's public key is shown."""
+        return f"{self.client.base}/waypost/v1/credentials/{credential_id}"
+
     def get(self, credential_id: str, **more: Any) -> Answer:
         return self.client("GET", f"/platform/v1/authcredentials/{credential_id}", **more)
 
@@ -132,7 +136,10 @@ def serving(world: World, policy: Policy, *, strategies: Strategies = STRATEGIES
         strategies=strategies,
     )
     app = application(
-        routers=[api.router(credentials)], authenticate=authenticate, limits=Limits("roomy"), refused=refused
+        routers=[api.router(credentials), api.public(credentials, world.home)],
+        authenticate=authenticate,
+        limits=Limits("roomy"),
+        refused=refused,
     )
     with Serving(app) as served:
         served.client.token = "engineer"

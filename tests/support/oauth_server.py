@@ -12,6 +12,7 @@
         oauth.answer(200, b"...")    answer the next requests with exactly this
         oauth.stall() / oauth.go()   hold every request, and let them all go
         oauth.revoke()               no token or refresh token given so far is good any more
+        oauth.now = clock.now_ms     the time in ms that assertions are checked by
 
 `Expected` says how the client authenticates and what else the request has to carry, to the last parameter.
 """
@@ -19,12 +20,20 @@
 import base64
 import json
 import threading
+import time
+import urllib.request
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -46,6 +55,22 @@ class Expected:
     refresh_token_name: str = "refresh_token"
     access_token_name: str = "access_token"
     expires_name: str = "expires_in"
+    assertion: "Assertion | None" = None
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """What a signed assertion must be. `keys` are public JWKs, or the address of a JWKS, which is fetched."""
+
+    keys: list[dict[str, Any]] | str
+    alg: str
+    iss: str
+    sub: str | None
+    aud: str
+    parameter: str = "client_assertion"
+    more: dict[str, Any] = field(default_factory=dict)
+    jku: str | None = None
+    kid: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +87,8 @@ class OAuthServer(AbstractContextManager["OAuthServer"]):
 
     def __init__(self, expected: Expected | None = None) -> None:
         self.expected = expected or Expected()
+        self.now: Callable[[], float] = lambda: time.time() * 1000
+        self.assertions: list[dict[str, Any]] = []
         self.lifetime: int | str | None = 300
         self.refreshes = False
         self.requests: list[TokenRequest] = []
@@ -69,6 +96,7 @@ class OAuthServer(AbstractContextManager["OAuthServer"]):
         self.issued: list[str] = []
         self._live: set[str] = set()
         self._refresh: set[str] = set()
+        self._jtis: set[str] = set()
         self._scripted: tuple[int, bytes, int | None] | None = None
         self._lock = threading.Lock()
         self._go = threading.Event()
@@ -129,6 +157,10 @@ class OAuthServer(AbstractContextManager["OAuthServer"]):
         with self._came:
             return self._came.wait_for(lambda: self.fetches >= fetches, seconds)
 
+    def called(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Answer a request to any path."""
+        return self.take(headers, body)
+
     def take(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """Answer one request; called by the server's threads."""
         request = TokenRequest(headers, _parameters(headers, body), _basic(headers))
@@ -159,6 +191,10 @@ class OAuthServer(AbstractContextManager["OAuthServer"]):
         wanted, given = self.expected, dict(request.parameters)
         if request.headers.get("content-type") != wanted.content_type:
             return f"content type {request.headers.get('content-type')}"
+        if wanted.assertion is not None:
+            wrong = self._assertion_fault(wanted.assertion, given)
+            if wrong is not None:
+                return f"assertion: {wrong}"
         if not self._client_is_right(request, given):
             return "client"
         grant = given.pop(wanted.grant_type_name, None)
@@ -182,6 +218,30 @@ class OAuthServer(AbstractContextManager["OAuthServer"]):
             return request.basic == (wanted.client_id, wanted.client_secret or "")
         in_form = (given.pop(wanted.client_id_name, None), given.pop(wanted.client_secret_name, None))
         return request.basic is None and in_form == (wanted.client_id, wanted.client_secret)
+
+    def _assertion_fault(self, wanted: Assertion, given: dict[str, str]) -> str | None:
+        """What is wrong with the assertion, to the last claim; a `jti` is good once."""
+        text = given.pop(wanted.parameter, "")
+        if wanted.parameter == "client_assertion" and given.pop("client_assertion_type", None) != ASSERTION_TYPE:
+            return "type"
+        try:
+            header = json.loads(_decoded(text.split(".")[0]))
+            key = _find(_fetched(wanted.keys), header["kid"])
+            claims = jwt.decode(text, key, algorithms=[wanted.alg]).claims
+        except (JoseError, ValueError, KeyError, OSError) as error:
+            return f"unreadable: {type(error).__name__}"
+        named = {"alg": wanted.alg, "typ": "JWT", "kid": wanted.kid or header["kid"]}
+        if header != (named if wanted.jku is None else {**named, "jku": wanted.jku}):
+            return f"header {sorted(header)}"
+        iat, exp, jti = claims.pop("iat"), claims.pop("exp"), claims.pop("jti")
+        if not (iat <= self.now() / 1000 < exp and exp - iat <= 300):
+            return "time"
+        if jti in self._jtis or len(jti) < 16:
+            return "jti used before"
+        self._jtis.add(jti)
+        self.assertions.append({**claims, "jti": jti})
+        expected = {"iss": wanted.iss, "aud": wanted.aud, **wanted.more}
+        return None if claims == expected | ({"sub": wanted.sub} if wanted.sub else {}) else "claims"
 
     def _grant(self) -> bytes:
         number = len(self.issued) + 1
@@ -209,7 +269,8 @@ def _handler(server: OAuthServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            status, out = server.take({name.lower(): value for name, value in self.headers.items()}, body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, out = server.called(self.path, headers, body)
             try:
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -223,6 +284,26 @@ def _handler(server: OAuthServer) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _fetched(keys: list[dict[str, Any]] | str) -> list[dict[str, Any]]:
+    if not isinstance(keys, str):
+        return keys
+    with urllib.request.urlopen(keys, timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["keys"]
+        return found
+
+
+def _find(keys: list[dict[str, Any]], kid: str) -> RSAKey | ECKey:
+    jwk = {key["kid"]: key for key in keys}[kid]
+    assert "d" not in jwk, "a private key was shown"
+    kind: Any = {"RSA": RSAKey, "EC": ECKey}[jwk["kty"]]
+    key: RSAKey | ECKey = kind.import_key(jwk)
+    return key
 
 
 def _parameters(headers: dict[str, str], body: bytes) -> dict[str, str]:

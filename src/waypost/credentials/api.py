@@ -1,19 +1,70 @@
 """The routes of auth credentials, as the vendor documents them; `ETag` and `If-Match` are ours."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Response
+from starlette.responses import JSONResponse
 
 from waypost.credentials import schemas
 from waypost.credentials.model import Credential, shown
 from waypost.credentials.service import Credentials
+from waypost.errors import NotFound
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, Message, answer
 from waypost.web.openapi import problems_of
 
 CredentialId = Annotated[str, Path(alias="id", description="The credential's identifier.")]
+KEY_SET_SECONDS = 300
+"""How long a key set may be kept: about as long as it takes until everybody uses a key that was replaced."""
+
 IfMatch = Annotated[str | None, Header(description="The `ETag` that was read; another version is not changed.")]
+
+
+def public(credentials: Credentials, home: Callable[[str], str | None]) -> APIRouter:
+    """What the world may know of a credential's key (ours). `home` says where a credential is shown."""
+    api = APIRouter(prefix="/waypost/v1/credentials", tags=["Auth credentials"])
+
+    @api.get(
+        "/{id}/jwks.json",
+        operation_id="getCredentialKeys",
+        summary="Get a credential's public keys",
+        response_model=schemas.KeySet,
+        responses=problems_of(404, 503),
+    )
+    async def key_set(credential_id: CredentialId) -> Response:
+        """The JWKS (RFC 7517) that whoever checks Waypost's signatures needs. Open to all."""
+        return _public({"keys": [await credentials.public_key(credential_id)]})
+
+    @api.get(
+        "/{id}/.well-known/openid-configuration",
+        operation_id="getCredentialIssuer",
+        summary="Get a credential's issuer metadata",
+        response_model=schemas.Issuer,
+        responses=problems_of(404, 503),
+    )
+    async def issuer(credential_id: CredentialId) -> Response:
+        """What an identity pool reads (OpenID Connect Discovery) to find the key set. Open to all."""
+        key = await credentials.public_key(credential_id)
+        place = home(credential_id)
+        if place is None:
+            raise NotFound("issuer: WAYPOST_BASE_URL is not set")
+        return _public(
+            {
+                "issuer": place,
+                "jwks_uri": f"{place}/jwks.json",
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": [key["alg"]],
+            }
+        )
+
+    return api
+
+
+def _public(content: Mapping[str, Any]) -> Response:
+    return JSONResponse(content, headers={"Cache-Control": f"public, max-age={KEY_SET_SECONDS}"})
 
 
 def router(credentials: Credentials) -> APIRouter:

@@ -1,15 +1,17 @@
 """From a credential to the headers of a request, with a cache of tokens.
 
-One fetch at a time for a credential; a hundred queues that wait for the same token share it. Tokens live in
-memory only, belong to one version of the credential, and are replaced a little before they end.
+One fetch at a time for a credential; a hundred queues that wait for the same token share it, and so do the nodes
+of a store (`sharing`). Tokens belong to one version of the credential, and are replaced a little before they end.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from waypost.clock import Clock
 from waypost.credentials.model import Credential
+from waypost.credentials.sharing import Alone, Busy, Failing, Kept, Need, Sharing, Turn
 from waypost.credentials.strategies import STRATEGIES, Strategies
 from waypost.credentials.strategy import Grant, Occasion, Outgoing
 from waypost.credentials.strategy import NotAuthorized as NotAuthorized
@@ -18,6 +20,9 @@ from waypost.validation import check
 
 EARLY_MS = 30_000
 QUIET_MS = 1_000
+AGAIN_SECONDS = 0.1
+MOST_HELD = 10_000
+FOR_EVER_MS = 2**62
 TIMEOUT_SECONDS = 30.0
 
 
@@ -37,7 +42,7 @@ class Authorized:
 
 @dataclass(slots=True)
 class _Held:
-    """What is known of one version of a credential. Times in ms."""
+    """What is known of one version of a credential. Times in ms. `refused` is a grant that was answered by 401."""
 
     version: int
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -45,6 +50,7 @@ class _Held:
     renew_at: float = 0
     failure: NotAuthorized | None = None
     failed_at: int = 0
+    refused: Grant | None = None
 
     @property
     def authorized(self) -> Authorized | None:
@@ -65,17 +71,30 @@ class _Held:
             return None
         return self.authorized
 
-    def keep(self, grant: Grant, began: int) -> Authorized:
-        """Hold a new grant until 30 s, or a tenth of its life, before its end."""
-        self.grant, self.failure, self.renew_at = grant, None, float("inf")
-        if grant.expires_at_ms is not None:
-            life = grant.expires_at_ms - began
-            self.renew_at = grant.expires_at_ms - min(EARLY_MS, life // 10)
-        return Authorized(grant.headers, grant.query)
+    def keep(self, found: Kept) -> Authorized:
+        """Hold a grant."""
+        self.grant, self.failure, self.renew_at = found.grant, None, found.renew_at
+        return Authorized(found.grant.headers, found.grant.query)
+
+    def fail(self, found: Failing, now: int) -> Authorized | NotAuthorized:
+        """Remember a failure; the old grant goes on while it holds."""
+        self.failure, self.failed_at = found.failure, found.failed_at
+        return self.still(now) or found.failure
+
+
+def _renew_at(grant: Grant, began: int) -> int:
+    """30 s, or a tenth of its life, before its end."""
+    if grant.expires_at_ms is None:
+        return FOR_EVER_MS
+    return grant.expires_at_ms - min(EARLY_MS, (grant.expires_at_ms - began) // 10)
 
 
 class Authorizer:
-    """Authorizes requests by credentials. `timeout_seconds` bounds each call of a token endpoint."""
+    """Authorizes requests by credentials. `timeout_seconds` bounds each call of a token endpoint.
+
+    `home` says where a credential's public key is shown. At most so many credentials' tokens are held in memory;
+    those that were not used for longest go first.
+    """
 
     def __init__(
         self,
@@ -83,13 +102,19 @@ class Authorizer:
         clock: Clock,
         *,
         strategies: Strategies = STRATEGIES,
+        sharing: Sharing | None = None,
+        home: Callable[[str], str | None] = lambda _: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        most_held: int = MOST_HELD,
     ) -> None:
         self._client = client
         self._clock = clock
         self._strategies = strategies
         self._timeout_seconds = timeout_seconds
-        self._held: dict[str, _Held] = {}
+        self._sharing = sharing or Alone()
+        self._home = home
+        self._most_held = most_held
+        self._held: OrderedDict[str, _Held] = OrderedDict()
 
     async def authorize(
         self,
@@ -121,7 +146,7 @@ class Authorizer:
     ) -> Authorized | NotAuthorized:
         """Authorize this one request; nothing is kept of it."""
         now = self._clock.now_ms()
-        occasion = Occasion(self._client, now, https_only, self._timeout_seconds, None, request)
+        occasion = self._occasion(credential, now, https_only, None, request)
         result = await self._ask(credential, secrets, occasion)
         return Authorized(result.headers, result.query) if isinstance(result, Grant) else result
 
@@ -134,14 +159,20 @@ class Authorizer:
         held = self._held.get(credential_id)
         if held is None or (used is not None and held.authorized != used):
             return
-        del self._held[credential_id]
+        if used is None:
+            del self._held[credential_id]
+        else:
+            self._held[credential_id] = _Held(held.version, refused=held.grant)
 
     def _holder(self, credential: Credential) -> _Held:
         held = self._held.get(credential.id)
         if held is None or held.version < credential.version:
             held = self._held[credential.id] = _Held(credential.version)
         elif held.version > credential.version:
-            held = _Held(credential.version)  # an attempt from before a change does not push out the newer token
+            return _Held(credential.version)  # an attempt from before a change does not push out the newer token
+        self._held.move_to_end(credential.id)
+        if len(self._held) > self._most_held:
+            self._held.popitem(last=False)
         return held
 
     async def _fetch(
@@ -152,13 +183,38 @@ class Authorizer:
         https_only: bool,
         request: Outgoing | None,
     ) -> Authorized | NotAuthorized:
-        began = self._clock.now_ms()
-        occasion = Occasion(self._client, began, https_only, self._timeout_seconds, held.grant, request)
-        result = await self._ask(credential, secrets, occasion)
+        """Fetch, or take what another node has fetched; while that one is at it the old grant goes on."""
+        while True:
+            began = self._clock.now_ms()
+            need = Need(began, QUIET_MS, held.grant, held.refused)
+            found = await self._sharing.look(credential, need)
+            if isinstance(found, Busy):
+                held.grant = found.grant
+                if (still := held.still(began)) is not None:
+                    return still
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            if isinstance(found, Turn):
+                occasion = self._occasion(credential, began, https_only, found.previous, request)
+                found = self._outcome(await self._ask(credential, secrets, occasion), began)
+                await self._sharing.put(credential, found)
+            return held.keep(found) if isinstance(found, Kept) else held.fail(found, self._clock.now_ms())
+
+    def _outcome(self, result: Grant | NotAuthorized, began: int) -> Kept | Failing:
         if isinstance(result, Grant):
-            return held.keep(result, began)
-        held.failure, held.failed_at = result, self._clock.now_ms()
-        return held.still(held.failed_at) or result
+            return Kept(result, _renew_at(result, began))
+        return Failing(result, self._clock.now_ms())
+
+    def _occasion(
+        self,
+        credential: Credential,
+        now: int,
+        https_only: bool,
+        previous: Grant | None,
+        request: Outgoing | None,
+    ) -> Occasion:
+        home = self._home(credential.id)
+        return Occasion(self._client, now, https_only, self._timeout_seconds, previous, request, home)
 
     async def _ask(
         self, credential: Credential, secrets: Mapping[str, str], occasion: Occasion

@@ -1,16 +1,17 @@
 """What is wrong with a request for a new credential, or for a change to one: every fault at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from waypost.credentials import keys
 from waypost.credentials.model import Created, Credential, Renamed, immutable, immutable_faults, moved_url, same
 from waypost.credentials.strategies import DEFAULT, Strategies
 from waypost.credentials.strategy import Fields, Strategy
 from waypost.egress.policy import Policy
 from waypost.environments.store import Environment
 from waypost.errors import Fault, Invalid
-from waypost.validation import check
+from waypost.validation import UNKNOWN_FIELD, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,13 @@ class Checker:
     policy: Policy
     strategies: Strategies
 
-    def new(self, given: Mapping[str, Any], environment: Environment | None) -> Checked:
-        """A create request; None stands for an environment that the request does not properly name."""
+    def new(
+        self, given: Mapping[str, Any], environment: Environment | None, unsound: Sequence[Fault] = ()
+    ) -> Checked:
+        """A create request; None stands for an environment that the request does not properly name.
+
+        `unsound` is what `unsound_keys` found.
+        """
         common, faults = check(Created, {name: given[name] for name in given if name in Created.model_fields})
         if environment is not None:
             faults += _organization_faults(given, environment)
@@ -43,7 +49,7 @@ class Checker:
             https_only = environment is not None and not environment.is_development
             values = {name: given[name] for name in given if name not in Created.model_fields}
             fields, more = self._fields(strategy, values, https_only=https_only)
-            faults += more
+            faults += [*more, *_others(unsound, more)]
         if faults or common is None or strategy is None or fields is None:
             raise Invalid(faults)
         return _checked(common.name, strategy, fields)
@@ -54,6 +60,7 @@ class Checker:
         before: Credential,
         stored: Mapping[str, str],
         environment: Environment,
+        unsound: Sequence[Fault] = (),
     ) -> Checked:
         """The whole credential as a change leaves it; `stored` are the secrets it has."""
         strategy = self.strategies[before.strategy]
@@ -67,7 +74,7 @@ class Checker:
             return Checked(name, strategy, dict(before.settings), dict(stored))
         merged = {**before.settings, **stored, **touched}
         fields, more = self._fields(strategy, merged, https_only=not environment.is_development)
-        faults += [*more, *_secret_faults(given, before, merged, strategy)]
+        faults += [*more, *_others(unsound, more), *_secret_faults(given, before, merged, strategy)]
         if faults or fields is None:
             raise Invalid(faults)
         return _checked(name, strategy, fields)
@@ -80,14 +87,32 @@ class Checker:
     ) -> tuple[Fields | None, list[Fault]]:
         """The strategy's fields and their faults; a null means that a field is not there."""
         there = {name: v for name, v in values.items() if v is not None or name not in strategy.available}
-        fields, faults = check(strategy.fields, there)
+        dropped = there.keys() & strategy.fields.dropped
+        fields, faults = check(strategy.fields, {name: v for name, v in there.items() if name not in dropped})
         if fields is not None:
             faults = fields.faults()
+        faults += [Fault(f"/{name}", *UNKNOWN_FIELD) for name in sorted(dropped)]
         wrong = {fault.pointer for fault in faults}
         for name in sorted(strategy.urls):
             if isinstance(there.get(name), str) and f"/{name}" not in wrong:
                 faults += self.policy.faults(there[name], https_only=https_only, pointer=f"/{name}")
         return fields, faults
+
+
+def unsound_keys(given: Mapping[str, Any], strategy: Strategy[Any]) -> list[Fault]:
+    """A fault for each private key that can be read and is none all the same. Slow: call it in a thread."""
+    keys_given = {name: given.get(name) for name in sorted(strategy.private_keys)}
+    return [
+        Fault(f"/{name}", "unusable_key", keys.UNUSABLE)
+        for name, key in keys_given.items()
+        if isinstance(key, str) and keys.is_readable(key) and not keys.is_sound(key)
+    ]
+
+
+def _others(faults: Iterable[Fault], known: Iterable[Fault]) -> list[Fault]:
+    """The faults of fields that nothing was found wrong with so far."""
+    wrong = {fault.pointer for fault in known}
+    return [fault for fault in faults if fault.pointer not in wrong]
 
 
 def changes(given: Mapping[str, Any], before: Credential, strategy: Strategy[Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from typing import Any, Union
 
 from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic.fields import FieldInfo
 
 from waypost.credentials.model import Created, has, immutable
 from waypost.credentials.strategies import DEFAULT, Strategies
@@ -32,6 +33,22 @@ class StrategiesView(BaseModel):
     """Every strategy by name."""
 
     strategies: dict[str, StrategyView]
+
+
+class KeySet(BaseModel):
+    """A JWKS: public keys only."""
+
+    keys: list[dict[str, str]]
+
+
+class Issuer(BaseModel):
+    """OpenID provider metadata, as far as it says where the keys are."""
+
+    issuer: str
+    jwks_uri: str
+    response_types_supported: list[str]
+    subject_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
 
 
 def create_body(strategies: Strategies) -> type[BaseModel]:
@@ -64,18 +81,19 @@ def _one_of(name: str, models: list[type[BaseModel]]) -> type[BaseModel]:
 
 
 def _create(strategy: Strategy[Any]) -> type[BaseModel]:
-    fields = {**Created.model_fields, **strategy.fields.model_fields}
+    fields = {**Created.model_fields, **strategy.declared}
     declared: dict[str, Any] = {name: (info.annotation, info) for name, info in fields.items()}
     default: Any = DEFAULT if strategy.name == DEFAULT else ...
-    named = Field(default, description="The strategy.", json_schema_extra={"const": strategy.name})
+    words = "The strategy; Redox does not document it." if strategy.ours else "The strategy."
+    named = Field(default, description=words, json_schema_extra={"const": strategy.name})
     declared["authStrategy"] = (str, named)
     return _model(f"Create{strategy.fields.__name__}", Body, declared)
 
 
 def _update(strategy: Strategy[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {"name": (str, Field("", description="A name for people."))}
-    for name, info in strategy.fields.model_fields.items():
-        fields[name] = (info.annotation | None, Field(None, description=info.description))
+    for name, info in strategy.declared.items():
+        fields[name] = (_or_null(info), Field(None, description=info.description))
     for name in immutable(strategy):
         fields[name] = (Any, Field(None, description="Cannot change; accepted when equal (ours)."))
     return _model(f"Update{strategy.fields.__name__}", Body, fields)
@@ -83,12 +101,17 @@ def _update(strategy: Strategy[Any]) -> type[BaseModel]:
 
 def _shown(strategy: Strategy[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
-    for name, info in strategy.fields.model_fields.items():
+    for name, info in strategy.declared.items():
         if name in strategy.secrets:
             fields[has(name)] = (bool, Field(description=f"Whether there is a `{name}`."))
         else:
-            fields[name] = (info.annotation | None, Field(None, description=info.description))
+            fields[name] = (_or_null(info), Field(None, description=info.description))
     return _model(strategy.fields.__name__, CredentialView, fields)
+
+
+def _or_null(info: FieldInfo) -> Any:
+    kind: Any = info.annotation
+    return kind | None
 
 
 def _model(name: str, base: type[BaseModel], fields: dict[str, Any]) -> type[BaseModel]:

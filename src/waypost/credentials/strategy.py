@@ -7,16 +7,23 @@ drawn from them. A new strategy is a file in `strategies/` and a line in its tab
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from waypost.credentials.fields import Secret, Url, carries
+from pydantic.fields import FieldInfo
+
+from waypost.credentials.fields import Mark, PrivateKey, Secret, Url, carries
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.errors import Fault
 from waypost.validation import Body
 
 
 class Fields(Body):
-    """The settings and secrets of a strategy, under the API's own names."""
+    """The settings and secrets of a strategy, under the API's own names.
+
+    One that builds on another's fields names those of them that it has no use for in `dropped`.
+    """
+
+    dropped: ClassVar[frozenset[str]] = frozenset()
 
     def faults(self) -> list[Fault]:
         """What is wrong between fields; each field by itself was found right before."""
@@ -56,7 +63,10 @@ class NotAuthorized:
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """One authorization, and what a strategy may use for it. `now_ms` is its beginning."""
+    """One authorization, and what a strategy may use for it. `now_ms` is its beginning.
+
+    `home` is where Waypost shows the credential's public key to the world (None: nobody said where Waypost is).
+    """
 
     client: Client
     now_ms: int
@@ -64,6 +74,12 @@ class Occasion:
     timeout_seconds: float
     previous: Grant | None = None
     request: Outgoing | None = None
+    home: str | None = None
+
+    @property
+    def jwks_url(self) -> str | None:
+        """The address of the credential's JWKS."""
+        return None if self.home is None else f"{self.home}/jwks.json"
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer | Unreached:
         """Call a token endpoint. Never raises for what the other side does."""
@@ -84,19 +100,28 @@ F = TypeVar("F", bound=Fields)
 class Strategy(Generic[F]):
     """A way to authorize: its name in the API, its fields, and what it does with them.
 
-    One that `signs` is asked anew for every request, which the occasion then has; the grants of the others are
-    kept while they last.
+    One that `signs`, or has nothing to fetch, is asked anew for every request, which the occasion then has; the
+    grants of the others are kept while they last. One that is `keyed` has the fields `privateKey` and `algorithm`:
+    Waypost makes the key when none is given, and shows its public half. `ours` is what Redox does not document.
     """
 
     name: str
     fields: type[F]
     authorize: Callable[[F, Occasion], Awaitable[Grant | NotAuthorized]]
     signs: bool = False
+    keyed: bool = False
+    ours: bool = False
+
+    @cached_property
+    def declared(self) -> Mapping[str, FieldInfo]:
+        """The fields, in the order of their declaration."""
+        fields = self.fields.model_fields.items()
+        return {name: info for name, info in fields if name not in self.fields.dropped}
 
     @cached_property
     def available(self) -> tuple[str, ...]:
         """The names of all fields, in the order of their declaration."""
-        return tuple(self.fields.model_fields)
+        return tuple(self.declared)
 
     @cached_property
     def secrets(self) -> frozenset[str]:
@@ -108,6 +133,10 @@ class Strategy(Generic[F]):
         """The names of the fields that Waypost calls."""
         return self._marked(Url)
 
-    def _marked(self, mark: type[Secret] | type[Url]) -> frozenset[str]:
-        declared = self.fields.model_fields.items()
-        return frozenset(name for name, info in declared if carries(info, mark))
+    @cached_property
+    def private_keys(self) -> frozenset[str]:
+        """The names of the secrets that are private keys."""
+        return self._marked(PrivateKey)
+
+    def _marked(self, mark: Mark) -> frozenset[str]:
+        return frozenset(name for name, info in self.declared.items() if carries(info, mark))

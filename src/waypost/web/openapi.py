@@ -81,7 +81,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     failing = {503}
-    if not path.startswith(_OPEN):
+    if not path.startswith(_OPEN) and not path.endswith(_OPEN_ENDS):
         operation["security"] = [{"bearer": []}]
         failing |= {401, 403, 429}
     if "{" in path:
@@ -116,6 +116,7 @@ def _schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
 
 _FRAMEWORKS = ("HTTPValidationError", "ValidationError")
 _OPEN = ("/health/", "/v2/auth/", "/auth/", "/metrics", "/openapi.json")
+_OPEN_ENDS = ("/jwks.json", "/.well-known/openid-configuration")
 _DESCRIPTION = """
 Paths under `/platform/v1`, `/v2/auth`, `/auth` and `/endpoint` are those of the Redox Platform API; paths under
 `/waypost/v1` are Waypost's own. Success is `{"meta": …, "payload": …}`, failure an RFC 9457 problem document.

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from waypost.credentials.strategies import oauth2
+from waypost.credentials.strategies import (
+    aws_sigv4,
+    basic,
+    google_service_account,
+    google_wif,
+    header,
+    jwt_bearer,
+    oauth2,
+    smart_backend,
+)
 from waypost.credentials.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
@@ -12,6 +21,13 @@ STRATEGIES: Strategies = {
     strategy.name: strategy
     for strategy in (
         oauth2.STRATEGY,
+        smart_backend.STRATEGY,
+        aws_sigv4.STRATEGY,
+        google_wif.STRATEGY,
+        google_service_account.STRATEGY,
+        jwt_bearer.STRATEGY,
+        basic.STRATEGY,
+        header.STRATEGY,
     )
 }  # fmt: skip
 
