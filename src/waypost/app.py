@@ -22,6 +22,7 @@ from waypost.audit.refusals import Refusals
 from waypost.clock import Clock
 from waypost.credentials import api as credentials_api
 from waypost.credentials.authorization import Authorizer
+from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
@@ -34,6 +35,7 @@ from waypost.delivery.runner import Runner
 from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
+from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Pending
 from waypost.destinations.verification import Verification
 from waypost.egress.client import Client
@@ -191,9 +193,8 @@ class Waypost:
 
     def _build_delivery(self) -> None:
         self.authorizer = Authorizer(self.client, self.clock)
-        deliverer = Deliverer(
-            self.client, self.authorizer, self.clock, application_name=self.settings.application_name
-        )
+        self.sender = Sender(self.client, self.authorizer)
+        deliverer = Deliverer(self.sender, self.clock, self.settings)
         ownership = Ownership(self.db, self.hot)
         runner = Runner(
             self.db,
@@ -223,7 +224,10 @@ class Waypost:
             waiting=Pending(count=_pending, end=_end),
         )
         self.verification = Verification(
-            self.destinations, self.client, application_name=self.settings.application_name
+            self.destinations,
+            self.client,
+            Prober(self.db, self.vault, self.sender, self.settings),
+            application_name=self.settings.application_name,
         )
         self.credentials = Credentials(
             self.db,

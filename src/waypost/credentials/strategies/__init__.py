@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from waypost.credentials.strategies import oauth2
+from waypost.credentials.strategies import azure_sas, azure_shared_key, oauth2
 from waypost.credentials.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
@@ -12,6 +12,8 @@ STRATEGIES: Strategies = {
     strategy.name: strategy
     for strategy in (
         oauth2.STRATEGY,
+        azure_shared_key.STRATEGY,
+        azure_sas.STRATEGY,
     )
 }  # fmt: skip
 
