@@ -18,6 +18,10 @@ class Secret:
     """Marks a field that is sealed at rest and never returned: `has<Name>` stands in its place."""
 
 
+class PrivateKey:
+    """Marks a secret that is a private key: `keys` says whether it is sound."""
+
+
 class Url:
     """Marks a field that Waypost calls: the egress policy applies, and secrets belong to its host."""
 
@@ -56,6 +60,9 @@ def _digits(value: Any) -> Any:
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_pasted)]
 """A value that is sent as it is."""
 
+Slug = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+"""A name of lower-case letters, digits and hyphens."""
+
 Key = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_key)]
 """The name of a field in a request or an answer."""
 
@@ -83,7 +90,10 @@ Seconds = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MOST_SECONDS)]
 """A whole number of seconds, at most a year; a string of digits is taken too."""
 
 
-def carries(field: FieldInfo, mark: type[Secret] | type[Url]) -> bool:
+Mark = type[Secret] | type[Url] | type[PrivateKey]
+
+
+def carries(field: FieldInfo, mark: Mark) -> bool:
     """Whether a declared field bears the mark, at whatever depth of its annotation."""
     return any(_bears(part, mark) for part in (field.annotation, *field.metadata))
 

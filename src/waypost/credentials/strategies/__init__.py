@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from waypost.credentials.strategies import azure_sas, azure_shared_key, oauth2
+from waypost.credentials.strategies import aws_sigv4, azure_sas, azure_shared_key, google_service_account, oauth2
 from waypost.credentials.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
@@ -12,8 +12,10 @@ STRATEGIES: Strategies = {
     strategy.name: strategy
     for strategy in (
         oauth2.STRATEGY,
+        aws_sigv4.STRATEGY,
         azure_shared_key.STRATEGY,
         azure_sas.STRATEGY,
+        google_service_account.STRATEGY,
     )
 }  # fmt: skip
 

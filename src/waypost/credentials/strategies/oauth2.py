@@ -5,26 +5,19 @@ used when there is one; when it is refused, the full grant follows.
 """
 
 import base64
-import math
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from pydantic import Field
 
-from waypost.credentials.fields import MOST_SECONDS, Flag, Key, Seconds, SecretText, Text, UrlText
+from waypost.credentials.fields import Flag, Key, Seconds, SecretText, Text, UrlText
 from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.token_answers import JSON, Shape, granted
 from waypost.egress.client import Answer, Unreached
-from waypost.egress.failures import MAYBE
 from waypost.errors import Fault
 
-JSON = "application/json"
-LONGEST_TOKEN = 16384
-
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-_ERROR_WORD = re.compile(r"[a-z][a-z_]{1,39}")
 _SAME_WHEN_DECODED = "!\"#$&'()*,/;<=>?@[\\]^`{|}~"
 
 Parameter = tuple[str, str, str | None]
@@ -93,6 +86,16 @@ class OAuthTwoLegged(Fields):
             headers["authorization"] = _basic(self.clientId or "", self.clientSecret or "")
         return headers
 
+    def shape(self) -> Shape:
+        """Where the answer has what."""
+        return Shape(
+            access_token=self.accessTokenName,
+            expires=self.expiresFieldName,
+            refresh_token=self.refreshTokenName,
+            default_seconds=self.defaultExpirationSeconds,
+            secrets=[secret for secret in (self.clientSecret, self.password) if secret],
+        )
+
     @property
     def _by_basic(self) -> bool:
         """Whether HTTP Basic is used; a client without a secret names itself in a parameter (RFC 6749, 3.2.1)."""
@@ -126,14 +129,12 @@ async def authorize(fields: OAuthTwoLegged, occasion: Occasion) -> Grant | NotAu
     """A bearer token: by the last grant's refresh token where there is one, else by the full grant."""
     token = occasion.previous.refresh_token if occasion.previous else None
     if token is not None:
-        renewed = await _ask(fields, occasion, fields.refresh_parameters(token))
-        if isinstance(renewed, Unreached):
-            return _unreached(renewed)
-        grant = _granted(fields, renewed, occasion.now_ms, token)
-        if isinstance(grant, Grant):
-            return grant
+        answer = await _ask(fields, occasion, fields.refresh_parameters(token))
+        renewed = granted(answer, occasion.now_ms, fields.shape(), token)
+        if isinstance(renewed, Grant) or isinstance(answer, Unreached):
+            return renewed
     answer = await _ask(fields, occasion, fields.grant_parameters())
-    return _unreached(answer) if isinstance(answer, Unreached) else _granted(fields, answer, occasion.now_ms, None)
+    return granted(answer, occasion.now_ms, fields.shape())
 
 
 STRATEGY = Strategy("OAuth_2.0_2-legged", OAuthTwoLegged, authorize)
@@ -153,62 +154,6 @@ def _basic(client_id: str, secret: str) -> str:
     user = quote_plus(client_id, safe=_SAME_WHEN_DECODED)
     password = quote_plus(secret, safe=_SAME_WHEN_DECODED + ":")
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _granted(
-    fields: OAuthTwoLegged, answer: Answer, began_ms: int, refresh_token: str | None
-) -> Grant | NotAuthorized:
-    values = _json_object(answer.body)
-    word = _error_word(values or {}, fields)
-    if not 200 <= answer.status < 300:
-        return NotAuthorized(f"token endpoint answered {answer.status}{word}")
-    if values is None:
-        return NotAuthorized(f"token endpoint answered {answer.status}, but not with a JSON object")
-    token = values.get(fields.accessTokenName)
-    if not isinstance(token, str) or not token:
-        return NotAuthorized(f"token endpoint's answer has no {fields.accessTokenName}{word}")
-    if not _VISIBLE_ASCII.fullmatch(token) or len(token) > LONGEST_TOKEN:
-        return NotAuthorized("token endpoint's token is too long or has characters that no header can carry")
-    seconds = _lifetime(values.get(fields.expiresFieldName), fields.defaultExpirationSeconds)
-    fresh = values.get(fields.refreshTokenName)
-    return Grant(
-        {"authorization": f"Bearer {token}"},
-        began_ms + round(seconds * 1000),
-        fresh if isinstance(fresh, str) and 0 < len(fresh) <= LONGEST_TOKEN else refresh_token,
-    )
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _lifetime(value: Any, default: float) -> float:
-    """Seconds, from a number or a string of one; the default for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return default
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return default
-    return min(max(seconds, 0.0), float(MOST_SECONDS)) if math.isfinite(seconds) else default
-
-
-def _error_word(values: Mapping[str, Any], fields: OAuthTwoLegged) -> str:
-    """The standard `error` code in brackets; nothing when it is no plain word, or could echo a secret."""
-    word = values.get("error")
-    if not isinstance(word, str) or not _ERROR_WORD.fullmatch(word):
-        return ""
-    secrets = [secret for secret in (fields.clientSecret, fields.password) if secret]
-    return "" if any(word in secret or secret in word for secret in secrets) else f" ({word})"
-
-
-def _unreached(unreached: Unreached) -> NotAuthorized:
-    reason = unreached.reason.removesuffix(MAYBE).strip()  # a token asked for twice does no harm
-    return NotAuthorized(f"token endpoint not reached: {reason}")
 
 
 def _shared(parameters: Iterable[Parameter]) -> Iterable[Fault]:
