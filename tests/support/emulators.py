@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
@@ -206,7 +206,7 @@ class Azurite(Emulator):
 class Moto(Emulator):
     """S3, as moto has it. It does not check signatures; any `authorization` will do here."""
 
-    _SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
+    _SIGNED: ClassVar = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]

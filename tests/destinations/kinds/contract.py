@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -64,9 +64,7 @@ class Peer:
     secrets: dict[str, str]
     refusal: Reply
     refused: str
-    missing: str
     denied: Reply
-    made: list[str] = field(default_factory=list)
 
     def bucket(self) -> str:
         """A new, empty one."""

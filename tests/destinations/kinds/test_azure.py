@@ -30,7 +30,7 @@ def peer(azurite: Azurite, gates: dict[str, Receiver]) -> Peer:
     return Peer(
         azurite, gates["azure"], cloud, "AzureSharedKey", {}, {"accountKey": azurite.key},
         refusal=refusal(403, "AuthenticationFailed"), refused="the account key is wrong or was replaced",
-        missing="container", denied=refusal(403, "AuthorizationPermissionMismatch"),
+        denied=refusal(403, "AuthorizationPermissionMismatch"),
     )  # fmt: skip
 
 
