@@ -97,10 +97,14 @@ class Emulator(AbstractContextManager["Emulator"]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop(signal.SIGKILL)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the process; SIGTERM lets it write down what it has."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.send_signal(how)
+            process.wait(START_SECONDS)
 
     def call(
         self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None

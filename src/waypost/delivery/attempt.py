@@ -29,7 +29,7 @@ class Deliverer:
         if isinstance(answer, str):
             return Failed(answer)
         verdict = port.judge(item, answer)
-        if isinstance(verdict, There):
+        while isinstance(verdict, There):
             answer = await self._sender.send(verdict.ask, under)
             if isinstance(answer, str):
                 return Failed(answer)

@@ -8,7 +8,6 @@
 Waypost reaches the store through a gate, which passes requests on, cuts them off, or says no.
 """
 
-import http.client
 import json
 import re
 import threading
@@ -24,9 +23,10 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.emulators import Stored
+from tests.support.gate import cut_half_way, forward, only, unheard
 from tests.support.house import House
 from tests.support.lanes import Lane
-from tests.support.receiver import Behaviour, Receiver, Reply, Request, Wire, answer, reset
+from tests.support.receiver import Behaviour, Receiver, Reply, Request, answer, reset
 from tests.support.serving import Answer
 from tests.support.waiting import until
 from waypost.credentials.sending import Under
@@ -97,60 +97,6 @@ class Peer:
         """A lane to a bucket."""
         given = {"authCredential": self.credential(house), "cloudProviderSettings": self.cloud(bucket, prefix)}
         return Lane(house, **(given | destination))
-
-
-def forward(port: int) -> Callable[[Request], Reply]:
-    """The gate's usual behaviour: what the store answers."""
-
-    def pass_on(request: Request) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
-        for name, value in request.headers.items():
-            connection.putheader(name, value)
-        connection.endheaders(request.body or None)
-        got = connection.getresponse()
-        headers = {
-            name.title(): value
-            for name, value in got.getheaders()
-            if name.lower() not in {"transfer-encoding", "connection", "keep-alive"}
-        }
-        body = got.read()
-        connection.close()
-        length = headers if request.method == "HEAD" else headers | {"Content-Length": str(len(body))}
-        return answer(got.status, body, length)
-
-    return pass_on
-
-
-def unheard(port: int) -> Callable[[Request], Reply]:
-    """The store does as it is asked, but its answer never arrives."""
-
-    def swallow(request: Request) -> Reply:
-        forward(port)(request)
-        return reset()
-
-    return swallow
-
-
-def cut_half_way() -> Reply:
-    """The connection dies in the middle of the request's body."""
-
-    def play(wire: Wire) -> None:
-        wire.read(100)
-        wire.reset()
-
-    return Reply(play, before_body=True)
-
-
-def only(methods: set[str], then: Behaviour, otherwise: Reply) -> Callable[[Request], Reply]:
-    """Another reply to all other methods."""
-
-    def choose(request: Request) -> Reply:
-        if request.method not in methods:
-            return otherwise
-        return then if isinstance(then, Reply) else then(request)
-
-    return choose
 
 
 def name_of(lane: Lane, log_id: str, prefix: str = "") -> str:

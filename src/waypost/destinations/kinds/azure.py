@@ -12,8 +12,17 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from waypost.credentials.strategy import Outgoing
-from waypost.destinations.kinds.kind import CloudKind
-from waypost.destinations.kinds.objects import JSON, Found, ObjectStore, Prefix, length_of, marked, path_of
+from waypost.destinations.kinds.kind import CloudKind, Item
+from waypost.destinations.kinds.objects import (
+    JSON,
+    Found,
+    ObjectStore,
+    Prefix,
+    length_of,
+    marked,
+    metadata_of,
+    path_of,
+)
 from waypost.egress.client import Answer
 from waypost.settings import Settings
 from waypost.validation import Body
@@ -21,6 +30,8 @@ from waypost.validation import Body
 VERSION = "2023-11-03"
 """Of the service's REST API; a bearer token needs one to be named."""
 META = "x-ms-meta-"
+LONG_AGO = "Sat, 01 Jan 2000 00:00:00 GMT"
+"""Before there was an Azure."""
 
 _CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
@@ -90,13 +101,14 @@ class AzureContainer(ObjectStore):
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
         """Put Blob."""
-        headers = {
-            "content-type": JSON,
-            "if-none-match": "*",
-            "x-ms-blob-type": "BlockBlob",
-            **{f"{META}{key}": value for key, value in metadata.items()},
-        }
-        return self._request("PUT", name, headers, body)
+        return self._put(name, body, metadata, {"if-none-match": "*"})
+
+    def rewrite(self, item: Item) -> Outgoing:
+        """Put Blob over blocks that another writer left uncommitted: some answer for them as if a blob were there.
+
+        It creates only, too: whatever blob there is was modified since.
+        """
+        return self._put(self.name_of(item), item.body, metadata_of(item), {"if-unmodified-since": LONG_AGO})
 
     def look(self, name: str) -> Outgoing:
         """Get Blob Properties."""
@@ -118,6 +130,15 @@ class AzureContainer(ObjectStore):
         """From the header, which HEAD has too, or the body."""
         word = answer.headers.get("x-ms-error-code", "")
         return word if _WORD.fullmatch(word) else super().code(answer)
+
+    def _put(self, name: str, body: bytes, metadata: Mapping[str, str], condition: Mapping[str, str]) -> Outgoing:
+        headers = {
+            "content-type": JSON,
+            **condition,
+            "x-ms-blob-type": "BlockBlob",
+            **{f"{META}{key}": value for key, value in metadata.items()},
+        }
+        return self._request("PUT", name, headers, body)
 
     def _request(
         self, method: str, name: str, headers: Mapping[str, str] | None = None, body: bytes = b""

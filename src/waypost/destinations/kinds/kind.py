@@ -50,7 +50,7 @@ class There:
     """Something has the message's place already: `ask`, and `judge` the answer, whether it is this message."""
 
     ask: Outgoing
-    judge: Callable[[Answer], Taken | Refused]
+    judge: "Callable[[Answer], Taken | Refused | There]"
 
 
 class Port(Protocol):

@@ -134,9 +134,18 @@ class ObjectStore(ABC):
         match = _CODE.search(answer.body)
         return match[1].decode() if match else None
 
-    def _same(self, item: Item, answer: Answer) -> Taken | Refused:
+    def rewrite(self, item: Item) -> Outgoing | None:
+        """The request that creates an object where something unfinished has the name; None where none can be."""
+        return None
+
+    def _rewritten(self, answer: Answer) -> Taken | Refused:
+        return Taken(answer.status) if 200 <= answer.status < 300 else Refused(self.refusal(answer))
+
+    def _same(self, item: Item, answer: Answer) -> Taken | Refused | There:
         """Whether the object that is there is this message, whole."""
         there = f"There is an object {self.name_of(item)} already"
+        if answer.status == 404 and (again := self.rewrite(item)) is not None:
+            return There(again, self._rewritten)
         if not 200 <= answer.status < 300:
             may = f" The credential needs {self.look_needs}." if answer.status in {401, 403} else ""
             return Refused(f"{there}, and it cannot be looked at: {self.refusal(answer)}{may}")
