@@ -21,7 +21,7 @@ from tests.support.waiting import until
 from tests.support.waypost import Server, message
 
 CONTAINER, PREFIX = "inbox", "adt/"
-KILLS = 4
+KILLS = 2
 FIRST, HELD, MORE = 20, 40, 40
 SECONDS = 60
 

@@ -357,7 +357,9 @@ class Contract:
             return "created", _word(verdict)
         got = house.run(sender.send(verdict.ask, under))
         assert not isinstance(got, str), got
-        return "there", _word(verdict.judge(got))
+        found = verdict.judge(got)
+        assert not isinstance(found, There)
+        return "there", _word(found)
 
 
 def an_item(body: bytes, *, event_type: str = "NewPatient") -> Item:
