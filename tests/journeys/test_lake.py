@@ -153,7 +153,8 @@ def test_every_message_is_in_the_lake_once_through_a_revoked_key_and_kills(tmp_p
             half_made = feed.next_name()
             feed.send(HELD)
             azure.begin(CONTAINER, half_made + feed.log_ids[FIRST] + ".json", b'{"half":')
-            held = until(lambda: feed.queue() if feed.queue()["state"] == "held" else None)
+            until(lambda: feed.queue()["state"] == "held")
+            held = feed.queue()
             assert (held["depth"], held["lastStatus"]) == (HELD, 403)
             assert "the account key is wrong or was replaced" in held["reason"]
             assert len(azure.names(CONTAINER)) == FIRST

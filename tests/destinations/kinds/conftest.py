@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def gates() -> Iterator[dict[str, Receiver]]:
 @pytest.fixture(scope="session")
 def house(gates: dict[str, Receiver], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What failed waits for an hour, unless something wakes it."""
-    urls = {
+    urls: dict[str, Any] = {
         "azure_blob_url": gates["azure"].url + "{account}",
         "s3_url": gates["s3"].url,
         "gcs_url": gates["gcs"].url,
