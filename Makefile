@@ -13,6 +13,9 @@ EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 # They also start processes by the hundred, so that compiled modules are kept, whatever the environment says.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
+# Azurite, for the tests of Azure. Without npm they are skipped, by name.
+EMULATORS := tests/emulators/node_modules
+
 .PHONY: help setup demo run test check fix bench
 .DEFAULT_GOAL := help
 
@@ -28,7 +31,7 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 	@[ -e "$${WAYPOST_DATA:-waypost-data}/waypost.sqlite3" ] || $(BIN)/waypost init
 	@exec $(BIN)/waypost serve $(ARGS)
 
-test: $(VENV)/.setup-dev ## run every test (ARGS go to pytest)
+test: $(VENV)/.setup-dev $(EMULATORS)/.installed ## run every test (ARGS go to pytest)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.setup-dev ## check format, lint and types
@@ -42,6 +45,12 @@ fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 
 bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
 	@$(BIN)/python -m bench $(ARGS)
+
+$(EMULATORS)/.installed: tests/emulators/package-lock.json
+	@command -v npm >/dev/null || exit 0; \
+		echo "Installing the emulators of the tests into $(EMULATORS) ..."; \
+		if npm ci --prefix tests/emulators --ignore-scripts --no-audit --no-fund --loglevel=error; then touch $@; \
+		else [ "$$CI" != true ]; fi
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -22,6 +22,7 @@ from waypost.audit.refusals import Refusals
 from waypost.clock import Clock
 from waypost.credentials import api as credentials_api
 from waypost.credentials.authorization import Authorizer
+from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
 from waypost.db import migrate
@@ -35,6 +36,7 @@ from waypost.delivery.runner import Runner
 from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
+from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Pending
 from waypost.destinations.verification import Verification
 from waypost.disk import Disk
@@ -53,7 +55,7 @@ from waypost.metrics import Figures, Metrics
 from waypost.notifications import api as notifications_api
 from waypost.notifications import moves, outbox
 from waypost.notifications.running import Notifier
-from waypost.notifications.sending import Sender
+from waypost.notifications.sending import Sender as NoticeSender
 from waypost.notifications.service import Notifications
 from waypost.payloads import api as payloads_api
 from waypost.payloads.search import PayloadSearches
@@ -203,9 +205,8 @@ class Waypost:
     def _build_delivery(self) -> None:
         sharing = Shared(self.db, self.vault) if self.db.shared else Alone()
         self.authorizer = Authorizer(self.client, self.clock, sharing=sharing, home=self.home_of)
-        deliverer = Deliverer(
-            self.client, self.authorizer, self.clock, application_name=self.settings.application_name
-        )
+        self.sender = Sender(self.client, self.authorizer)
+        deliverer = Deliverer(self.sender, self.clock, self.settings)
         ownership = Ownership(self.db, self.hot)
         self.retention = Retention(
             self.db,
@@ -256,7 +257,10 @@ class Waypost:
             moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
         )
         self.verification = Verification(
-            self.destinations, self.client, application_name=self.settings.application_name
+            self.destinations,
+            self.client,
+            Prober(self.db, self.vault, self.sender, self.settings),
+            application_name=self.settings.application_name,
         )
         self.credentials = Credentials(
             self.db,
@@ -279,7 +283,7 @@ class Waypost:
         )
 
     def _build_notifications(self) -> None:
-        sender = Sender(self.client, self.clock)
+        sender = NoticeSender(self.client, self.clock)
         self.notifications = Notifications(self.db, self.vault, self.clock, self.policy, sender)
         self.notifier = Notifier(
             self.db,

@@ -37,6 +37,13 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _account_url(value: str) -> str:
+    if value.count("{account}") != 1:
+        raise ValueError("must have {account} in it, once")
+    _http_url(value.replace("{account}", "account"))
+    return value.rstrip("/")
+
+
 def _postgresql_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
@@ -48,6 +55,7 @@ Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+AccountUrl = Annotated[str, AfterValidator(_account_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgresql_url)]
 
 
@@ -103,12 +111,14 @@ class Settings(BaseSettings):
     application_name: str = Field(
         "RedoxEngine", description="Value of the `application-name` header.", pattern=r"^[\x21-\x7e]{1,64}$"
     )
-    azure_blob_url: str = Field(
+    azure_blob_url: AccountUrl = Field(
         "https://{account}.blob.core.windows.net",
-        description="Azure Blob endpoint, with `{account}` (not used yet).",
+        description="Azure Blob endpoint, with `{account}` where the storage account's name stands.",
     )
-    s3_url: str | None = Field(None, description="S3 endpoint in place of Amazon's (not used yet).")
-    gcs_url: str | None = Field(None, description="Cloud Storage endpoint in place of Google's (not used yet).")
+    s3_url: HttpUrl | None = Field(
+        None, description="S3 endpoint in place of Amazon's; buckets are then part of the path."
+    )
+    gcs_url: HttpUrl | None = Field(None, description="Cloud Storage endpoint in place of Google's.")
 
     @property
     def key_file(self) -> Path:

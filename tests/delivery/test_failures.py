@@ -143,12 +143,12 @@ def test_a_destination_without_an_endpoint_holds(patient: House) -> None:
         assert lane.until("held")["reason"] == "The destination has no endpoint yet."
 
 
-def test_a_cloud_destination_holds_until_it_is_built(patient: House) -> None:
+def test_a_cloud_destination_without_a_credential_holds(patient: House) -> None:
     settings = {"containerName": "box", "storageAccountName": "account", "fileNamePrefix": ""}
     cloud = {"typeId": "azure", "productId": "databricks", "settings": settings}
     with Lane(patient, cloudProviderSettings=cloud) as lane:
         lane.send(1)
-        assert "not built yet" in lane.until("held")["reason"]
+        assert "no auth credential" in lane.until("held")["reason"]
 
 
 @pytest.mark.parametrize("status", [201, 202, 204])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,19 +10,23 @@ import pytest
 from waypost.clock import from_iso
 from waypost.credentials.store import Credential
 from waypost.delivery import request
-from waypost.delivery.model import Delivered, Failed
+from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
+from waypost.destinations import ports
+from waypost.destinations.kinds.kind import There
 from waypost.destinations.model import Destination
 from waypost.destinations.secrets import Secrets
-from waypost.egress.client import Answer, Unreached
+from waypost.egress.client import Answer
 from waypost.environments.store import Flag
 from waypost.messages import model
 from waypost.queues.model import Pending
+from waypost.settings import Settings, load
 
 DESTINATION = "a4b1c2d3-0000-4000-8000-000000000001"
 ENVIRONMENT = "a4b1c2d3-0000-4000-8000-000000000002"
 ENGINE = "RedoxEngine"
+OPERATOR = load()
 CREDENTIAL = Credential("c", 1, ENVIRONMENT, "n", "OAuth_2.0_2-legged", {}, frozenset(), 1, 0, 0)
 BODY = (
     b'{ "Patient" : {"Name":"J\xc3\xb6rg \\u00e9\\/", "Weight": 80.50, "Id":12345678901234567890},\r\n'
@@ -32,18 +36,34 @@ BODY = (
 
 
 def a_target(*, token: str | None = None, credential: Credential | None = None, **more: Any) -> Target:
+    more |= {"credential_id": credential.id} if credential else {}
     destination = Destination(DESTINATION, ENVIRONMENT, Flag.development, "Ward", "http://127.0.0.1/", **more)
     return Target(destination, Secrets(token, None), credential, {}, None)
 
 
 def opened(body: bytes = BODY, *, replay_of: str | None = None) -> Opened:
     start, end = model.meta_span(body)
-    pending = Pending(7, "log-7", "message-7", replay_of, "source", "Lab \u201cA\u201d", start, end, b"sealed")
+    pending = Pending(
+        7, "log-7", "message-7", replay_of, "source", "Lab \u201cA\u201d", start, end, b"sealed",
+        None, "subscription", "Results", "New", 0,
+    )  # fmt: skip
     return Opened(pending, body)
 
 
-def headers(target: Target) -> dict[str, str]:
-    return request.headers(target, opened(), ENGINE)
+def headers(target: Target, *, replay_of: str | None = None, operator: Settings = OPERATOR) -> Mapping[str, str]:
+    """The headers of the message's delivery."""
+    port = ports.port(target.destination, target.secrets.token, operator)
+    assert not isinstance(port, str)
+    return port.put(request.item(target, opened(replay_of=replay_of), "attempt-1")).headers
+
+
+def outcome(target: Target, answer: Answer) -> Outcome:
+    """What an answer comes to."""
+    port = ports.port(target.destination, target.secrets.token, OPERATOR)
+    assert not isinstance(port, str)
+    verdict = port.judge(request.item(target, opened(), "attempt-1"), answer)
+    assert not isinstance(verdict, There)
+    return request.outcome(verdict, answer, 0)
 
 
 def test_only_meta_differs_from_what_came_in() -> None:
@@ -104,28 +124,28 @@ def test_beside_a_credential_the_token_stays_out_of_authorization() -> None:
 
 
 def test_a_replay_names_what_it_repeats() -> None:
-    sent = request.headers(a_target(), opened(replay_of="log-1"), ENGINE)
+    sent = headers(a_target(), replay_of="log-1")
     assert sent["waypost-replay-of"] == "log-1"
 
 
 def test_the_application_name_is_a_setting() -> None:
-    assert request.headers(a_target(), opened(), "Clinic")["application-name"] == "Clinic"
+    assert headers(a_target(), operator=load(application_name="Clinic"))["application-name"] == "Clinic"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_success(status: int) -> None:
-    assert request.outcome(a_target(), Answer(status, {}, b""), 0) == Delivered(status)
+    assert outcome(a_target(), Answer(status, {}, b"")) == Delivered(status)
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206])
 def test_where_only_200_is_success_another_2xx_fails(status: int) -> None:
-    found = request.outcome(a_target(success_status="200"), Answer(status, {}, b""), 0)
+    found = outcome(a_target(success_status="200"), Answer(status, {}, b""))
     assert isinstance(found, Failed)
     assert str(status) in found.reason
 
 
 def test_200_is_success_where_only_200_is() -> None:
-    assert request.outcome(a_target(success_status="200"), Answer(200, {}, b""), 0) == Delivered(200)
+    assert outcome(a_target(success_status="200"), Answer(200, {}, b"")) == Delivered(200)
 
 
 @pytest.mark.parametrize(
@@ -141,18 +161,12 @@ def test_200_is_success_where_only_200_is() -> None:
     ],
 )
 def test_another_answer_fails_with_its_status_in_words(status: int, words: str) -> None:
-    found = request.outcome(a_target(), Answer(status, {}, b"oh"), 0)
+    found = outcome(a_target(), Answer(status, {}, b"oh"))
     assert found == Failed(words, status=status, answer=b"oh")
 
 
-def test_no_answer_fails_with_the_reason_and_without_a_status() -> None:
-    reason = "No answer within 30 s. The request may have been processed."
-    found = request.outcome(a_target(), Unreached("timeout", reason, maybe_processed=True), 0)
-    assert found == Failed(reason)
-
-
 def test_only_the_beginning_of_a_refusal_is_kept() -> None:
-    found = request.outcome(a_target(), Answer(500, {}, b"x" * 65536), 0)
+    found = outcome(a_target(), Answer(500, {}, b"x" * 65536))
     assert isinstance(found, Failed)
     assert len(found.answer) == request.MOST_ANSWER_BYTES_KEPT
 

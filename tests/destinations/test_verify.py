@@ -150,9 +150,11 @@ def test_a_stored_endpoint_is_judged_again(house: House) -> None:
     assert answer.faults == [("/endpoint", "https_required")]
 
 
-def test_a_cloud_destination_cannot_be_verified_yet(house: House) -> None:
-    answer = verify(house, house.destination(cloudProviderSettings=AZURE, verificationToken=TOKEN))
-    assert (answer.status, answer.json["type"]) == (501, "/problems/not_implemented")
+def test_a_cloud_destination_is_verified_by_a_probe_and_needs_a_credential_for_it(house: House) -> None:
+    made = house.destination(cloudProviderSettings=AZURE, verificationToken=TOKEN)
+    answer = verify(house, made, {"endpoint": "https://one.example.com/"})
+    faults = [("/authCredential", "required"), ("/endpoint", "cloud_destination")]
+    assert (answer.status, sorted(answer.faults)) == (400, faults)
 
 
 def without_challenge(status: int) -> Behaviour:

@@ -156,6 +156,8 @@ async def test_what_waits_is_read_with_what_the_request_needs(world: World) -> N
     assert (pending.message_id, pending.log_id) == (given.message_id, given.targets[0].log_id)
     assert (pending.source_id, pending.source_name, pending.replay_of) == (source, "Lab", None)
     assert (pending.body, pending.meta_start, pending.meta_end) == (b"the body", 3, 9)
+    assert (pending.subscription_id, pending.data_model) == (made.id, made.data_model)
+    assert (pending.event_type, pending.accepted_at) == (given.event_type, given.now_ms)
 
 
 async def test_large_messages_are_read_a_few_at_a_time(world: World) -> None:

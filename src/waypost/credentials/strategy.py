@@ -32,12 +32,16 @@ class Fields(Body):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """The request that is to be authorized, for strategies that sign it."""
+    """The request that is to be authorized, for strategies that sign it.
+
+    `account` is the cloud account that the request is to, where there is one: a signature may have to name it.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,67 +1,47 @@
-"""One attempt, top to bottom: make the request, authorize it, send it, and say what came of it."""
+"""One attempt, top to bottom: make the request, send it under the credential, and say what came of it."""
 
 from waypost.clock import Clock
-from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.sending import Sender, Under
 from waypost.delivery import request
 from waypost.delivery.model import Failed, Outcome
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
-from waypost.egress.client import Answer, Client, Unreached
+from waypost.destinations import ports
+from waypost.destinations.kinds.kind import There
+from waypost.settings import Settings
 
 
 class Deliverer:
     """Sends one message to one destination. Expected failures come back as `Failed`."""
 
-    def __init__(self, client: Client, authorizer: Authorizer, clock: Clock, *, application_name: str) -> None:
-        self._client = client
-        self._authorizer = authorizer
+    def __init__(self, sender: Sender, clock: Clock, operator: Settings) -> None:
+        self._sender = sender
         self._clock = clock
-        self._application_name = application_name
+        self._operator = operator
 
     async def attempt(self, target: Target, message: Opened, attempt_id: str) -> Outcome:
-        """Make one attempt. A 401 under a credential drops its token and is tried once more with a new one."""
-        if target.destination.is_cloud:
-            return Failed("Delivery to Azure for Databricks is not built yet: the queue holds until it is.")
-        if target.destination.endpoint is None:
-            return Failed("The destination has no endpoint yet.")
-        outgoing = Outgoing(
-            "POST",
-            target.destination.endpoint,
-            request.headers(target, message, self._application_name),
-            request.body(target, message, attempt_id),
-        )
-        authorized = await self._authorize(target, outgoing)
-        if isinstance(authorized, Failed):
-            return authorized
-        answer = await self._send(target, outgoing, authorized)
-        if isinstance(answer, Answer) and answer.status == 401 and target.credential is not None:
-            self._authorizer.forget(target.credential.id, authorized)
-            authorized = await self._authorize(target, outgoing)
-            if isinstance(authorized, Failed):
-                return authorized
-            answer = await self._send(target, outgoing, authorized)
-        return request.outcome(target, answer, self._clock.now_ms())
+        """Make one attempt. Something in the message's place is asked about: it may be this message."""
+        port = ports.port(target.destination, target.secrets.token, self._operator)
+        if isinstance(port, str):
+            return Failed(port)
+        item, under = request.item(target, message, attempt_id), _under(target)
+        answer = await self._sender.send(port.put(item), under)
+        if isinstance(answer, str):
+            return Failed(answer)
+        verdict = port.judge(item, answer)
+        while isinstance(verdict, There):
+            answer = await self._sender.send(verdict.ask, under)
+            if isinstance(answer, str):
+                return Failed(answer)
+            verdict = verdict.judge(answer)
+        return request.outcome(verdict, answer, self._clock.now_ms())
 
-    async def _authorize(self, target: Target, outgoing: Outgoing) -> Authorized | Failed:
-        if target.credential is None:
-            return Authorized({})
-        found = await self._authorizer.authorize(
-            target.credential,
-            target.credential_secrets,
-            https_only=not target.destination.is_development,
-            request=outgoing,
-        )
-        return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found
 
-    async def _send(self, target: Target, outgoing: Outgoing, authorized: Authorized) -> Answer | Unreached:
-        """Send it; what the credential says of a header wins."""
-        return await self._client.send(
-            outgoing.method,
-            authorized.url(outgoing.url),
-            headers={**outgoing.headers, **authorized.headers},
-            body=outgoing.body,
-            timeout_seconds=target.destination.timeout_seconds,
-            https_only=not target.destination.is_development,
-            tls=target.tls,
-        )
+def _under(target: Target) -> Under:
+    return Under(
+        target.credential,
+        target.credential_secrets,
+        timeout_seconds=target.destination.timeout_seconds,
+        https_only=not target.destination.is_development,
+        tls=target.tls,
+    )

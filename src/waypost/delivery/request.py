@@ -1,14 +1,14 @@
-"""What goes over the wire: the documented headers, and the message with its `Meta` set for this delivery."""
+"""What goes over the wire: the message with its `Meta` set for this delivery; and what comes of the answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.target import Target
-from waypost.egress.client import Answer, Unreached
+from waypost.destinations.kinds.kind import Item, Refused, Taken
+from waypost.egress.client import Answer
 from waypost.messages import model as messages
 from waypost.queues.model import Pending
 
@@ -34,34 +34,29 @@ def body(target: Target, message: Opened, attempt_id: str) -> bytes:
     return messages.with_meta(message.body, pending.meta_start, pending.meta_end, members)
 
 
-def headers(target: Target, message: Opened, application_name: str) -> dict[str, str]:
-    """The documented headers; a credential brings `authorization`, the token fills it otherwise."""
-    made = {
-        "Content-Type": "application/json",
-        "application-name": application_name,
-        "waypost-sequence": str(message.pending.seq),
-    }
-    if message.pending.replay_of is not None:
-        made["waypost-replay-of"] = message.pending.replay_of
-    token = target.secrets.token
-    if token is not None:
-        made["verification-token"] = token
-        if target.credential is None and target.destination.token_as_bearer:
-            made["authorization"] = f"Bearer {token}"
-    return made
+def item(target: Target, message: Opened, attempt_id: str) -> Item:
+    """The message as its destination's kind is told of it."""
+    pending = message.pending
+    return Item(
+        body=body(target, message, attempt_id),
+        log_id=pending.log_id,
+        seq=pending.seq,
+        accepted_at=pending.accepted_at,
+        source_id=pending.source_id,
+        subscription_id=pending.subscription_id,
+        data_model=pending.data_model,
+        event_type=pending.event_type,
+        replay_of=pending.replay_of,
+    )
 
 
-def outcome(target: Target, answer: Answer | Unreached, now_ms: int) -> Outcome:
-    """What the destination's answer means."""
-    if isinstance(answer, Unreached):
-        return Failed(answer.reason)
-    status = answer.status
-    accepted = status == 200 if target.destination.success_status == "200" else 200 <= status < 300
-    if accepted:
-        return Delivered(status)
+def outcome(verdict: Taken | Refused, answer: Answer, now_ms: int) -> Outcome:
+    """What the kind's reading of an answer comes to."""
+    if isinstance(verdict, Taken):
+        return Delivered(verdict.status)
     return Failed(
-        f"The endpoint answered {_named(status)}.{_hint(status)}",
-        status=status,
+        verdict.reason,
+        status=answer.status,
         retry_after_seconds=retry_after(answer.headers, now_ms),
         answer=answer.body[:MOST_ANSWER_BYTES_KEPT],
     )
@@ -79,18 +74,3 @@ def retry_after(answer_headers: Mapping[str, str], now_ms: int) -> float | None:
         return max(0.0, when.timestamp() - now_ms / 1000)
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _named(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
-
-
-def _hint(status: int) -> str:
-    if status in {401, 403}:
-        return " Check the destination's credential or verification token."
-    if 300 <= status < 400:
-        return " Redirects are not followed: give the destination its final URL."
-    return ""

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.destinations import model
+from waypost.destinations.cloud import CloudProviderSettings
 from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations
 from waypost.destinations.verification import Verification
@@ -42,7 +43,7 @@ class DestinationShown(BaseModel):
     authCredential: str | None = None
     endpoint: str | None = None
     environment: EnvironmentShown
-    cloudProviderSettings: model.CloudProviderSettings | None = None
+    cloudProviderSettings: CloudProviderSettings | None = None
     setupState: SetupStateShown | None
 
 
@@ -65,9 +66,10 @@ class VerifiedShown(DestinationShown):
 
 
 class VerifiedPayload(BaseModel):
-    """A destination after its handshake."""
+    """A destination after its handshake or probe; `warnings` (ours) stands there when there are any."""
 
     destination: VerifiedShown
+    warnings: list[str] = []
 
 
 class SettingsShown(BaseModel):
@@ -169,16 +171,19 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         operation_id="verifyDestination",
         summary="Verify destination",
         response_model=Envelope[VerifiedPayload],
-        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 501, 503),
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
     )
     async def verify(
         caller: UserCaller,
         destinationId: str,
         raw: Annotated[Any, Depends(JsonBody(model.DestinationVerify, required=False))],
     ) -> Response:
-        found = await verification.verify(caller, destinationId, raw)
-        shown = found.shown() | {"verificationStatus": found.verification.state}
-        return answer({"destination": shown}, headers={"ETag": found.etag})
+        done = await verification.verify(caller, destinationId, raw)
+        found = done.destination
+        payload: dict[str, Any] = {"destination": found.shown() | {"verificationStatus": found.verification.state}}
+        if done.warnings:
+            payload["warnings"] = list(done.warnings)
+        return answer(payload, headers={"ETag": found.etag})
 
 
 def _add_ours(routes: APIRouter, destinations: Destinations) -> None:

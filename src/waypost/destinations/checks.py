@@ -10,6 +10,8 @@ from typing import Any
 from waypost.credentials import store as credentials
 from waypost.db.database import Tx
 from waypost.destinations import model
+from waypost.destinations.kinds import kind_of
+from waypost.destinations.kinds.kind import Kind
 from waypost.destinations.model import Destination
 from waypost.egress import identity
 from waypost.egress.policy import Policy
@@ -28,12 +30,23 @@ def endpoint(policy: Policy, url: Any, *, is_development: bool) -> list[Fault]:
     return policy.faults(url, https_only=not is_development, pointer="/endpoint")
 
 
-def references(tx: Tx, policy: Policy, environment: Environment, raw: Any) -> list[Fault]:
-    """Faults of an endpoint and of a credential that do not fit this environment."""
+def references(
+    tx: Tx, policy: Policy, environment: Environment, raw: Any, current: Destination | None = None
+) -> list[Fault]:
+    """Faults of an endpoint and of a credential that do not fit this environment, or the destination's kind."""
     if not isinstance(raw, Mapping):
         return []
     faults = endpoint(policy, raw.get("endpoint"), is_development=environment.is_development)
-    return faults + _credential(tx, environment, raw.get("authCredential"))
+    cloud = raw.get("cloudProviderSettings", current.cloud if current else None)
+    if cloud is not None and not isinstance(cloud, Mapping):
+        return faults
+    kind = kind_of(cloud)
+    if cloud is None and raw.get("endpoint", current.endpoint if current else None) is None:
+        kind = None  # not set up far enough to say
+    faults += _credential(tx, environment, kind, raw.get("authCredential"))
+    if current is not None and raw.keys() & {"endpoint", "cloudProviderSettings"}:
+        faults += _kept_credential(tx, kind, current, raw)
+    return faults
 
 
 def creation(environment: Environment, raw: Any) -> list[Fault]:
@@ -81,13 +94,29 @@ def settings(current: Destination, client_key: str | None, raw: Any) -> list[Fau
     return faults + _tls(shown["tls"] | {"clientKey": client_key} | given)
 
 
-def _credential(tx: Tx, environment: Environment, credential_id: Any) -> list[Fault]:
+def _credential(tx: Tx, environment: Environment, kind: Kind | None, credential_id: Any) -> list[Fault]:
     if not isinstance(credential_id, str) or not is_uuid(credential_id):
         return []
-    if credentials.exists_in(tx, environment.id, credential_id.lower()) is not None:
+    found = credentials.exists_in(tx, environment.id, credential_id.lower())
+    if found is None:
+        detail = "There is no such auth credential in the destination's environment."
+        return [Fault("/authCredential", "unknown_credential", detail)]
+    return _fitting(kind, found.strategy, "/authCredential")
+
+
+def _kept_credential(tx: Tx, kind: Kind | None, current: Destination, raw: Mapping[str, Any]) -> list[Fault]:
+    """A fault when a destination comes to be of a kind that cannot use the credential it has."""
+    if current.credential_id is None or raw.get("authCredential") is not None:
         return []
-    detail = "There is no such auth credential in the destination's environment."
-    return [Fault("/authCredential", "unknown_credential", detail)]
+    pointer = "/cloudProviderSettings" if raw.get("cloudProviderSettings") is not None else "/endpoint"
+    return _fitting(kind, credentials.get(tx, current.credential_id).strategy, pointer)
+
+
+def _fitting(kind: Kind | None, strategy: str, pointer: str) -> list[Fault]:
+    if kind is None or kind.accepts(strategy):
+        return []
+    detail = f"A destination of this kind ({kind.name}) cannot use such a credential; it takes {kind.accepted}."
+    return [Fault(pointer, "credential_kind", detail)]
 
 
 def _tls(tls: Mapping[str, Any]) -> list[Fault]:

@@ -4,7 +4,6 @@ Fields and sentences are the vendor's page for Update destination; what it leave
 `docs/compatibility.md`.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -12,51 +11,22 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from waypost.clock import iso
+from waypost.destinations.cloud import CloudProviderSettings
+from waypost.destinations.kinds import kind_of
+from waypost.destinations.kinds.https import EndpointUrl, Token
+from waypost.destinations.kinds.kind import Kind
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
-from waypost.validation import Body, Line, absent, one_line
+from waypost.validation import Body, Line, absent
 
 Method = Literal["POST", "GET"]
 SuccessStatus = Literal["2xx", "200"]
-
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-_CONTAINER = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(?:-[a-z0-9]+)*")
-_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
-
-
-def _token(value: str) -> str:
-    if not _VISIBLE_ASCII.fullmatch(value):
-        raise PydanticCustomError("invalid_character", "A verification token is visible ASCII, without spaces.")
-    return value
 
 
 def _uuid(value: str) -> str:
     if not is_uuid(value):
         raise PydanticCustomError("invalid_uuid", "This must be a UUID.")
     return value.lower()
-
-
-def _container(value: str) -> str:
-    if not _CONTAINER.fullmatch(value):
-        message = "A container name is 3 to 63 lower-case letters, digits and single hyphens (Azure's rule)."
-        raise PydanticCustomError("invalid_container_name", message)
-    return value
-
-
-def _account(value: str) -> str:
-    if not _ACCOUNT.fullmatch(value):
-        message = "A storage account name is 3 to 24 lower-case letters and digits (Azure's rule)."
-        raise PydanticCustomError("invalid_account_name", message)
-    return value
-
-
-def _prefix(value: str) -> str:
-    if value:
-        one_line(value)
-    if "\\" in value or any(part in {".", ".."} for part in value.split("/")):
-        message = "A file name prefix has no backslash and no part that is a dot or two."
-        raise PydanticCustomError("invalid_prefix", message)
-    return value
 
 
 def _ascii(value: str) -> str:
@@ -73,9 +43,6 @@ def _public(value: str) -> str:
 
 
 Uuid = Annotated[str, AfterValidator(_uuid)]
-Token = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_token)]
-Endpoint = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-"""Checked against the egress policy by the service, which knows the environment."""
 Pem = Annotated[str, StringConstraints(min_length=1, max_length=65536), AfterValidator(_ascii)]
 Certificates = Annotated[Pem, AfterValidator(_public)]
 
@@ -85,22 +52,6 @@ class EnvironmentRef(Body):
 
     id: Uuid
     environmentFlag: Annotated[Flag, Field(strict=False)]
-
-
-class AzureDatabricksSettings(Body):
-    """Azure storage that Databricks picks files up from."""
-
-    containerName: Annotated[str, AfterValidator(_container)]
-    fileNamePrefix: Annotated[str, StringConstraints(max_length=512), AfterValidator(_prefix)] = ""
-    storageAccountName: Annotated[str, AfterValidator(_account)]
-
-
-class CloudProviderSettings(Body):
-    """A cloud provider, one of its products, and where in it the files go."""
-
-    typeId: Literal["azure"]
-    productId: Literal["databricks"]
-    settings: AzureDatabricksSettings
 
 
 class SetupDestination(Body):
@@ -126,7 +77,7 @@ class DestinationCreate(Body):
     id: Uuid | None = Field(None, description="Honoured when it is free (ours).")
     name: Line
     authCredential: Uuid | None = None
-    endpoint: Endpoint | None = None
+    endpoint: EndpointUrl | None = None
     environment: EnvironmentRef | None = None
     cloudProviderSettings: CloudProviderSettings | None = None
     setupState: SetupState | None = None
@@ -138,7 +89,7 @@ class DestinationPatch(Body):
 
     name: Line = absent()
     authCredential: Uuid | None = Field(None, description="null detaches the credential (ours).")
-    endpoint: Endpoint = absent()
+    endpoint: EndpointUrl = absent()
     verificationToken: Token | None = Field(None, description="null clears the token (ours).")
     id: Any = Field(None, description="Cannot change; accepted when equal (ours).")
     environment: Any = Field(None, description="Cannot change; accepted when equal (ours).")
@@ -152,7 +103,7 @@ IMMUTABLE = ("id", "environment", "cloudProviderSettings", "setupState")
 class DestinationVerify(Body):
     """Body of Verify destination; what is not sent is taken from the destination."""
 
-    endpoint: Endpoint | None = None
+    endpoint: EndpointUrl | None = None
     verificationToken: Token | None = None
     verificationMethod: Method | None = None
 
@@ -190,7 +141,7 @@ class SetupPut(Body):
     """Progress of the set-up; `setupState: null` finishes it."""
 
     setupState: SetupState | None
-    endpoint: Endpoint | None = None
+    endpoint: EndpointUrl | None = None
     cloudProviderSettings: CloudProviderSettings | None = None
 
 
@@ -236,6 +187,11 @@ class Destination:
     def is_cloud(self) -> bool:
         """Whether messages become objects in a store rather than requests; this never changes."""
         return self.cloud is not None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind, which never changes once it is set up; None for one that this version does not know."""
+        return kind_of(self.cloud)
 
     @property
     def is_development(self) -> bool:

@@ -94,7 +94,7 @@ class Destinations:
             etags.require(if_match, current.etag)
             environment = environments.get(tx, current.environment_id)
             patch, faults = check(model.DestinationPatch, raw)
-            faults += checks.references(tx, self._policy, environment, raw) + checks.update(current, raw)
+            faults += checks.references(tx, self._policy, environment, raw, current) + checks.update(current, raw)
             if patch is None or faults:
                 raise Invalid(faults)
             return self._apply(tx, caller, environment, current, patch.model_dump(exclude_unset=True))
@@ -147,7 +147,7 @@ class Destinations:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             environment = environments.get(tx, current.environment_id)
             given, faults = check(model.SetupPut, raw)
-            faults += checks.references(tx, self._policy, environment, raw)
+            faults += checks.references(tx, self._policy, environment, raw, current)
             if given is None or faults:
                 raise Invalid(faults)
             values = given.model_dump(exclude_unset=True, mode="json")

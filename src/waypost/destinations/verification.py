@@ -1,4 +1,4 @@
-"""The handshake: an endpoint proves that its owner wants our messages by answering a challenge.
+"""Verify destination: an endpoint proves by a handshake that its owner wants our messages; a store takes a probe.
 
 Wire form from the vendor's pages and its sample receivers: a POST carries token and challenge in the body
 and no token header; a GET carries both in the query, and the token in the header too.
@@ -15,11 +15,12 @@ from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from waypost.access import Caller
 from waypost.destinations.model import Destination, DestinationVerify, Method
+from waypost.destinations.probing import Prober
 from waypost.destinations.secrets import Secrets
 from waypost.destinations.service import Destinations
 from waypost.egress import identity
 from waypost.egress.client import Answer, Client, Unreached
-from waypost.errors import Conflict, Fault, Invalid, NotImplementedYet
+from waypost.errors import Conflict, Fault, Invalid
 from waypost.validation import check
 
 TIMEOUT_SECONDS = 10
@@ -41,19 +42,53 @@ class _Handshake:
     challenge: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A verified destination, and what is not as it should be all the same."""
+
+    destination: Destination
+    warnings: tuple[str, ...] = ()
+
+
 class Verification:
     """Verify destination."""
 
-    def __init__(self, destinations: Destinations, client: Client, *, application_name: str) -> None:
+    def __init__(
+        self, destinations: Destinations, client: Client, prober: Prober, *, application_name: str
+    ) -> None:
         self._destinations = destinations
         self._client = client
+        self._prober = prober
         self._application_name = application_name
 
-    async def verify(self, caller: Caller, destination_id: str, raw: Any) -> Destination:
-        """Challenge the endpoint; only on success are the sent values stored. Raises NotVerified."""
+    async def verify(self, caller: Caller, destination_id: str, raw: Any) -> Verified:
+        """Challenge the endpoint, or write and remove a probe in the store. Raises NotVerified."""
         destination, secrets = await self._destinations.secrets(caller, destination_id)
         if destination.is_cloud:
-            raise NotImplementedYet("Verifying a cloud destination is not built yet.")
+            return await self._probe(caller, destination, secrets, raw)
+        return Verified(await self._challenge(caller, destination, secrets, raw))
+
+    async def _probe(self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any) -> Verified:
+        given, faults = check(DestinationVerify, raw)
+        detail = "A cloud destination is verified by a probe: leave this out."
+        faults += [
+            Fault(f"/{name}", "cloud_destination", detail) for name in (given.model_fields_set if given else ())
+        ]
+        if destination.credential_id is None:
+            faults.append(Fault("/authCredential", "required", "Give the destination an auth credential first."))
+        if faults:
+            raise Invalid(faults)
+        method = destination.verification.method
+        probed = await self._prober.probe(destination, secrets)
+        if probed.failure is not None:
+            await self._destinations.not_verified(caller, destination.id, method)
+            raise NotVerified(f"The destination was not verified. {probed.failure}")
+        return Verified(await self._destinations.verified(caller, destination, {}, method), probed.warnings)
+
+    async def _challenge(
+        self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any
+    ) -> Destination:
+        """The handshake; only on success are the sent values stored."""
         given, faults = check(DestinationVerify, raw)
         sent = given.model_dump(exclude_unset=True, exclude_none=True) if given else {}
         method = sent.pop("verificationMethod", destination.verification.method)

@@ -134,7 +134,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A message waiting in a queue, its body sealed."""
+    """A message waiting in a queue, its body sealed; `data_model` is spelled as in the subscription."""
 
     seq: int
     log_id: str
@@ -146,6 +146,10 @@ class Pending:
     meta_end: int
     body: bytes
     queues: str | None = None
+    subscription_id: str = ""
+    data_model: str = ""
+    event_type: str = ""
+    accepted_at: int = 0
 
     @property
     def merges(self) -> tuple[str, ...]:

@@ -81,9 +81,9 @@ LIMIT ?
 """
 _PENDING = """
 SELECT e.seq, e.log_id, m.id, l.replay_of, m.source_id, coalesce(s.name, ''), m.meta_start, m.meta_end, m.body,
-       l.queues
+       l.queues, l.subscription_id, coalesce(u.data_model, l.data_model), l.event_type, l.accepted_at
 FROM entry e JOIN log l ON l.id = e.log_id JOIN message m ON m.id = l.message_id
-LEFT JOIN source s ON s.id = m.source_id
+LEFT JOIN source s ON s.id = m.source_id LEFT JOIN subscription u ON u.id = l.subscription_id
 WHERE e.queue_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
 """
 _VERSIONS = """

@@ -99,7 +99,7 @@ async def test_it_authorizes_and_keeps_its_secrets(
         assert (isinstance(answer, Authorized), faults) == (True, []), answer
         assert isinstance(answer, Authorized)
         assert running.accepts(REQUEST, answer.headers)
-        seen = [repr(answer), repr(Metrics().exposed())]
+        seen = [repr(answer), repr(Metrics().exposed(None))]
         if running.server is not None:
             running.server.refuse(401, "invalid_client")
             authorizer.forget(made["id"], answer)

@@ -5,6 +5,8 @@ from typing import Any
 
 from waypost.credentials.strategies import (
     aws_sigv4,
+    azure_sas,
+    azure_shared_key,
     basic,
     google_service_account,
     google_wif,
@@ -24,6 +26,8 @@ STRATEGIES: Strategies = {
         smart_backend.STRATEGY,
         aws_sigv4.STRATEGY,
         google_wif.STRATEGY,
+        azure_shared_key.STRATEGY,
+        azure_sas.STRATEGY,
         google_service_account.STRATEGY,
         jwt_bearer.STRATEGY,
         basic.STRATEGY,

@@ -1,0 +1,29 @@
+"""One house whose cloud stores stand behind gates on this machine."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.support.house import LOOPBACK, House
+from tests.support.receiver import Receiver
+
+
+@pytest.fixture(scope="session")
+def gates() -> Iterator[dict[str, Receiver]]:
+    with ExitStack() as stack:
+        yield {kind: stack.enter_context(Receiver()) for kind in ("azure", "s3", "gcs")}
+
+
+@pytest.fixture(scope="session")
+def house(gates: dict[str, Receiver], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """What failed waits for an hour, unless something wakes it."""
+    urls: dict[str, Any] = {
+        "azure_blob_url": gates["azure"].url + "{account}",
+        "s3_url": gates["s3"].url,
+        "gcs_url": gates["gcs"].url,
+    }
+    folder = tmp_path_factory.mktemp("lake")
+    with House(folder, allowed_networks=LOOPBACK, retry_schedule=(3600,), **urls) as made:
+        yield made
