@@ -35,6 +35,7 @@ from waypost.delivery.worker import Worker
 from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
 from waypost.destinations.service import Destinations, Pending
+from waypost.destinations.signing import SigningSecrets
 from waypost.destinations.verification import Verification
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
@@ -222,6 +223,7 @@ class Waypost:
             wake=self.worker.wake,
             waiting=Pending(count=_pending, end=_end),
         )
+        self.signing = SigningSecrets(self.db, self.vault, self.clock, wake=self.worker.wake)
         self.verification = Verification(
             self.destinations, self.client, application_name=self.settings.application_name
         )
@@ -257,7 +259,7 @@ class Waypost:
             apikeys_api.router(self.apikeys),
             credentials_api.router(self.credentials),
             sources_api.router(self.sources),
-            destinations_api.router(self.destinations, self.verification),
+            destinations_api.router(self.destinations, self.verification, self.signing),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
             ledger_api.router(self.db),

@@ -1,7 +1,7 @@
-"""Webhook signatures by Standard Webhooks (standardwebhooks.com), symmetric: HMAC-SHA256 under a `whsec_` secret. Pure.
+"""Webhook signatures by Standard Webhooks (standardwebhooks.com): HMAC-SHA256 under a `whsec_` secret. Pure.
 
-What is signed is `<id>.<timestamp>.<body>`, so that a receiver can tell who sent these very bytes, and when. While a
-secret is being replaced the old and the new one both sign, and a receiver takes whichever it knows.
+What is signed is `<id>.<timestamp>.<body>`, so that a receiver can tell who sent these very bytes, and when. While
+a secret is being replaced the old and the new one both sign, and a receiver takes whichever it knows.
 """
 
 import base64

@@ -25,12 +25,10 @@ class Deliverer:
             return Failed("Delivery to Azure for Databricks is not built yet: the queue holds until it is.")
         if target.destination.endpoint is None:
             return Failed("The destination has no endpoint yet.")
-        outgoing = Outgoing(
-            "POST",
-            target.destination.endpoint,
-            request.headers(target, message, self._application_name),
-            request.body(target, message, attempt_id),
-        )
+        body = request.body(target, message, attempt_id)
+        headers = request.headers(target, message, self._application_name)
+        headers |= request.signature(target, message, body, self._clock.now_ms())
+        outgoing = Outgoing("POST", target.destination.endpoint, headers, body)
         authorized = await self._authorize(target, outgoing)
         if isinstance(authorized, Failed):
             return authorized
@@ -55,11 +53,11 @@ class Deliverer:
         return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found
 
     async def _send(self, target: Target, outgoing: Outgoing, authorized: Authorized) -> Answer | Unreached:
-        """Send it; what the credential says of a header wins."""
+        """Send it; what the credential says of a header wins, but for the signature's."""
         return await self._client.send(
             outgoing.method,
             authorized.url(outgoing.url),
-            headers={**outgoing.headers, **authorized.headers},
+            headers=request.merged(outgoing.headers, authorized.headers),
             body=outgoing.body,
             timeout_seconds=target.destination.timeout_seconds,
             https_only=not target.destination.is_development,

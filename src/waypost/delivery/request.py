@@ -6,6 +6,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from waypost import signatures
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.target import Target
 from waypost.egress.client import Answer, Unreached
@@ -49,6 +50,19 @@ def headers(target: Target, message: Opened, application_name: str) -> dict[str,
         if target.credential is None and target.destination.token_as_bearer:
             made["authorization"] = f"Bearer {token}"
     return made
+
+
+def signature(target: Target, message: Opened, sent: bytes, now_ms: int) -> dict[str, str]:
+    """The signature headers over exactly these bytes; none while the destination has no signing secret."""
+    return signatures.headers(message.pending.log_id, now_ms, sent, target.secrets.signing_at(now_ms))
+
+
+def merged(ours: Mapping[str, str], authorizing: Mapping[str, str]) -> dict[str, str]:
+    """Both, however names are spelled: what authorizes wins, but for the signature, which is nobody else's."""
+    given = {name.lower(): (name, value) for name, value in ours.items()}
+    signed = given.keys() & {signatures.ID, signatures.TIMESTAMP, signatures.SIGNATURE}
+    given |= {name.lower(): (name, value) for name, value in authorizing.items() if name.lower() not in signed}
+    return dict(given.values())
 
 
 def outcome(target: Target, answer: Answer | Unreached, now_ms: int) -> Outcome:

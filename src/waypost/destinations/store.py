@@ -26,6 +26,7 @@ destination = sa.Table(
     sa.Column("setup", sa.Text),
     sa.Column("token", sa.LargeBinary),
     sa.Column("client_key", sa.LargeBinary),
+    sa.Column("signing", sa.LargeBinary),
     sa.Column("secrets_version", sa.BigInteger, nullable=False, server_default="1"),
     sa.Column("ca_certificate", sa.Text),
     sa.Column("client_certificate", sa.Text),

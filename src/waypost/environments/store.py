@@ -38,6 +38,7 @@ environment = sa.Table(
     sa.Column("flag", sa.String(16), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="1"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("egress", sa.Text),
     sa.Index(None, "organization_id"),
 )
 

@@ -24,6 +24,7 @@ source = sa.Table(
     sa.Column("setup", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("deleted_at", sa.BigInteger),
+    sa.Column("is_test", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "environment_id", "created_at"),
 )
 
