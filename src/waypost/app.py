@@ -41,6 +41,7 @@ from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
 from waypost.environments import store as environment_rows
+from waypost.environments.service import EgressLists
 from waypost.errors import Unavailable
 from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
@@ -162,7 +163,7 @@ class Waypost:
         self.hot: Hot = postgresql if db.shared else sqlite
         self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(key_file(settings)))
         self.metrics = Metrics()
-        self.policy = Policy(settings.allowed_networks)
+        self.policy = Policy(settings.allowed_networks, grantable=settings.grantable_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
@@ -227,6 +228,9 @@ class Waypost:
         self.verification = Verification(
             self.destinations, self.client, application_name=self.settings.application_name
         )
+        self.egress_lists = EgressLists(
+            self.db, self.clock, self.policy, touch=destination_rows.touch_all, wake=self.worker.wake
+        )
         self.credentials = Credentials(
             self.db,
             self.vault,
@@ -254,6 +258,7 @@ class Waypost:
             root.router(self._is_ready, self.metrics, metrics_token=self.settings.metrics_token),
             tokens_api.router(self.tokens),
             environments_api.router(self.db),
+            environments_api.egress_router(self.egress_lists),
             roles_api.router(self.roles),
             audit_api.router(self.db),
             apikeys_api.router(self.apikeys),

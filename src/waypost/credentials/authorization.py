@@ -14,6 +14,7 @@ from waypost.credentials.strategies import STRATEGIES, Strategies
 from waypost.credentials.strategy import Grant, Occasion, Outgoing
 from waypost.credentials.strategy import NotAuthorized as NotAuthorized
 from waypost.egress.client import Client
+from waypost.egress.lists import OPEN, EgressList
 from waypost.validation import check
 
 EARLY_MS = 30_000
@@ -45,17 +46,19 @@ class _Held:
     renew_at: float = 0
     failure: NotAuthorized | None = None
     failed_at: int = 0
+    failed_within: EgressList = OPEN
 
     @property
     def authorized(self) -> Authorized | None:
         """What the grant comes to, whether it still holds or not."""
         return None if self.grant is None else Authorized(self.grant.headers, self.grant.query)
 
-    def usable(self, now: int) -> Authorized | NotAuthorized | None:
-        """What can be answered without a fetch; None when there must be one."""
+    def usable(self, now: int, egress: EgressList) -> Authorized | NotAuthorized | None:
+        """What can be answered without a fetch; None when there must be one, as after a change of the list."""
         if self.grant is not None and now < self.renew_at:
             return self.authorized
-        if self.failure is not None and 0 <= now - self.failed_at < QUIET_MS:
+        quiet = egress == self.failed_within and 0 <= now - self.failed_at < QUIET_MS
+        if self.failure is not None and quiet:
             return self.still(now) or self.failure
         return None
 
@@ -98,30 +101,37 @@ class Authorizer:
         *,
         https_only: bool,
         request: Outgoing | None = None,
+        egress: EgressList = OPEN,
     ) -> Authorized | NotAuthorized:
-        """What authorizes a request, or why there is nothing. Strategies that sign need the `request`."""
+        """What authorizes a request, or why there is nothing. Strategies that sign need the `request`.
+
+        `egress` is the list of the environment: what must be called for this goes where it lets it go.
+        """
+        client = self._client.within(egress)
         if self._signs(credential):
-            return await self._signed(credential, secrets, https_only, request)
+            occasion = Occasion(client, self._clock.now_ms(), https_only, self._timeout_seconds, None, request)
+            return await self._signed(credential, secrets, occasion)
         held = self._holder(credential)
-        known = held.usable(self._clock.now_ms())
+        known = held.usable(self._clock.now_ms(), egress)
         if known is not None:
             return known
         async with held.lock:
-            known = held.usable(self._clock.now_ms())
+            began = self._clock.now_ms()
+            known = held.usable(began, egress)
             if known is not None:
                 return known
-            return await self._fetch(held, credential, secrets, https_only, request)
+            occasion = Occasion(client, began, https_only, self._timeout_seconds, held.grant, request)
+            held.failed_within = egress
+            return await self._fetch(held, credential, secrets, occasion)
 
     def _signs(self, credential: Credential) -> bool:
         strategy = self._strategies.get(credential.strategy)
         return strategy is not None and strategy.signs
 
     async def _signed(
-        self, credential: Credential, secrets: Mapping[str, str], https_only: bool, request: Outgoing | None
+        self, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
     ) -> Authorized | NotAuthorized:
         """Authorize this one request; nothing is kept of it."""
-        now = self._clock.now_ms()
-        occasion = Occasion(self._client, now, https_only, self._timeout_seconds, None, request)
         result = await self._ask(credential, secrets, occasion)
         return Authorized(result.headers, result.query) if isinstance(result, Grant) else result
 
@@ -145,18 +155,11 @@ class Authorizer:
         return held
 
     async def _fetch(
-        self,
-        held: _Held,
-        credential: Credential,
-        secrets: Mapping[str, str],
-        https_only: bool,
-        request: Outgoing | None,
+        self, held: _Held, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
     ) -> Authorized | NotAuthorized:
-        began = self._clock.now_ms()
-        occasion = Occasion(self._client, began, https_only, self._timeout_seconds, held.grant, request)
         result = await self._ask(credential, secrets, occasion)
         if isinstance(result, Grant):
-            return held.keep(result, began)
+            return held.keep(result, occasion.now_ms)
         held.failure, held.failed_at = result, self._clock.now_ms()
         return held.still(held.failed_at) or result
 

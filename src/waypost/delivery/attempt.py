@@ -49,12 +49,13 @@ class Deliverer:
             target.credential_secrets,
             https_only=not target.destination.is_development,
             request=outgoing,
+            egress=target.destination.egress,
         )
         return Failed(f"No authorization: {found.reason}.") if isinstance(found, NotAuthorized) else found
 
     async def _send(self, target: Target, outgoing: Outgoing, authorized: Authorized) -> Answer | Unreached:
         """Send it; what the credential says of a header wins, but for the signature's."""
-        return await self._client.send(
+        return await self._client.within(target.destination.egress).send(
             outgoing.method,
             authorized.url(outgoing.url),
             headers=request.merged(outgoing.headers, authorized.headers),

@@ -32,7 +32,8 @@ def references(tx: Tx, policy: Policy, environment: Environment, raw: Any) -> li
     """Faults of an endpoint and of a credential that do not fit this environment."""
     if not isinstance(raw, Mapping):
         return []
-    faults = endpoint(policy, raw.get("endpoint"), is_development=environment.is_development)
+    own = policy.within(environment.egress)
+    faults = endpoint(own, raw.get("endpoint"), is_development=environment.is_development)
     return faults + _credential(tx, environment, raw.get("authCredential"))
 
 

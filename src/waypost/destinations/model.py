@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from waypost.clock import iso
+from waypost.egress.lists import OPEN, EgressList
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
 from waypost.validation import Body, Line, absent, one_line
@@ -214,7 +215,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One destination without its secrets. `version` moves with every change."""
+    """One destination without its secrets. `version` moves with every change, its environment's `egress` too."""
 
     id: str
     environment_id: str
@@ -231,6 +232,7 @@ class Destination:
     success_status: SuccessStatus = "2xx"
     token_as_bearer: bool = True
     version: int = 1
+    egress: EgressList = OPEN
 
     @property
     def is_cloud(self) -> bool:
