@@ -62,6 +62,8 @@ from waypost.replays.running import Running
 from waypost.replays.service import Replays
 from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
+from waypost.samples import api as samples_api
+from waypost.samples.service import Samples
 from waypost.settings import Settings
 from waypost.sources import api as sources_api
 from waypost.sources.service import Sources
@@ -250,6 +252,7 @@ class Waypost:
             closed=queue_rows.close_queue,
             counted=queue_rows.count_of,
         )
+        self.samples = Samples(self.db, self.clock, self.sources, self.subscriptions, self.intake)
 
     @cached_property
     def http(self) -> FastAPI:
@@ -265,6 +268,7 @@ class Waypost:
             credentials_api.router(self.credentials),
             sources_api.router(self.sources),
             destinations_api.router(self.destinations, self.verification, self.signing),
+            samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
             ledger_api.router(self.db),

@@ -134,8 +134,12 @@ def test_what_may_be_listed_is_the_operators_word(block: str, code: str | None) 
         "fe80::%1/64",
         "x",
         "",
-    ]
-    + ["10.0.0.0/33", "010.0.0.0/8", "10.0.0", "::a9fe:a9fe/128", "2001::/32"],
+        "10.0.0.0/33",
+        "010.0.0.0/8",
+        "10.0.0",
+        "::a9fe:a9fe/128",
+        "2001::/32",
+    ],
 )
 def test_an_entry_that_could_be_read_two_ways_is_no_network(text: str) -> None:
     assert isinstance(lists.network(text), str)
@@ -157,8 +161,14 @@ def test_an_entry_that_could_be_read_two_ways_is_no_network(text: str) -> None:
         "a:443",
         "http://a",
         "ä.de",
-    ]
-    + ["a.*.example", "*a.example", "a/b", "a b", "x" * 64 + ".example", ".example", "-a.example"],
+        "a.*.example",
+        "*a.example",
+        "a/b",
+        "a b",
+        "x" * 64 + ".example",
+        ".example",
+        "-a.example",
+    ],
 )
 def test_an_entry_that_is_no_plain_name_is_no_host(text: str) -> None:
     assert lists.host(text) is not None

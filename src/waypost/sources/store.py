@@ -45,6 +45,11 @@ def list_of(tx: Tx, environment_id: str) -> list[Source]:
     return [_source(row) for row in tx.execute(query.order_by(source.c.created_at, source.c.id))]
 
 
+def test_source(tx: Tx, environment_id: str) -> Source | None:
+    """The environment's test source, if it has one by now."""
+    return next((found for found in list_of(tx, environment_id) if found.is_test), None)
+
+
 def insert(tx: Tx, made: Source, now_ms: int) -> None:
     """A new source."""
     tx.execute(source.insert().values(created_at=now_ms, **_columns(made)))
@@ -78,4 +83,5 @@ def _source(row: sa.Row[Any]) -> Source:
         ehr=row.ehr,
         time_zone=row.time_zone,
         setup_state=None if row.setup is None else json.loads(row.setup),
+        is_test=row.is_test,
     )
