@@ -96,10 +96,7 @@ def _evening() -> Iterator[tuple[str, Any]]:
     yield "Cancel", lambda at: _visit(_TOBIAS, _SPRAIN, at, _DESK)
     yield "Registration", lambda at: _visit(_ROWAN, _CHECK, at, None)
     yield "PatientUpdate", lambda _: {"Patient": _patient(_NADIA, street="5 Mill Race")}
-    yield (
-        "PatientMerge",
-        lambda _: {"Patient": _patient(_ROWAN) | {"PreviousIdentifiers": _numbers(_ROWAN.aliases)}},
-    )
+    yield "PatientMerge", lambda _: {"Patient": _merged(_ROWAN)}
     yield "Transfer", lambda at: _visit(_ILSE, _HEART, at, _WARD, _CARE)
     yield "VisitUpdate", lambda at: _visit(_ILSE, _HEART, at, _WARD, room="4-South")
     yield "Discharge", lambda at: _visit(_NADIA, _BIRTH, at, _MOTHERS, left=at + timedelta(minutes=17 * 12))
