@@ -15,7 +15,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
-from waypost.errors import Conflict
+from waypost.errors import Conflict, Unavailable
 from waypost.messages.service import Given, Intake
 from waypost.samples.model import DATA_SETS, SampleSend
 from waypost.sources.service import Sources
@@ -45,7 +45,7 @@ class Samples:
         self._intake = intake
 
     async def send(self, caller: Caller, destination_id: str, raw: Any) -> Sent:
-        """Send a data set to a destination. Raises NotFound, Forbidden, Invalid, Conflict."""
+        """Send a data set to a destination. Raises NotFound, Forbidden, Invalid, Conflict, Unavailable."""
         found = await self._db.read(lambda tx: destinations.get(tx, destination_id))
         require_environment(caller, found.environment_id, ENGINEER, "destination")
         dataset_id = checked(SampleSend, raw).datasetId
@@ -72,6 +72,8 @@ class Samples:
         sent, made = await self._db.write(prepare)
         given = [Given(msgspec.json.encode(each)) for each in made]
         for outcome in await self._intake.accept_all(found.environment_id, given):
+            if isinstance(outcome, Unavailable):
+                raise outcome
             if isinstance(outcome, Exception):  # its source or subscription was taken away this very moment
                 raise Conflict("The routes changed while the data set was sent; send it again.", code="changed")
         return sent
