@@ -38,12 +38,14 @@ from waypost.destinations import api as destinations_api
 from waypost.destinations import store as destination_rows
 from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Pending
+from waypost.destinations.signing import SigningSecrets
 from waypost.destinations.verification import Verification
 from waypost.disk import Disk
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.environments import api as environments_api
 from waypost.environments import store as environment_rows
+from waypost.environments.service import EgressLists
 from waypost.errors import Unavailable
 from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
@@ -70,6 +72,8 @@ from waypost.replays.running import Running
 from waypost.replays.service import Replays
 from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
+from waypost.samples import api as samples_api
+from waypost.samples.service import Samples
 from waypost.settings import Settings
 from waypost.sources import api as sources_api
 from waypost.sources.service import Sources
@@ -166,7 +170,7 @@ class Waypost:
         self.metrics = Metrics()
         self.metrics.watch_disk(self.disk.free)
         self.disk_is_low = self.disk.is_low
-        self.policy = Policy(settings.allowed_networks)
+        self.policy = Policy(settings.allowed_networks, grantable=settings.grantable_networks)
         self.client = Client(self.policy, proxy=settings.egress_proxy)
         self._address = str(settings.base_url) if settings.base_url else None
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
@@ -256,11 +260,15 @@ class Waypost:
             waiting=Pending(count=_pending, end=_end),
             moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
         )
+        self.signing = SigningSecrets(self.db, self.vault, self.clock, wake=self.worker.wake)
         self.verification = Verification(
             self.destinations,
             self.client,
             Prober(self.db, self.vault, self.sender, self.settings),
             application_name=self.settings.application_name,
+        )
+        self.egress_lists = EgressLists(
+            self.db, self.clock, self.policy, touch=destination_rows.touch_all, wake=self.worker.wake
         )
         self.credentials = Credentials(
             self.db,
@@ -281,6 +289,7 @@ class Waypost:
             closed=queue_rows.close_queue,
             counted=queue_rows.count_of,
         )
+        self.samples = Samples(self.db, self.clock, self.sources, self.subscriptions, self.intake)
 
     def _build_notifications(self) -> None:
         sender = NoticeSender(self.client, self.clock)
@@ -303,13 +312,15 @@ class Waypost:
             root.router(self._is_ready, self._exposed, metrics_token=self.settings.metrics_token),
             tokens_api.router(self.tokens),
             environments_api.router(self.db),
+            environments_api.egress_router(self.egress_lists),
             roles_api.router(self.roles),
             audit_api.router(self.db),
             apikeys_api.router(self.apikeys),
             credentials_api.router(self.credentials),
             credentials_api.public(self.credentials, self.home_of),
             sources_api.router(self.sources),
-            destinations_api.router(self.destinations, self.verification),
+            destinations_api.router(self.destinations, self.verification, self.signing),
+            samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
             ledger_api.router(self.db),

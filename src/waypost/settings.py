@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     allowed_networks: Networks = Field(
         (), description="Networks (CIDR, comma-separated) that may be reached although they are private."
     )
+    grantable_networks: Networks = Field(
+        (), description="Private networks (CIDR) that an owner may open for one environment, by its egress list."
+    )
     egress_proxy: HttpUrl | None = Field(
         None, description="Proxy for every outbound call; the ambient *_PROXY variables are ignored."
     )

@@ -18,6 +18,7 @@ from waypost.apikeys.service import ApiKeys
 from waypost.db.database import Database
 from waypost.egress.client import Answer as Fetched
 from waypost.egress.client import Unreached
+from waypost.egress.lists import EgressList
 from waypost.egress.policy import Policy
 from waypost.roles.service import Roles
 from waypost.tokens import api, assertion
@@ -39,6 +40,9 @@ class Urls:
 
     answers: dict[str, Fetched | Unreached] = field(default_factory=dict)
     asked: list[tuple[str, bool]] = field(default_factory=list)
+
+    def within(self, listed: EgressList) -> "Urls":
+        return self
 
     async def send(
         self,

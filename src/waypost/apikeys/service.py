@@ -13,7 +13,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.egress.policy import Policy
 from waypost.environments import store as environments
-from waypost.environments.store import Flag
+from waypost.environments.store import Environment
 from waypost.errors import NotFound
 from waypost.validation import checked, checked_patch
 
@@ -44,7 +44,7 @@ class ApiKeys:
         """A new OAuth key; its id is the client id. Raises NotFound, Forbidden, Invalid."""
         access.require_environment(caller, environment_id, access.ENGINEER)
         environment = await self._db.read(lambda tx: environments.get(tx, environment_id))
-        checked(ApiKeyCreate, raw, context=self._url_fault(environment.flag))
+        checked(ApiKeyCreate, raw, context=self._url_fault(environment))
         made = ApiKey(ids.new_id(), environment_id, environment.flag, **_given(raw))
 
         def insert(tx: Tx) -> None:
@@ -59,7 +59,8 @@ class ApiKeys:
     async def update(self, caller: Caller, apikey_id: str, raw: Any) -> ApiKey:
         """Change the supplied fields; null clears. Raises NotFound, Forbidden, Invalid."""
         current = await self._to_change(caller, apikey_id)
-        context = self._url_fault(current.flag)
+        environment = await self._db.read(lambda tx: environments.get(tx, current.environment_id))
+        context = self._url_fault(environment)
         checked_patch(ApiKeyPatch, raw, current.shown(), immutable=IMMUTABLE, context=context)
 
         def change(tx: Tx) -> tuple[ApiKey, ApiKey]:
@@ -114,9 +115,9 @@ class ApiKeys:
         access.require_environment(caller, found.environment_id, access.ENGINEER, "API key")
         return found
 
-    def _url_fault(self, flag: Flag) -> UrlFault:
-        https_only = flag is not Flag.development
-        return lambda url: self._policy.fault(url, https_only=https_only, pointer="/jwksURL")
+    def _url_fault(self, environment: Environment) -> UrlFault:
+        policy, https_only = self._policy.within(environment.egress), not environment.is_development
+        return lambda url: policy.fault(url, https_only=https_only, pointer="/jwksURL")
 
     def _record(self, tx: Tx, caller: Caller, type_: str, environment_id: str, details: dict[str, Any]) -> None:
         """What goes with every change of a key, in its transaction."""

@@ -7,7 +7,7 @@ of a store (`sharing`). Tokens belong to one version of the credential, and are 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from waypost.clock import Clock
 from waypost.credentials.model import Credential
@@ -16,6 +16,7 @@ from waypost.credentials.strategies import STRATEGIES, Strategies
 from waypost.credentials.strategy import Grant, Occasion, Outgoing
 from waypost.credentials.strategy import NotAuthorized as NotAuthorized
 from waypost.egress.client import Client
+from waypost.egress.lists import OPEN, EgressList
 from waypost.validation import check
 
 EARLY_MS = 30_000
@@ -51,17 +52,19 @@ class _Held:
     failure: NotAuthorized | None = None
     failed_at: int = 0
     refused: Grant | None = None
+    failed_within: EgressList = OPEN
 
     @property
     def authorized(self) -> Authorized | None:
         """What the grant comes to, whether it still holds or not."""
         return None if self.grant is None else Authorized(self.grant.headers, self.grant.query)
 
-    def usable(self, now: int) -> Authorized | NotAuthorized | None:
-        """What can be answered without a fetch; None when there must be one."""
+    def usable(self, now: int, egress: EgressList) -> Authorized | NotAuthorized | None:
+        """What can be answered without a fetch; None when there must be one, as after a change of the list."""
         if self.grant is not None and now < self.renew_at:
             return self.authorized
-        if self.failure is not None and 0 <= now - self.failed_at < QUIET_MS:
+        quiet = egress == self.failed_within and 0 <= now - self.failed_at < QUIET_MS
+        if self.failure is not None and quiet:
             return self.still(now) or self.failure
         return None
 
@@ -123,30 +126,41 @@ class Authorizer:
         *,
         https_only: bool,
         request: Outgoing | None = None,
+        egress: EgressList = OPEN,
     ) -> Authorized | NotAuthorized:
-        """What authorizes a request, or why there is nothing. Strategies that sign need the `request`."""
+        """What authorizes a request, or why there is nothing. Strategies that sign need the `request`.
+
+        `egress` is the list of the environment: what must be called for this goes where it lets it go.
+        """
+        occasion = Occasion(
+            self._client.within(egress),
+            self._clock.now_ms(),
+            https_only,
+            self._timeout_seconds,
+            request=request,
+            home=self._home(credential.id),
+        )
         if self._signs(credential):
-            return await self._signed(credential, secrets, https_only, request)
+            return await self._signed(credential, secrets, occasion)
         held = self._holder(credential)
-        known = held.usable(self._clock.now_ms())
+        known = held.usable(self._clock.now_ms(), egress)
         if known is not None:
             return known
         async with held.lock:
-            known = held.usable(self._clock.now_ms())
+            known = held.usable(self._clock.now_ms(), egress)
             if known is not None:
                 return known
-            return await self._fetch(held, credential, secrets, https_only, request)
+            held.failed_within = egress
+            return await self._fetch(held, credential, secrets, occasion)
 
     def _signs(self, credential: Credential) -> bool:
         strategy = self._strategies.get(credential.strategy)
         return strategy is not None and strategy.signs
 
     async def _signed(
-        self, credential: Credential, secrets: Mapping[str, str], https_only: bool, request: Outgoing | None
+        self, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
     ) -> Authorized | NotAuthorized:
         """Authorize this one request; nothing is kept of it."""
-        now = self._clock.now_ms()
-        occasion = self._occasion(credential, now, https_only, None, request)
         result = await self._ask(credential, secrets, occasion)
         return Authorized(result.headers, result.query) if isinstance(result, Grant) else result
 
@@ -176,12 +190,7 @@ class Authorizer:
         return held
 
     async def _fetch(
-        self,
-        held: _Held,
-        credential: Credential,
-        secrets: Mapping[str, str],
-        https_only: bool,
-        request: Outgoing | None,
+        self, held: _Held, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
     ) -> Authorized | NotAuthorized:
         """Fetch, or take what another node has fetched; while that one is at it the old grant goes on."""
         while True:
@@ -195,8 +204,8 @@ class Authorizer:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             if isinstance(found, Turn):
-                occasion = self._occasion(credential, began, https_only, found.previous, request)
-                found = self._outcome(await self._ask(credential, secrets, occasion), began)
+                turn = replace(occasion, now_ms=began, previous=found.previous)
+                found = self._outcome(await self._ask(credential, secrets, turn), began)
                 await self._sharing.put(credential, found)
             return held.keep(found) if isinstance(found, Kept) else held.fail(found, self._clock.now_ms())
 
@@ -204,17 +213,6 @@ class Authorizer:
         if isinstance(result, Grant):
             return Kept(result, _renew_at(result, began))
         return Failing(result, self._clock.now_ms())
-
-    def _occasion(
-        self,
-        credential: Credential,
-        now: int,
-        https_only: bool,
-        previous: Grant | None,
-        request: Outgoing | None,
-    ) -> Occasion:
-        home = self._home(credential.id)
-        return Occasion(self._client, now, https_only, self._timeout_seconds, previous, request, home)
 
     async def _ask(
         self, credential: Credential, secrets: Mapping[str, str], occasion: Occasion

@@ -46,9 +46,8 @@ class Checker:
         if strategy is None:
             faults += _unknown_strategy(given, self.strategies)
         else:
-            https_only = environment is not None and not environment.is_development
             values = {name: given[name] for name in given if name not in Created.model_fields}
-            fields, more = self._fields(strategy, values, https_only=https_only)
+            fields, more = self._fields(strategy, values, environment)
             faults += [*more, *_others(unsound, more)]
         if faults or common is None or strategy is None or fields is None:
             raise Invalid(faults)
@@ -73,7 +72,7 @@ class Checker:
         if not touched and not faults:
             return Checked(name, strategy, dict(before.settings), dict(stored))
         merged = {**before.settings, **stored, **touched}
-        fields, more = self._fields(strategy, merged, https_only=not environment.is_development)
+        fields, more = self._fields(strategy, merged, environment)
         faults += [*more, *_others(unsound, more), *_secret_faults(given, before, merged, strategy)]
         if faults or fields is None:
             raise Invalid(faults)
@@ -83,9 +82,11 @@ class Checker:
         return self.strategies.get(name) if isinstance(name, str) else None
 
     def _fields(
-        self, strategy: Strategy[Any], values: Mapping[str, Any], *, https_only: bool
+        self, strategy: Strategy[Any], values: Mapping[str, Any], environment: Environment | None
     ) -> tuple[Fields | None, list[Fault]]:
         """The strategy's fields and their faults; a null means that a field is not there."""
+        https_only = environment is not None and not environment.is_development
+        policy = self.policy if environment is None else self.policy.within(environment.egress)
         there = {name: v for name, v in values.items() if v is not None or name not in strategy.available}
         dropped = there.keys() & strategy.fields.dropped
         fields, faults = check(strategy.fields, {name: v for name, v in there.items() if name not in dropped})
@@ -95,7 +96,7 @@ class Checker:
         wrong = {fault.pointer for fault in faults}
         for name in sorted(strategy.urls):
             if isinstance(there.get(name), str) and f"/{name}" not in wrong:
-                faults += self.policy.faults(there[name], https_only=https_only, pointer=f"/{name}")
+                faults += policy.faults(there[name], https_only=https_only, pointer=f"/{name}")
         return fields, faults
 
 

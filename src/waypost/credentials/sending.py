@@ -4,10 +4,12 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from waypost import signatures
 from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
 from waypost.credentials.strategy import Outgoing
 from waypost.egress.client import Answer, Client, Unreached
+from waypost.egress.lists import OPEN, EgressList
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Under:
     timeout_seconds: float
     https_only: bool
     tls: ssl.SSLContext | None
+    egress: EgressList = OPEN
 
 
 class Sender:
@@ -46,16 +49,28 @@ class Sender:
         if under.credential is None:
             return Authorized({})
         return await self._authorizer.authorize(
-            under.credential, under.secrets, https_only=under.https_only, request=outgoing
+            under.credential,
+            under.secrets,
+            https_only=under.https_only,
+            request=outgoing,
+            egress=under.egress,
         )
 
     async def _call(self, outgoing: Outgoing, under: Under, authorized: Authorized) -> Answer | Unreached:
-        return await self._client.send(
+        return await self._client.within(under.egress).send(
             outgoing.method,
             authorized.url(outgoing.url),
-            headers={**outgoing.headers, **authorized.headers},
+            headers=merged(outgoing.headers, authorized.headers),
             body=outgoing.body,
             timeout_seconds=under.timeout_seconds,
             https_only=under.https_only,
             tls=under.tls,
         )
+
+
+def merged(ours: Mapping[str, str], authorizing: Mapping[str, str]) -> dict[str, str]:
+    """Both, however names are spelled: what authorizes wins, but for the signature, which is nobody else's."""
+    given = {name.lower(): (name, value) for name, value in ours.items()}
+    signed = given.keys() & {signatures.ID, signatures.TIMESTAMP, signatures.SIGNATURE}
+    given |= {name.lower(): (name, value) for name, value in authorizing.items() if name.lower() not in signed}
+    return dict(given.values())

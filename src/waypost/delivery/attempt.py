@@ -25,7 +25,8 @@ class Deliverer:
         if isinstance(port, str):
             return Failed(port)
         item, under = request.item(target, message, attempt_id), _under(target)
-        answer = await self._sender.send(port.put(item), under)
+        signed = request.signed(target, message, port.put(item), self._clock.now_ms())
+        answer = await self._sender.send(signed, under)
         if isinstance(answer, str):
             return Failed(answer)
         verdict = port.judge(item, answer)
@@ -44,4 +45,5 @@ def _under(target: Target) -> Under:
         timeout_seconds=target.destination.timeout_seconds,
         https_only=not target.destination.is_development,
         tls=target.tls,
+        egress=target.destination.egress,
     )

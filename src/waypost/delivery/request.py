@@ -1,10 +1,12 @@
 """What goes over the wire: the message with its `Meta` set for this delivery; and what comes of the answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from waypost import signatures
+from waypost.credentials.strategy import Outgoing
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.target import Target
 from waypost.destinations.kinds.kind import Item, Refused, Taken
@@ -48,6 +50,15 @@ def item(target: Target, message: Opened, attempt_id: str) -> Item:
         event_type=pending.event_type,
         replay_of=pending.replay_of,
     )
+
+
+def signed(target: Target, message: Opened, outgoing: Outgoing, now_ms: int) -> Outgoing:
+    """The request with the signature headers over exactly its bytes; as it is while there is no signing secret."""
+    keys = target.secrets.signing_at(now_ms)
+    if not keys:
+        return outgoing
+    made = signatures.headers(message.pending.log_id, now_ms, outgoing.body, keys)
+    return replace(outgoing, headers={**outgoing.headers, **made})
 
 
 def outcome(verdict: Taken | Refused, answer: Answer, now_ms: int) -> Outcome:

@@ -10,6 +10,7 @@ from waypost.destinations import model
 from waypost.destinations.cloud import CloudProviderSettings
 from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations
+from waypost.destinations.signing import SecretChange, SigningSecrets
 from waypost.destinations.verification import Verification
 from waypost.environments.store import Flag
 from waypost.web.body import JsonBody
@@ -72,6 +73,12 @@ class VerifiedPayload(BaseModel):
     warnings: list[str] = []
 
 
+class SecretPayload(BaseModel):
+    """A new webhook signing secret; it is shown this once."""
+
+    secret: str
+
+
 class SettingsShown(BaseModel):
     """What the documented object has no place for (ours)."""
 
@@ -89,10 +96,11 @@ class SettingsPayload(BaseModel):
     destination: SettingsShown
 
 
-def router(destinations: Destinations, verification: Verification) -> APIRouter:
+def router(destinations: Destinations, verification: Verification, signing: SigningSecrets) -> APIRouter:
     """The routes of destinations."""
     routes = APIRouter(tags=["Destinations"])
     _add_documented(routes, destinations, verification)
+    _add_signing(routes, signing)
     _add_ours(routes, destinations)
     return routes
 
@@ -184,6 +192,22 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         if done.warnings:
             payload["warnings"] = list(done.warnings)
         return answer(payload, headers={"ETag": found.etag})
+
+
+def _add_signing(routes: APIRouter, signing: SigningSecrets) -> None:
+    @routes.post(
+        "/platform/v1/destinations/{destinationId}/changeWebhookSigningSecret",
+        operation_id="changeWebhookSigningSecret",
+        summary="Update webhook signing secret",
+        response_model=Envelope[SecretPayload],
+        responses=problems_of(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    )
+    async def change_secret(
+        caller: UserCaller,
+        destinationId: str,
+        raw: Annotated[Any, Depends(JsonBody(SecretChange, required=False))],
+    ) -> Response:
+        return answer({"secret": await signing.change(caller, destinationId, raw)})
 
 
 def _add_ours(routes: APIRouter, destinations: Destinations) -> None:

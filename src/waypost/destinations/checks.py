@@ -36,7 +36,8 @@ def references(
     """Faults of an endpoint and of a credential that do not fit this environment, or the destination's kind."""
     if not isinstance(raw, Mapping):
         return []
-    faults = endpoint(policy, raw.get("endpoint"), is_development=environment.is_development)
+    own = policy.within(environment.egress)
+    faults = endpoint(own, raw.get("endpoint"), is_development=environment.is_development)
     cloud = raw.get("cloudProviderSettings", current.cloud if current else None)
     if cloud is not None and not isinstance(cloud, Mapping):
         return faults

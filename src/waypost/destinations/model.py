@@ -15,6 +15,7 @@ from waypost.destinations.cloud import CloudProviderSettings
 from waypost.destinations.kinds import kind_of
 from waypost.destinations.kinds.https import EndpointUrl, Token
 from waypost.destinations.kinds.kind import Kind
+from waypost.egress.lists import OPEN, EgressList
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
 from waypost.validation import Body, Line, absent
@@ -165,7 +166,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One destination without its secrets. `version` moves with every change."""
+    """One destination without its secrets. `version` moves with every change, its environment's `egress` too."""
 
     id: str
     environment_id: str
@@ -182,6 +183,7 @@ class Destination:
     success_status: SuccessStatus = "2xx"
     token_as_bearer: bool = True
     version: int = 1
+    egress: EgressList = OPEN
 
     @property
     def is_cloud(self) -> bool:

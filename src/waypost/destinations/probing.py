@@ -76,6 +76,7 @@ class Prober:
             timeout_seconds=TIMEOUT_SECONDS,
             https_only=not destination.is_development,
             tls=identity.context(tls.ca_certificate, tls.client_certificate, secrets.client_key),
+            egress=destination.egress,
         )
 
 

@@ -1,7 +1,8 @@
-"""A destination's sealed values: its verification token and the key of its client certificate."""
+"""A destination's sealed values: its verification token, the key of its client certificate, its signing keys."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,15 @@ from waypost.db.database import Tx
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
-COLUMNS = ("token", "client_key")
+COLUMNS = ("token", "client_key", "signing")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A webhook signing secret; one that was replaced signs `until` a time (ms)."""
+
+    secret: str = field(repr=False)
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +28,17 @@ class Secrets:
 
     token: str | None
     client_key: str | None
+    signing: tuple[SigningKey, ...] = ()
+
+    def signing_at(self, now_ms: int) -> list[str]:
+        """The secrets that sign at this time, the newest first."""
+        return [key.secret for key in self.signing if key.until is None or now_ms < key.until]
 
 
 def open_secrets(tx: Tx, vault: Vault, row: sa.Row[Any]) -> Secrets:
     """Open what the row holds. Raises KeyUnavailable."""
-    return Secrets(_opened(tx, vault, row, "token"), _opened(tx, vault, row, "client_key"))
+    keys = signing_keys(_opened(tx, vault, row, "signing"))
+    return Secrets(_opened(tx, vault, row, "token"), _opened(tx, vault, row, "client_key"), keys)
 
 
 def openable(tx: Tx, vault: Vault, row: sa.Row[Any]) -> dict[str, str | None]:
@@ -35,6 +50,16 @@ def openable(tx: Tx, vault: Vault, row: sa.Row[Any]) -> dict[str, str | None]:
         except KeyUnavailable:
             continue
     return found
+
+
+def signing_keys(kept: str | None) -> tuple[SigningKey, ...]:
+    """The keys in an opened `signing` column."""
+    return () if kept is None else tuple(SigningKey(secret, until) for secret, until in json.loads(kept))
+
+
+def kept(keys: Sequence[SigningKey]) -> str:
+    """The keys as the `signing` column has them, before it is sealed."""
+    return json.dumps([[key.secret, key.until] for key in keys])
 
 
 def seal_secrets(

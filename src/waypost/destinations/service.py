@@ -205,7 +205,8 @@ class Destinations:
 
     def endpoint_faults(self, destination: Destination, endpoint: str) -> list[Fault]:
         """What is wrong with an endpoint for this destination."""
-        return checks.endpoint(self._policy, endpoint, is_development=destination.is_development)
+        policy = self._policy.within(destination.egress)
+        return checks.endpoint(policy, endpoint, is_development=destination.is_development)
 
     async def _change_and_wake(self, change: Callable[[Tx], tuple[Destination, bool]]) -> Destination:
         destination, woken = await self._db.write(change)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from waypost.db.database import Tx, metadata
 from waypost.destinations.model import Destination, Tls, Verification
+from waypost.egress import lists
 from waypost.environments.store import Flag, environment
 from waypost.errors import NotFound
 
@@ -26,6 +27,7 @@ destination = sa.Table(
     sa.Column("setup", sa.Text),
     sa.Column("token", sa.LargeBinary),
     sa.Column("client_key", sa.LargeBinary),
+    sa.Column("signing", sa.LargeBinary),
     sa.Column("secrets_version", sa.BigInteger, nullable=False, server_default="1"),
     sa.Column("ca_certificate", sa.Text),
     sa.Column("client_certificate", sa.Text),
@@ -43,7 +45,11 @@ destination = sa.Table(
     sa.Index(None, "credential_id"),
 )
 
-_LIVE = sa.select(destination, environment.c.flag).join(environment).where(destination.c.deleted_at.is_(None))
+_LIVE = (
+    sa.select(destination, environment.c.flag, environment.c.egress)
+    .join(environment)
+    .where(destination.c.deleted_at.is_(None))
+)
 
 
 def get(tx: Tx, destination_id: str) -> Destination:
@@ -90,6 +96,13 @@ def update(tx: Tx, destination_id: str, values: dict[str, Any]) -> None:
     )
 
 
+def touch_all(tx: Tx, environment_id: str) -> list[str]:
+    """Move the version of every live destination of an environment, for what they share changed; their ids."""
+    mine = sa.and_(destination.c.environment_id == environment_id, destination.c.deleted_at.is_(None))
+    tx.execute(destination.update().where(mine).values(version=destination.c.version + 1))
+    return list(tx.scalars(sa.select(destination.c.id).where(mine)))
+
+
 def users_of_credential(tx: Tx, credential_id: str) -> list[str]:
     """Ids of the live destinations that use a credential."""
     query = sa.select(destination.c.id).where(
@@ -127,4 +140,5 @@ def _destination(row: sa.Row[Any]) -> Destination:
         success_status=row.success_status,
         token_as_bearer=row.token_as_bearer,
         version=row.version,
+        egress=lists.loaded(row.egress),
     )

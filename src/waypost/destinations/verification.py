@@ -121,7 +121,7 @@ class Verification:
         context = identity.context(
             certificates.ca_certificate, certificates.client_certificate, secrets.client_key
         )
-        return await self._client.send(
+        return await self._client.within(destination.egress).send(
             handshake.method,
             url,
             headers=headers,

@@ -3,9 +3,12 @@
 A connection is judged by the address it is really opened to, whatever name led there. With an egress proxy the
 address dialled is the proxy's: the proxy resolves names and must itself keep them off private networks, since here
 only hosts written as addresses, `localhost` and metadata names can still be judged.
+
+An environment's calls go through `within`: under its own list, over connections that no other list shares.
 """
 
 import contextlib
+import copy
 import errno
 import io
 import ipaddress
@@ -13,10 +16,12 @@ import socket
 import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import AddrInfoType, Connection
 from yarl import URL
 
@@ -24,6 +29,7 @@ from waypost.egress import dialling
 from waypost.egress import tls as tls_
 from waypost.egress.addresses import IpAddress
 from waypost.egress.failures import Attempt, Unreached, unreached
+from waypost.egress.lists import EgressList
 from waypost.egress.policy import Policy
 from waypost.egress.resolver import Resolver
 
@@ -54,6 +60,16 @@ class Answer:
     complete: bool = True
 
 
+@dataclass(slots=True)
+class _Wire:
+    """What a client and those made `within` it share."""
+
+    session: aiohttp.ClientSession | None = None
+    resolver: AbstractResolver | None = None
+    tls: ssl.SSLContext | None = None
+    pools: dict[EgressList, int] = field(default_factory=dict)
+
+
 class Client:
     """Sends requests to where `policy` lets them go. For one event loop: `start` in it, `close` in it.
 
@@ -66,22 +82,21 @@ class Client:
         self._policy = policy
         self._proxy = URL(proxy) if proxy is not None else None
         self._injected = resolver
-        self._session: aiohttp.ClientSession | None = None
-        self._resolver: AbstractResolver | None = None
-        self._tls: ssl.SSLContext | None = None
+        self._wire = _Wire()
+        self._pool: int | None = None
 
     async def start(self) -> None:
         """Makes the session in the running loop. Reads the system's certificates."""
-        self._resolver = self._injected or Resolver()
-        self._tls = tls_.context()
+        self._wire.resolver = self._injected or Resolver()
+        self._wire.tls = tls_.context()
         connector = aiohttp.TCPConnector(
             socket_factory=self._open,
-            resolver=self._resolver,
+            resolver=self._wire.resolver,
             use_dns_cache=self._injected is None,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
             limit=0,  # the engine bounds what is in flight; a queue here would be one more wait that nobody sees
         )
-        self._session = aiohttp.ClientSession(
+        self._wire.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -93,9 +108,21 @@ class Client:
 
     async def close(self) -> None:
         """Closes every connection; calls still running end as `reset`. May be called twice."""
-        if self._session is not None and self._resolver is not None:
-            await self._session.close()
-            await self._resolver.close()
+        if self._wire.session is not None and self._wire.resolver is not None:
+            await self._wire.session.close()
+            await self._wire.resolver.close()
+
+    def within(self, listed: EgressList) -> "Client":
+        """This client for an environment with that list. Costs little: make one for each call.
+
+        Connections are shared between environments with equal lists only; start and close are the whole client's.
+        """
+        if listed.is_open:
+            return self
+        made = copy.copy(self)
+        made._policy = self._policy.within(listed, sees_addresses=self._proxy is None)
+        made._pool = self._wire.pools.setdefault(listed, len(self._wire.pools) + 1)
+        return made
 
     async def send(
         self,
@@ -119,13 +146,16 @@ class Client:
         fault = self._policy.fault(url, https_only=https_only, pointer="")
         if fault is not None:
             return Unreached(fault.code, fault.detail, False)
-        call = _Call(method, _as_written(url), headers, body, most_bytes, tls or self._tls)
+        call = _Call(method, _as_written(url), headers, body, most_bytes, tls or self._wire.tls)
+        refusal = partial(self._refusal, named=self._policy.names(url))
         for _ in range(_STALE_CONNECTIONS):
             attempt = Attempt(
                 seconds=timeout_seconds,
                 connect_seconds=min(_CONNECT_SECONDS, timeout_seconds),
                 https=call.url.scheme == "https",
                 proxied=self._proxy is not None,
+                refusal=refusal,
+                pool=self._pool,
             )
             found = await self._attempt(call, attempt)
             if isinstance(found, Answer) or not attempt.was_stale(found):
@@ -137,22 +167,23 @@ class Client:
 
         The socket is connected and the caller's to close. Never raises for what the other side does.
         """
-        if self._resolver is None:
+        if self._wire.resolver is None:
             raise RuntimeError("the client is not started")
         where = f"https://{f'[{host}]' if ':' in host else host}:{port}/"
         fault = self._policy.fault(where, https_only=False, pointer="")
         if fault is not None:
             return Unreached(fault.code, fault.detail, False)
-        way = dialling.Way(self._resolver, self._judged, self._proxy)
+        judged = partial(self._judged, named=self._policy.names(where))
+        way = dialling.Way(self._wire.resolver, judged, self._proxy)
         return await dialling.dial(way, host, port, seconds=timeout_seconds)
 
     async def _attempt(self, call: "_Call", attempt: Attempt) -> Answer | Unreached:
-        if self._session is None:
+        if self._wire.session is None:
             raise RuntimeError("the client is not started")
         upload = aiohttp.UploadTracker()
         token = _running.set(attempt)
         try:
-            async with self._session.request(
+            async with self._wire.session.request(
                 call.method,
                 call.url,
                 headers=call.headers,
@@ -171,27 +202,33 @@ class Client:
             _running.reset(token)
             attempt.drop_unsent()
 
-    def _open(self, where: AddrInfoType) -> socket.socket:
+    def _refusal(self, host: str, port: int, *, named: bool) -> str | None:
+        return self._judged(ipaddress.ip_address(host), port, named=named)
+
+    def _judged(self, ip: IpAddress, port: int, *, named: bool) -> str | None:
+        # The operator chose the proxy, so it may be private; no socket is opened to anything else.
+        return self._policy.refusal(ip, port, named=named) if self._proxy is None else self._policy.never(ip, port)
+
+    @staticmethod
+    def _open(where: AddrInfoType) -> socket.socket:
         """A socket for the address about to be dialled. Raises PermissionError when the policy refuses it."""
         family, kind, protocol, _, address = where
         attempt = _running.get()
-        refusal = self._refusal(str(address[0]), int(address[1]))
+        refusal = attempt.refusal(str(address[0]), int(address[1]))
         if refusal is not None:
             attempt.refusals.append(refusal)
             raise PermissionError(errno.EACCES, "refused by the egress policy")
         attempt.dialled += 1
         return socket.socket(family, kind, protocol)
 
-    def _refusal(self, host: str, port: int) -> str | None:
-        return self._judged(ipaddress.ip_address(host), port)
-
-    def _judged(self, ip: IpAddress, port: int) -> str | None:
-        # The operator chose the proxy, so it may be private; no socket is opened to anything else.
-        return self._policy.refusal(ip, port) if self._proxy is None else self._policy.never(ip, port)
-
 
 class _Request(aiohttp.ClientRequest):
-    """Tells the attempt which connection it goes over."""
+    """Tells the attempt which connection it goes over, and takes none opened under another egress list."""
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        """aiohttp's own; this member of it is otherwise None here, for we send no headers to a proxy."""
+        return super().connection_key._replace(proxy_headers_hash=_running.get().pool)
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         _running.get().transport = conn.transport

@@ -9,6 +9,7 @@ import errno
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -33,12 +34,17 @@ class Unreached:
 
 @dataclass(slots=True)
 class Attempt:
-    """What is known about a call while it runs: filled in by the guard, the request and the upload."""
+    """What is known about a call while it runs: filled in by the guard, the request and the upload.
+
+    `refusal` judges an address and port to be dialled; `pool` keeps the connections of egress lists apart.
+    """
 
     seconds: float
     connect_seconds: float
     https: bool
     proxied: bool
+    refusal: Callable[[str, int], str | None]
+    pool: int | None = None
     sent: bool = False
     dialled: int = 0
     refusals: list[str] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """The vendor's lists of organizations and environments: those where the caller has a role."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -10,7 +10,10 @@ from waypost import access
 from waypost.access import Caller, User
 from waypost.db.database import Database, Tx
 from waypost.environments import store
+from waypost.environments.model import EgressPut
+from waypost.environments.service import EgressLists
 from waypost.environments.store import Environment, Flag, Organization
+from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
@@ -43,6 +46,20 @@ class Environments(BaseModel):
     """The caller's environments of one organization."""
 
     environments: list[EnvironmentView]
+
+
+class EgressShown(BaseModel):
+    """Where the environment's calls may go; an empty part narrows nothing."""
+
+    cidrs: list[str]
+    hosts: list[str]
+    ports: list[int]
+
+
+class EgressPayload(BaseModel):
+    """An environment's egress list (ours)."""
+
+    egress: EgressShown
 
 
 def router(db: Database) -> APIRouter:
@@ -79,6 +96,35 @@ def router(db: Database) -> APIRouter:
         organization, found = await db.read(read)
         mine = [_environment(one, organization) for one in found if one.id in _user(caller).environments]
         return answer({"environments": mine})
+
+    return routes
+
+
+def egress_router(lists: EgressLists) -> APIRouter:
+    """The routes of egress lists; ours."""
+    routes = APIRouter(prefix="/waypost/v1", tags=["Environments"])
+
+    @routes.get(
+        "/environments/{environmentId}/egress",
+        operation_id="getEgressList",
+        summary="Get an environment's egress list",
+        response_model=Envelope[EgressPayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def get(caller: UserCaller, environmentId: str) -> Response:
+        return answer({"egress": (await lists.get(caller, environmentId)).shown()})
+
+    @routes.put(
+        "/environments/{environmentId}/egress",
+        operation_id="putEgressList",
+        summary="Set an environment's egress list",
+        response_model=Envelope[EgressPayload],
+        responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
+    )
+    async def put(
+        caller: UserCaller, environmentId: str, raw: Annotated[Any, Depends(JsonBody(EgressPut))]
+    ) -> Response:
+        return answer({"egress": (await lists.put(caller, environmentId, raw)).shown()})
 
     return routes
 

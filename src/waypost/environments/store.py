@@ -10,6 +10,8 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from waypost.db.database import Tx, metadata
+from waypost.egress import lists
+from waypost.egress.lists import OPEN, EgressList
 from waypost.errors import NotFound
 
 
@@ -38,6 +40,7 @@ environment = sa.Table(
     sa.Column("flag", sa.String(16), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="1"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("egress", sa.Text),
     sa.Index(None, "organization_id"),
 )
 
@@ -58,6 +61,7 @@ class Environment:
     organization_id: int
     name: str
     flag: Flag
+    egress: EgressList = OPEN
 
     @property
     def is_development(self) -> bool:
@@ -116,6 +120,11 @@ def insert(tx: Tx, made: Environment, now_ms: int) -> None:
     )  # fmt: skip
 
 
+def set_egress(tx: Tx, environment_id: str, listed: EgressList) -> None:
+    """Keep the environment's egress list."""
+    tx.execute(environment.update().where(environment.c.id == environment_id).values(egress=lists.dumped(listed)))
+
+
 def version(tx: Tx, environment_id: str) -> int | None:
     """The version of what routes messages here; None without such an environment."""
     return tx.scalar(sa.select(environment.c.version).where(environment.c.id == environment_id))
@@ -129,4 +138,4 @@ def bump(tx: Tx, environment_id: str) -> None:
 
 
 def _environment(row: sa.Row[tuple[object, ...]]) -> Environment:
-    return Environment(row.id, row.organization_id, row.name, Flag(row.flag))
+    return Environment(row.id, row.organization_id, row.name, Flag(row.flag), lists.loaded(row.egress))

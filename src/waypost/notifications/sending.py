@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from waypost import signatures
 from waypost.clock import Clock
 from waypost.egress.client import Client, Unreached
+from waypost.egress.lists import OPEN, EgressList
 from waypost.environments.store import Flag
 from waypost.notifications import mail
 from waypost.notifications.model import Smtp, Webhook
@@ -20,6 +21,7 @@ class Opened:
 
     channel: Webhook | Smtp
     secret: str | None
+    egress: EgressList = OPEN
 
 
 class Sender:
@@ -32,13 +34,14 @@ class Sender:
     async def send(self, opened: Opened, told: Sequence[Notice]) -> str | None:
         """Send these notices at once: a webhook takes exactly one."""
         if isinstance(opened.channel, Smtp):
-            return await mail.send(self._client, opened.channel, opened.secret, told, self._clock.now_ms())
-        return await self._post(opened.channel, opened.secret, told[0])
+            client = self._client.within(opened.egress)
+            return await mail.send(client, opened.channel, opened.secret, told, self._clock.now_ms())
+        return await self._post(opened.channel, opened.secret, opened.egress, told[0])
 
-    async def _post(self, webhook: Webhook, secret: str | None, notice: Notice) -> str | None:
+    async def _post(self, webhook: Webhook, secret: str | None, egress: EgressList, notice: Notice) -> str | None:
         content = body(notice)
         keys = [] if secret is None else [secret]
-        answer = await self._client.send(
+        answer = await self._client.within(egress).send(
             "POST",
             webhook.url,
             headers={

@@ -91,7 +91,7 @@ class Notifications:
         body, faults = check(NotificationsPut, raw)
         shown = model.shown(before, environment.flag.value)
         faults += unchanged(raw, shown, ["environment"])
-        faults += checks.addresses(self._policy, raw, is_development=here)
+        faults += checks.addresses(self._policy.within(environment.egress), raw, is_development=here)
         if body is not None:
             faults += checks.against(body, raw, before, is_development=here)
         if body is None or faults:
@@ -149,7 +149,8 @@ class Notifications:
 def channels(tx: Tx, vault: Vault, settings: Settings) -> dict[Channel, Opened]:
     """What is set up, with its secrets. Raises KeyUnavailable."""
     secrets = store.open_secrets(tx, vault, settings.environment_id)
-    return {name: Opened(each, secrets.get(name)) for name, each in settings.channels.items()}
+    egress = environments.get(tx, settings.environment_id).egress
+    return {name: Opened(each, secrets.get(name), egress) for name, each in settings.channels.items()}
 
 
 def _given(body: NotificationsPut, channel: Channel) -> str | None:

@@ -76,7 +76,7 @@ IMMUTABLE = ("id", "environment", "serviceRegion", "dataFormat", "ehr")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source. While it has a set-up state it is unfinished."""
+    """One source. While it has a set-up state it is unfinished. A test source is Waypost's own, for samples."""
 
     id: str
     environment_id: str
@@ -87,6 +87,7 @@ class Source:
     ehr: str | None = None
     time_zone: str | None = None
     setup_state: dict[str, Any] | None = None
+    is_test: bool = False
 
     def shown(self) -> dict[str, Any]:
         """The documented object."""

@@ -10,10 +10,13 @@ from waypost.audit import store as audit
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.environments import store as environments
+from waypost.environments.store import Environment
 from waypost.errors import Conflict
 from waypost.sources import store
 from waypost.sources.model import IMMUTABLE, Source, SourceCreate, SourcePatch
 from waypost.validation import checked, checked_patch
+
+TEST_SOURCE = "Waypost test source"
 
 _FIELDS = {
     "name": "name",
@@ -91,6 +94,17 @@ class Sources:
             self._record(tx, caller, "source-deleted", before, {"before": before.shown()})
 
         await self._db.write(remove)
+
+    def for_tests(self, tx: Tx, caller: Caller, environment: Environment) -> Source:
+        """The environment's test source, made when there is none; the caller was found to be an engineer there."""
+        found = store.test_source(tx, environment.id)
+        if found is not None:
+            return found
+        made = Source(ids.new_id(), environment.id, environment.flag, TEST_SOURCE, is_test=True)
+        store.insert(tx, made, self._clock.now_ms())
+        environments.bump(tx, environment.id)
+        self._record(tx, caller, "source-created", made, {"after": made.shown()})
+        return made
 
     async def _to_change(self, caller: Caller, source_id: str) -> Source:
         found = await self._db.read(lambda tx: store.get(tx, source_id))

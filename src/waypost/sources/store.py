@@ -24,6 +24,7 @@ source = sa.Table(
     sa.Column("setup", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("deleted_at", sa.BigInteger),
+    sa.Column("is_test", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "environment_id", "created_at"),
 )
 
@@ -42,6 +43,11 @@ def list_of(tx: Tx, environment_id: str) -> list[Source]:
     """The environment's live sources, oldest first."""
     query = _LIVE.where(source.c.environment_id == environment_id)
     return [_source(row) for row in tx.execute(query.order_by(source.c.created_at, source.c.id))]
+
+
+def test_source(tx: Tx, environment_id: str) -> Source | None:
+    """The environment's test source, if it has one by now."""
+    return next((found for found in list_of(tx, environment_id) if found.is_test), None)
 
 
 def insert(tx: Tx, made: Source, now_ms: int) -> None:
@@ -77,4 +83,5 @@ def _source(row: sa.Row[Any]) -> Source:
         ehr=row.ehr,
         time_zone=row.time_zone,
         setup_state=None if row.setup is None else json.loads(row.setup),
+        is_test=row.is_test,
     )

@@ -98,6 +98,26 @@ class Subscriptions:
 
         return await self._db.write(insert)
 
+    def between(
+        self,
+        tx: Tx,
+        caller: Caller,
+        environment: Environment,
+        source_id: str,
+        destination_id: str,
+        data_model: str,
+    ) -> Subscription:
+        """The subscription that joins these two, made when there is none; the caller is an engineer by now."""
+        found = store.between(tx, source_id, destination_id, data_model)
+        if found is not None:
+            return found
+        environments.bump(tx, environment.id)
+        made = Subscription(ids.new_id(), environment.id, environment.flag, source_id, destination_id, data_model)
+        store.insert(tx, made, self._clock.now_ms())
+        self._opened(tx, made)
+        self._record(tx, caller, "subscription-created", made, {"after": made.shown_whole()})
+        return made
+
     async def update(self, caller: Caller, subscription_id: str, raw: Any) -> Subscription:
         """The subscription with what was given changed; other child queues begin behind what is queued.
 

@@ -86,6 +86,13 @@ def exists(tx: Tx, source_id: str, destination_id: str, data_model: str) -> bool
     return tx.execute(query).first() is not None
 
 
+def between(tx: Tx, source_id: str, destination_id: str, data_model: str) -> Subscription | None:
+    """The live subscription that joins these two for this data model, however it is spelt."""
+    key = model_key(data_model)
+    found = (one for one in of_source(tx, source_id) if one.destination_id == destination_id and one.key == key)
+    return next(found, None)
+
+
 def page(
     tx: Tx, environment_id: str, wanted: Search, *, offset: int, count: int
 ) -> tuple[list[Subscription], int]:

@@ -15,6 +15,7 @@ import msgspec
 from waypost import jwks
 from waypost.clock import Clock
 from waypost.egress.client import Answer, Unreached
+from waypost.egress.lists import OPEN, EgressList
 
 FRESH_MS = 5 * 60 * 1000
 """A fetched set is used so long without asking again."""
@@ -44,6 +45,10 @@ class Sender(Protocol):
         """One request. Never raises for anything the other side does."""
         ...
 
+    def within(self, listed: EgressList) -> "Sender":
+        """The same for an environment with that egress list."""
+        ...
+
 
 @dataclass(slots=True)
 class _Fetched:
@@ -59,30 +64,39 @@ class KeySets:
     def __init__(self, client: Sender, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._sets: OrderedDict[str, _Fetched] = OrderedDict()
+        self._sets: OrderedDict[tuple[str, EgressList], _Fetched] = OrderedDict()
 
     async def key(
-        self, *, jwks_url: str | None, jwk_set: Mapping[str, Any] | None, kid: str, https_only: bool
+        self,
+        *,
+        jwks_url: str | None,
+        jwk_set: Mapping[str, Any] | None,
+        kid: str,
+        https_only: bool,
+        egress: EgressList = OPEN,
     ) -> dict[str, Any] | None:
-        """The public JWK with that id; None without one, or when the URL has not answered for an hour."""
+        """The public JWK with that id; None without one, or when the URL has not answered for an hour.
+
+        `egress` is the list of the key's environment; what one environment fetched is not another's.
+        """
         if jwks_url is not None:
-            return await self._fetched(jwks_url, kid, https_only)
+            return await self._fetched(jwks_url, kid, https_only, egress)
         keys = jwk_set.get("keys") if jwk_set is not None else None
         return jwks.find(keys, kid) if isinstance(keys, list) else None
 
-    async def _fetched(self, url: str, kid: str, https_only: bool) -> dict[str, Any] | None:
-        kept = self._kept(url)
+    async def _fetched(self, url: str, kid: str, https_only: bool, egress: EgressList) -> dict[str, Any] | None:
+        kept = self._kept((url, egress))
         async with kept.lock:
             if self._is_due(kept, kid):
                 kept.tried_at = self._clock.now_ms()
-                keys = await self._fetch(url, https_only)
+                keys = await self._fetch(url, https_only, egress)
                 if keys is not None:
                     kept.keys, kept.good_at = keys, self._clock.now_ms()
             return jwks.find(kept.keys, kid) if self._age(kept.good_at) < STALE_MS else None
 
-    def _kept(self, url: str) -> _Fetched:
-        kept = self._sets.setdefault(url, _Fetched())
-        self._sets.move_to_end(url)
+    def _kept(self, place: tuple[str, EgressList]) -> _Fetched:
+        kept = self._sets.setdefault(place, _Fetched())
+        self._sets.move_to_end(place)
         if len(self._sets) > MOST_URLS:
             self._sets.popitem(last=False)
         return kept
@@ -95,9 +109,9 @@ class KeySets:
     def _age(self, at: int | None) -> float:
         return float("inf") if at is None else self._clock.now_ms() - at
 
-    async def _fetch(self, url: str, https_only: bool) -> list[Any] | None:
+    async def _fetch(self, url: str, https_only: bool, egress: EgressList) -> list[Any] | None:
         """The keys at the URL; None when they could not be had."""
-        answer = await self._client.send(
+        answer = await self._client.within(egress).send(
             "GET", url, headers={"accept": "application/json"},
             timeout_seconds=TIMEOUT_SECONDS, https_only=https_only, most_bytes=MOST_BYTES,
         )  # fmt: skip

@@ -15,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 from joserfc.util import urlsafe_b64decode
 
+from waypost.egress.lists import OPEN, EgressList
 from waypost.errors import WaypostError
 from waypost.jwks import ALGORITHMS, PublicKey
 from waypost.tokens.assertion import ASSERTION_TYPE
@@ -87,6 +88,7 @@ class Client:
     https_only: bool
     user_id: int | None = None
     environment_id: str | None = None
+    egress: EgressList = OPEN
 
 
 @dataclass(frozen=True, slots=True)

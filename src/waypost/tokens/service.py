@@ -16,7 +16,7 @@ from waypost.access import Principal, Source
 from waypost.apikeys import store as apikeys
 from waypost.clock import Clock, iso
 from waypost.db.database import Database, Tx
-from waypost.environments.store import Flag
+from waypost.environments import store as environments
 from waypost.errors import Unauthenticated
 from waypost.tokens import model, store
 from waypost.tokens.keysets import KeySets
@@ -145,7 +145,7 @@ class Tokens:
             return False
         jwk = await self._keysets.key(
             jwks_url=client.keys.jwks_url, jwk_set=client.keys.jwk_set,
-            kid=assertion.kid, https_only=client.https_only,
+            kid=assertion.kid, https_only=client.https_only, egress=client.egress,
         )  # fmt: skip
         key = jwks.public_key(jwk, assertion.algorithm) if jwk else None
         return key is not None and model.signed_by(assertion, key)
@@ -195,8 +195,15 @@ def _client(tx: Tx, client_id: str) -> Client | None:
     if key is None:
         return None
     keys = PublicKeys(key.jwks_url, key.jwk_set)
-    https_only = key.flag is not Flag.development
-    return Client(client_id, Kind.source, keys, https_only, environment_id=key.environment_id)
+    environment = environments.get(tx, key.environment_id)
+    return Client(
+        client_id,
+        Kind.source,
+        keys,
+        not environment.is_development,
+        environment_id=key.environment_id,
+        egress=environment.egress,
+    )
 
 
 def _principal(tx: Tx, claims: Claims) -> Principal | None:

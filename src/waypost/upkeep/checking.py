@@ -146,8 +146,8 @@ def _of_credentials(vault: Vault, tx: Tx) -> list[str]:
 
 
 def _of_destinations(vault: Vault, tx: Tx) -> list[str]:
-    c = destination.c
-    rows = tx.execute(sa.select(destination).where(sa.or_(c.token.is_not(None), c.client_key.is_not(None)))).all()
+    sealed = sa.or_(*(destination.c[column].is_not(None) for column in destination_secrets.COLUMNS))
+    rows = tx.execute(sa.select(destination).where(sealed)).all()
     return [_fault(partial(destination_secrets.open_secrets, tx, vault, row)) for row in rows]
 
 
