@@ -12,7 +12,7 @@ EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 # One more than there are cores: the tests wait much, for disks and for servers that start.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-.PHONY: help setup demo run test check fix bench
+.PHONY: help setup demo run test check fix bench crash
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -41,6 +41,9 @@ fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 
 bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
 	@$(BIN)/python -m bench $(ARGS)
+
+crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
+	@$(BIN)/python -m crash $(ARGS)
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
