@@ -21,11 +21,11 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from tests.conftest import SetClock
 from tests.queues import tiny
 from tests.queues.conftest import World
-from tests.queues.tiny import SCHEDULE, Flight
+from tests.queues.tiny import Flight
 from tests.support import stores, traffic
 from waypost.access import operator
 from waypost.db.database import Database, Tx
-from waypost.delivery.model import Advance, Delivered, Failed, next_step
+from waypost.delivery.model import Advance, Delivered, Failed, Park
 from waypost.ids import new_id
 from waypost.ledger import store as ledger
 from waypost.logs.store import State as LogState
@@ -38,6 +38,9 @@ from waypost.replays.running import Running
 from waypost.replays.service import Replays
 from waypost.subscriptions.model import Subscription
 from waypost.subscriptions.service import Subscriptions
+from waypost.vault import keyring
+from waypost.vault.keyring import Keyring
+from waypost.vault.vault import Vault
 
 T = TypeVar("T")
 
@@ -54,7 +57,8 @@ SETTINGS = settings(
 # There each step takes longer, and what fails there is seldom worth the minutes that making it small takes.
 DRAWN = {"sqlite": SETTINGS, "postgresql": settings(SETTINGS, max_examples=8, phases=(Phase.generate,))}
 PICK = st.integers(0, 2**16)
-OUTCOMES = st.sampled_from([Delivered(200), Failed("no", 503), Failed("busy", 429, retry_after_seconds=30)])
+FAILURES = (Failed("no", 503), Failed("busy", 429, retry_after_seconds=30), Failed("never", 422))
+OUTCOMES = st.sampled_from([Delivered(200), *FAILURES])
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,11 @@ class Attempt:
 class Engine(RuleBasedStateMachine):
     """One environment with two destinations: one of them with two queues."""
 
-    def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], db: Database) -> None:
+    def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], db: Database, keys: Keyring) -> None:
         super().__init__()
         self.run, self.db = run, db
         self.clock = SetClock()
+        self.vault = Vault(db, keys, self.clock)
         self.model = tiny.Engine(self.clock.now_ms())
         self.attempts: list[Attempt] = []
         self.made: dict[str, Subscription] = {}
@@ -82,11 +87,11 @@ class Engine(RuleBasedStateMachine):
     def open(self) -> None:
         self.world = World(self.run(traffic.found(self.db, self.clock)), self.clock)
         self.queues = Queues(self.db, self.clock, arrived=_nobody, running=lambda _: False)
-        running = Running(self.db, self.world.hot, self.clock, _nobody)
-        self.replays = Replays(self.db, self.world.hot, self.clock, _nobody, running)
+        running = Running(self.db, self.world.hot, self.vault, self.clock, _nobody)
+        self.replays = Replays(self.db, self.world.hot, self.vault, self.clock, _nobody, running)
         self.subscriptions = Subscriptions(
-            self.db, self.clock, pending=rows.pending, skip_all=rows.skip_all,
-            opened=lambda *_: None, closed=rows.close_queue,
+            self.db, self.vault, self.clock, pending=rows.pending, skip_all=rows.skip_all,
+            opened=lambda *_: None, closed=rows.close_queue, counted=rows.count_of,
         )  # fmt: skip
         source, shared = self.run(self.world.traffic.source()), self.run(self.world.traffic.destination())
         made = [(shared, "PatientAdmin"), (shared, "Results"), (None, "PatientAdmin")]
@@ -112,7 +117,8 @@ class Engine(RuleBasedStateMachine):
         queue_id = self.able()[pick % len(self.able())]
         head, fence = self.run(self.world.head(queue_id)), self.run(self.world.fence(queue_id))
         flight, sent = self.model.begin(queue_id), self.run(self.world.first(queue_id))
-        assert (sent.log_id, head.failures) == (flight.log_id, flight.failures)
+        found = (sent.log_id, head.failures, head.refusals)
+        assert found == (flight.log_id, flight.failures, flight.refused)
         self.attempts.append(Attempt(flight, fence, sent, head.now))
 
     @rule(pick=PICK, outcome=OUTCOMES)
@@ -250,13 +256,16 @@ class Engine(RuleBasedStateMachine):
 
         def write(tx: Tx) -> State | None:
             changed = hot.versions(tx, self.model.queues[fence.queue_id].destination_id) != attempt.seen
-            failures = attempt.flight.failures
-            step = next_step(outcome, failures=failures, schedule=SCHEDULE, changed=changed, now_ms=now)
-            if isinstance(step, Advance):
-                return hot.advance(tx, fence, attempt.sent, ended, attempt.seen)
-            return hot.hold(
-                tx, fence, attempt.sent, ended, seen=attempt.seen, attempts=step.attempts, due_at=step.due_at
-            )
+            match tiny.decided(attempt.flight, outcome, changed=changed, now_ms=now):
+                case Advance():
+                    return hot.advance(tx, fence, attempt.sent, ended, attempt.seen)
+                case Park(reason):
+                    return hot.advance(tx, fence, attempt.sent, ended, attempt.seen, parked=reason)
+                case step:
+                    return hot.hold(
+                        tx, fence, attempt.sent, ended, seen=attempt.seen,
+                        attempts=step.attempts, due_at=step.due_at, refused=step.refused,
+                    )  # fmt: skip
 
         return await self.db.write(write, beside=settling(fence.queue_id, last=True))
 
@@ -292,11 +301,12 @@ def test_the_engine_does_what_a_tiny_model_of_it_does(kind: str, tmp_path: Path)
     with asyncio.Runner() as runner:
         opened = stores.opened(kind, tmp_path)
         db = runner.run(opened.__aenter__())
+        keys = keyring.create(tmp_path / "sealing.key")
         try:
 
             class Opened(Engine):
                 def __init__(self) -> None:
-                    super().__init__(runner.run, db)
+                    super().__init__(runner.run, db, keys)
 
             run_machine(Opened, settings=DRAWN[kind])
         finally:

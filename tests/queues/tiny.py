@@ -6,11 +6,12 @@ ends in both at once. Whatever ends a log moves the cursor of each.
 
 from dataclasses import dataclass, field
 
-from waypost.delivery.model import Advance, Delivered, Failed, Schedule, next_step
+from waypost.delivery.model import Advance, Delivered, Failed, Park, Parking, Schedule, Step, next_step
 from waypost.logs.store import State as LogState
 from waypost.queues.model import State
 
 SCHEDULE = Schedule((10, 60))
+PARKING = Parking((422,), after=2)
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Queue:
     closed: bool = False
     held_until: int | None = None
     failures: int = 0
+    refused: int = 0
     seen: int = 0
     replayed: int = 0
 
@@ -41,7 +43,7 @@ class Queue:
 
     def go_on(self, *, seen: int | None = None) -> None:
         """Nothing holds it."""
-        self.held_until, self.failures = None, 0
+        self.held_until, self.failures, self.refused = None, 0, 0
         self.seen = self.seen if seen is None else seen
 
 
@@ -63,6 +65,15 @@ class Flight:
     cursors: tuple[tuple[str, int], ...]
     version: int
     failures: int
+    refused: int
+
+
+def decided(flight: Flight, outcome: Delivered | Failed, *, changed: bool, now_ms: int) -> Step:
+    """What follows an attempt; `tests/delivery/test_next_step.py` is about that."""
+    return next_step(
+        outcome, failures=flight.failures, schedule=SCHEDULE, changed=changed, now_ms=now_ms,
+        parking=PARKING, refused=flight.refused,
+    )  # fmt: skip
 
 
 @dataclass
@@ -104,7 +115,8 @@ class Engine:
         queue = self.queues[queue_id]
         version, log_id = self.versions[queue.destination_id], queue.waiting[0][1]
         cursors = tuple((other, self.queues[other].cursor) for other in sorted(self.logs[log_id].queues))
-        return Flight(log_id, self.epoch, cursors, version, queue.failures if queue.seen == version else 0)
+        counts = (queue.failures, queue.refused) if queue.seen == version else (0, 0)
+        return Flight(log_id, self.epoch, cursors, version, *counts)
 
     def settle(self, flight: Flight, outcome: Delivered | Failed) -> bool:
         """Whether the attempt's end counts: not a stale owner's, nor that of a message which has moved on."""
@@ -112,14 +124,20 @@ class Engine:
         there = all(queue.cursor == cursor for queue, (_, cursor) in zip(queues, flight.cursors, strict=True))
         if not there or flight.epoch != self.epoch:
             return False
-        changed = self.versions[queues[0].destination_id] != flight.version
-        step = next_step(outcome, failures=flight.failures, schedule=SCHEDULE, changed=changed, now_ms=self.now)
-        if isinstance(step, Advance):
-            self._end(flight.log_id, LogState.delivered, seen=flight.version)
-            return True
-        for queue in queues:
-            queue.held_until, queue.failures, queue.seen = step.due_at, step.attempts, flight.version
+        match decided(flight, outcome, changed=self.is_changed(flight), now_ms=self.now):
+            case Advance():
+                self._end(flight.log_id, LogState.delivered, seen=flight.version)
+            case Park():
+                self._end(flight.log_id, LogState.parked, seen=flight.version)
+            case step:
+                for queue in queues:
+                    queue.held_until, queue.failures, queue.refused = step.due_at, step.attempts, step.refused
+                    queue.seen = flight.version
         return True
+
+    def is_changed(self, flight: Flight) -> bool:
+        """Whether the destination is another than the attempt began with."""
+        return self.versions[self.queues[flight.cursors[0][0]].destination_id] != flight.version
 
     def skip(self, queue_id: str) -> None:
         self._end(self.queues[queue_id].waiting[0][1], LogState.skipped)
