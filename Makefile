@@ -16,7 +16,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # Azurite, for the tests of Azure. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench
+.PHONY: help setup demo run test check fix bench crash
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -45,6 +45,9 @@ fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 
 bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
 	@$(BIN)/python -m bench $(ARGS)
+
+crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
+	@$(BIN)/python -m crash $(ARGS)
 
 $(EMULATORS)/.installed: tests/emulators/package-lock.json
 	@command -v npm >/dev/null || exit 0; \

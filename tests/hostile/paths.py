@@ -153,7 +153,8 @@ async def shake_hands(scene: Scene, client: Client, url: str) -> str | None:
 
 async def notify(scene: Scene, client: Client, url: str) -> str | None:
     notice = Notice(new_id(), scene.environment, "Clinic", Flag.development.value, Kind.tested, 1)
-    return await notices.Sender(client, Clock()).send(notices.Opened(Webhook(url, has_secret=False), None), [notice])
+    opened = notices.Opened(Webhook(url, has_secret=False), None)
+    return await notices.Sender(client, Clock()).send(opened, [notice])
 
 
 DIALLED: Mapping[str, Dialled] = {

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.nodes.conftest import Node
+from tests.support.nodes import Node
 from tests.support.receiver import Receiver
 from tests.support.serving import Client
 from tests.support.waiting import until

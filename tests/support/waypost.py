@@ -52,6 +52,7 @@ class Server(AbstractContextManager["Server"]):
         self.url = f"http://127.0.0.1:{self.port}"
         self._args = args
         self._process: subprocess.Popen[str] | None = None
+        self._ready = threading.Event()
         self._tokens: dict[tuple[str, ...], tuple[float, str]] = {}
         own = {"WAYPOST_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128", "WAYPOST_BASE_URL": self.url}
         self.environment = own | dict(settings or {})
@@ -80,20 +81,29 @@ class Server(AbstractContextManager["Server"]):
 
     def start(self) -> "Server":
         """Start the server and wait until it is ready."""
+        self.launch()
+        end = time.monotonic() + READY_SECONDS
+        while not self._ready.wait(0.02):
+            if not self.is_running or time.monotonic() > end:
+                self.kill()
+                raise AssertionError(f"the server did not get ready: {self.said()[-2000:]}")
+        return self
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the running process has said that it is."""
+        return self._ready.is_set()
+
+    def launch(self) -> None:
+        """Start the server and wait for nothing."""
         command = [*COMMAND, "serve", "--data", str(self.data), "--port", str(self.port), *self._args]
         environment = plain_environment() | self.environment
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True
             )
-        ready = threading.Event()
-        threading.Thread(target=_listen, args=(self._process, ready), daemon=True).start()
-        end = time.monotonic() + READY_SECONDS
-        while not ready.wait(0.02):
-            if not self.is_running or time.monotonic() > end:
-                self.kill()
-                raise AssertionError(f"the server did not get ready: {self.said()[-2000:]}")
-        return self
+        self._ready = threading.Event()
+        threading.Thread(target=_listen, args=(self._process, self._ready), daemon=True).start()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""

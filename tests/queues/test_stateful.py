@@ -1,0 +1,313 @@
+"""The engine on a real store against a tiny model of it, through whatever may happen in whatever order.
+
+Hypothesis draws what happens: messages, attempts that begin and end when others have changed the queue meanwhile,
+operators' words, changes of destinations, new owners. After each step the rows must say what the model says.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+
+from tests.conftest import SetClock
+from tests.queues import tiny
+from tests.queues.conftest import World
+from tests.queues.tiny import Flight
+from tests.support import stores, traffic
+from waypost.access import operator
+from waypost.db.database import Database, Tx
+from waypost.delivery.model import Advance, Delivered, Failed, Park
+from waypost.ids import new_id
+from waypost.ledger import store as ledger
+from waypost.logs.store import State as LogState
+from waypost.queues import recount
+from waypost.queues import store as rows
+from waypost.queues.model import SHARDS, Ended, Fence, Pending, State, Versions
+from waypost.queues.port import settling
+from waypost.queues.service import Queues
+from waypost.replays.running import Running
+from waypost.replays.service import Replays
+from waypost.subscriptions.model import Subscription
+from waypost.subscriptions.service import Subscriptions
+from waypost.vault import keyring
+from waypost.vault.keyring import Keyring
+from waypost.vault.vault import Vault
+
+T = TypeVar("T")
+
+OPERATOR = operator("test")
+SETTINGS = settings(
+    max_examples=20,
+    phases=(Phase.generate, Phase.shrink),
+    stateful_step_count=40,
+    derandomize="CI" in os.environ,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+# There each step takes longer, and what fails there is seldom worth the minutes that making it small takes.
+DRAWN = {"sqlite": SETTINGS, "postgresql": settings(SETTINGS, max_examples=8, phases=(Phase.generate,))}
+PICK = st.integers(0, 2**16)
+FAILURES = (Failed("no", 503), Failed("busy", 429, retry_after_seconds=30), Failed("never", 422))
+OUTCOMES = st.sampled_from([Delivered(200), *FAILURES])
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt under way: what the worker has in hand, and what the model knows of it."""
+
+    flight: Flight
+    fence: Fence
+    sent: Pending
+    seen: Versions
+
+
+class Engine(RuleBasedStateMachine):
+    """One environment with two destinations: one of them with two queues."""
+
+    def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], db: Database, keys: Keyring) -> None:
+        super().__init__()
+        self.run, self.db = run, db
+        self.clock = SetClock()
+        self.vault = Vault(db, keys, self.clock)
+        self.model = tiny.Engine(self.clock.now_ms())
+        self.attempts: list[Attempt] = []
+        self.made: dict[str, Subscription] = {}
+
+    @initialize()
+    def open(self) -> None:
+        self.world = World(self.run(traffic.found(self.db, self.clock)), self.clock)
+        self.queues = Queues(self.db, self.clock, arrived=_nobody, running=lambda _: False)
+        running = Running(self.db, self.world.hot, self.vault, self.clock, _nobody)
+        self.replays = Replays(self.db, self.world.hot, self.vault, self.clock, _nobody, running)
+        self.subscriptions = Subscriptions(
+            self.db, self.vault, self.clock, pending=rows.pending, skip_all=rows.skip_all,
+            opened=lambda *_: None, closed=rows.close_queue, counted=rows.count_of,
+        )  # fmt: skip
+        source, shared = self.run(self.world.traffic.source()), self.run(self.world.traffic.destination())
+        made = [(shared, "PatientAdmin"), (shared, "Results"), (None, "PatientAdmin")]
+        for destination, data_model in made:
+            subscription = self.run(self.world.traffic.subscription(source, destination, data_model))
+            self.made[subscription.id] = subscription
+            self.model.open_queue(subscription.id, subscription.destination_id)
+        self.take_over()
+
+    @rule(picks=st.lists(PICK, min_size=1, max_size=2))
+    @precondition(lambda self: self.live())
+    def accept(self, picks: list[int]) -> None:
+        """A message for one or two destinations: a log in a queue of each."""
+        wanted = {self.made[queue].destination_id: self.made[queue] for queue in map(self.pick_live, picks)}
+        logs = self.run(self.world.traffic.accept(*wanted.values()))
+        for log_id, subscription in zip(logs, wanted.values(), strict=True):
+            self.model.accept(log_id, subscription.id)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.able())
+    def begin(self, pick: int) -> None:
+        """An attempt begins; it may end when much has happened."""
+        queue_id = self.able()[pick % len(self.able())]
+        head, fence = self.run(self.world.head(queue_id)), self.run(self.world.fence(queue_id))
+        flight, sent = self.model.begin(queue_id), self.run(self.world.first(queue_id))
+        found = (sent.log_id, head.failures, head.refusals)
+        assert found == (flight.log_id, flight.failures, flight.refused)
+        self.attempts.append(Attempt(flight, fence, sent, head.now))
+
+    @rule(pick=PICK, outcome=OUTCOMES)
+    @precondition(lambda self: self.attempts)
+    def end(self, pick: int, outcome: Delivered | Failed) -> None:
+        """An attempt ends, as the worker settles it; a stale one changes nothing."""
+        attempt = self.attempts.pop(pick % len(self.attempts))
+        counts = self.model.settle(attempt.flight, outcome)
+        before = self.run(self.db.read(self.everything))
+        state = self.run(self.settle(attempt, outcome))
+        assert state == (self.model.queues[attempt.fence.queue_id].state if counts else None)
+        assert (self.run(self.db.read(self.everything)) != before) == counts
+
+    @rule(pick=PICK, outcome=OUTCOMES)
+    @precondition(lambda self: self.able())
+    def attempt(self, pick: int, outcome: Delivered | Failed) -> None:
+        """One that nothing comes between."""
+        self.begin(pick)
+        self.end(len(self.attempts) - 1, outcome)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.live())
+    def pause(self, pick: int) -> None:
+        queue_id = self.pick_live(pick)
+        self.run(self.queues.pause(OPERATOR, queue_id))
+        self.model.queues[queue_id].paused = True
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.live())
+    def resume(self, pick: int) -> None:
+        queue_id = self.pick_live(pick)
+        self.run(self.queues.resume(OPERATOR, queue_id))
+        self.model.resume(queue_id)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.live())
+    def retry(self, pick: int) -> None:
+        queue_id = self.pick_live(pick)
+        self.run(self.queues.retry(OPERATOR, queue_id))
+        self.model.retry(queue_id)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.waiting())
+    def skip(self, pick: int) -> None:
+        queue_id = self.waiting()[pick % len(self.waiting())]
+        _, log_id = self.model.queues[queue_id].waiting[0]
+        self.run(self.queues.skip(OPERATOR, queue_id, {"logId": log_id, "reason": "poison"}))
+        self.model.skip(queue_id)
+
+    @rule(pick=PICK)
+    @precondition(lambda self: self.ended())
+    def replay(self, pick: int) -> None:
+        log_id = self.ended()[pick % len(self.ended())]
+        shown = self.run(self.replays.one(OPERATOR, log_id))
+        self.model.accept(shown["id"], *self.model.logs[log_id].queues, replay=True)
+
+    @rule(pick=PICK)
+    def change(self, pick: int) -> None:
+        """A PATCH of a destination: its version is another."""
+        destination_id = sorted(self.model.versions)[pick % len(self.model.versions)]
+        statement = "UPDATE destination SET version = version + 1 WHERE id = :id"
+        self.run(self.world.traffic.execute(statement, id=destination_id))
+        self.model.versions[destination_id] += 1
+
+    @rule()
+    def take_over(self) -> None:
+        """Another worker owns everything: what was under way is a stale owner's."""
+        self.run(self.world.take_over(new_id()))
+        self.model.epoch += 1
+
+    @rule(pick=PICK)
+    @precondition(lambda self: len(self.live()) > 1)
+    def delete(self, pick: int) -> None:
+        """A subscription goes, and with it what waits."""
+        queue_id = self.pick_live(pick)
+        self.run(self.subscriptions.delete(OPERATOR, queue_id, {"reason": "moved"}))
+        self.model.close(queue_id)
+
+    @rule(seconds=st.sampled_from([0.001, 10, 120]))
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.model.now = self.clock.now_ms()
+
+    @invariant()
+    def rows_say_what_the_model_says(self) -> None:
+        if self.made:
+            self.run(self.db.read(self.compare))
+
+    def teardown(self) -> None:
+        assert self.run(self.db.read(recount.faults)) == []
+
+    def compare(self, tx: Tx) -> None:
+        """Every queue's order, cursor, state and due time; what is due and stale; the ledger; every log."""
+        now, hot = self.clock.now_ms(), self.world.hot
+        due = {queue_id for queue_id, _ in hot.due(tx, now, 10_000, range(SHARDS))[0]}
+        for queue_id, queue in self.model.queues.items():
+            head = hot.head(tx, queue_id)
+            assert head is not None
+            found = [(pending.seq, pending.log_id) for pending in hot.waiting(tx, queue_id, head.cursor, 1000)]
+            assert (head.cursor, head.state, found) == (queue.cursor, queue.state, queue.waiting)
+            assert (head.due_at is None) == (queue.state in {State.idle, State.paused})
+            if head.state is State.held:
+                assert (head.due_at, head.attempts) == (queue.held_until, queue.failures)
+            assert head.may_run(now) == self.model.may_run(queue_id)
+            is_stale = queue_id in hot.stale(tx, head.destination_id, 100)
+            assert is_stale == (queue.state is State.held and head.seen != head.now)
+            assert (queue_id in due or is_stale) == self.model.may_run(queue_id)  # no wake-up is lost
+        counts = ledger.total(tx, self.world.traffic.environment_id)
+        ended = [self.model.count(state) for state in LogState if state is not LogState.pending]
+        replayed = sum(queue.replayed for queue in self.model.queues.values())
+        assert (counts.accepted, counts.replayed) == (len(self.model.logs) - replayed, replayed)
+        assert [counts.delivered, counts.filtered, counts.skipped, counts.parked] == ended
+        assert counts.pending == self.model.count(LogState.pending)
+        query = "SELECT id, seq, state FROM log WHERE environment_id = :id"
+        logs = {row.id: (row.seq, row.state) for row in tx.execute(sa.text(query), {"id": self.environment_id})}
+        assert logs == {log_id: (log.seq, log.state) for log_id, log in self.model.logs.items()}
+
+    def everything(self, tx: Tx) -> list[list[Any]]:
+        """Every row that a settle may touch."""
+        mine = "SELECT queue_id FROM queue_head WHERE environment_id = :id"
+        statements = (
+            "SELECT * FROM queue_head WHERE environment_id = :id ORDER BY queue_id",
+            f"SELECT * FROM queue_tail WHERE queue_id IN ({mine}) ORDER BY queue_id",
+            "SELECT * FROM log WHERE environment_id = :id ORDER BY id",
+            "SELECT a.* FROM attempt a JOIN log l ON l.id = a.log_id WHERE l.environment_id = :id ORDER BY a.id",
+        )
+        return [list(tx.execute(sa.text(each), {"id": self.environment_id})) for each in statements]
+
+    async def settle(self, attempt: Attempt, outcome: Delivered | Failed) -> State | None:
+        """As `delivery/runner.py` does it."""
+        now, fence, hot = self.clock.now_ms(), attempt.fence, self.world.hot
+        ended = Ended(new_id(), now, now, "delivered", outcome.status, None, None)
+        if isinstance(outcome, Failed):
+            ended = replace(ended, outcome="failed", reason=outcome.reason)
+
+        def write(tx: Tx) -> State | None:
+            changed = hot.versions(tx, self.model.queues[fence.queue_id].destination_id) != attempt.seen
+            match tiny.decided(attempt.flight, outcome, changed=changed, now_ms=now):
+                case Advance():
+                    return hot.advance(tx, fence, attempt.sent, ended, attempt.seen)
+                case Park(reason):
+                    return hot.advance(tx, fence, attempt.sent, ended, attempt.seen, parked=reason)
+                case step:
+                    return hot.hold(
+                        tx, fence, attempt.sent, ended, seen=attempt.seen,
+                        attempts=step.attempts, due_at=step.due_at, refused=step.refused,
+                    )  # fmt: skip
+
+        return await self.db.write(write, beside=settling(fence.queue_id, last=True))
+
+    @property
+    def environment_id(self) -> str:
+        return self.world.traffic.environment_id
+
+    def live(self) -> list[str]:
+        return [queue_id for queue_id, queue in self.model.queues.items() if not queue.closed]
+
+    def pick_live(self, pick: int) -> str:
+        return self.live()[pick % len(self.live())]
+
+    def able(self) -> list[str]:
+        return [queue_id for queue_id in self.live() if self.model.may_run(queue_id)]
+
+    def waiting(self) -> list[str]:
+        return [queue_id for queue_id in self.live() if self.model.queues[queue_id].waiting]
+
+    def ended(self) -> list[str]:
+        """Logs that may be replayed."""
+        live = set(self.live())
+        logs = self.model.logs.items()
+        return [log_id for log_id, log in logs if log.state is not LogState.pending and log.queues <= live]
+
+
+def _nobody(queue_id: str, destination_id: str) -> None:
+    """Nobody is told."""
+
+
+@pytest.mark.parametrize("kind", stores.STORES)
+def test_the_engine_does_what_a_tiny_model_of_it_does(kind: str, tmp_path: Path) -> None:
+    with asyncio.Runner() as runner:
+        opened = stores.opened(kind, tmp_path)
+        db = runner.run(opened.__aenter__())
+        keys = keyring.create(tmp_path / "sealing.key")
+        try:
+
+            class Opened(Engine):
+                def __init__(self) -> None:
+                    super().__init__(runner.run, db, keys)
+
+            run_machine(Opened, settings=DRAWN[kind])
+        finally:
+            runner.run(opened.__aexit__(None, None, None))

@@ -1,0 +1,31 @@
+"""Servers on one PostgreSQL, each with a folder of its own: what an operator would start."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.waypost import Server
+
+Node = Callable[..., Server]
+"""Makes a started node by its role; the first one sets the store up."""
+
+
+def settings(url: str, place: Path) -> dict[str, str]:
+    return {
+        "WAYPOST_DATABASE_URL": url,
+        "WAYPOST_MASTER_KEY_FILE": str(place / "sealing.key"),
+        "WAYPOST_RETRY_SCHEDULE": "0.2",
+    }
+
+
+def nodes(url: str, place: Path, stack: ExitStack) -> Node:
+    made: list[Server] = []
+
+    def node(role: str) -> Server:
+        own = place / f"node-{len(made)}"
+        own.mkdir()
+        server = Server(own, "--role", role, settings=settings(url, place), like=made[0] if made else None)
+        made.append(server)
+        return stack.enter_context(server)
+
+    return node
