@@ -112,7 +112,8 @@ class Population:
         hot, now = self._waypost.hot, self._waypost.clock.now_ms()
         due, _ = hot.due(tx, now, 512, range(SHARDS))
         loaded = 0
-        for queue_id, _ in due[number * CLAIMED % 448 :][:CLAIMED]:
+        start = number * CLAIMED % len(due)
+        for queue_id, _ in due[start : start + CLAIMED]:
             head = hot.head(tx, queue_id)
             assert head is not None  # noqa: S101 - it was there a moment ago
             loaded += len(list(hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD)))
