@@ -1,4 +1,4 @@
-"""`python -m bench [--full] [--rounds N]`: measures, prints the table and writes `docs/performance/README.md`."""
+"""`python -m bench [--full] [--rounds N] [--store KIND]`: measures, and writes `docs/performance/README.md`."""
 
 import argparse
 import dataclasses
@@ -15,6 +15,7 @@ from rich.console import Console
 from bench import report, rounds
 from bench.processes import ROOT, BenchFailed
 from bench.stage import FULL, Size
+from bench.stores import Kind
 from waypost.demo.progress import Progress
 from waypost.demo.server import DemoFailed
 
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds", type=int, metavar="N", help=f"with fewer than {FEWEST_ROUNDS} the page is not written"
     )
+    parser.add_argument(
+        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="the page is written for sqlite only"
+    )
     given = parser.parse_args(arguments)
     size = FULL if given.full else Size()
     if given.rounds is not None:
@@ -39,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(highlight=False)
     try:
-        run(size, console, PAGE if size.rounds >= FEWEST_ROUNDS else None)
+        counts = size.rounds >= FEWEST_ROUNDS and given.store == "sqlite"
+        run(size, console, PAGE if counts else None, given.store)
     except (BenchFailed, DemoFailed) as error:
         console.print(f"The bench could not go on: {error}", markup=False, style="red")
         return 1
@@ -49,15 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(size: Size, console: Console, page: Path | None) -> None:
+def run(size: Size, console: Console, page: Path | None, kind: Kind = "sqlite") -> None:
     """Measure, print the table, and write the page if there is to be one. Raises BenchFailed."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="waypost-bench-", dir=PLACE if PLACE.is_dir() else None) as folder:
         machine = report.machine(Path(folder))
-        console.print("Waypost bench: other work on this machine shows in the figures", style="bold")
+        console.print(f"Waypost bench on {kind}: other work on this machine shows in the figures", style="bold")
         for line in machine.lines:
             console.print(f"  {line}", markup=False, style="dim", soft_wrap=True)
-        figures = rounds.measure(Path(folder), size, Progress(console))
+        figures = rounds.measure(Path(folder), size, kind, Progress(console))
     console.print()
     console.print(report.table(figures), markup=False, soft_wrap=True)
     if page is not None:

@@ -30,10 +30,16 @@ class BenchFailed(Exception):
 
 
 class Child(AbstractContextManager["Child"]):
-    """`python -m module arguments…`; `with` starts and ends it. `hello` is what it said first."""
+    """`python -m module arguments…`; `with` starts and ends it. `hello` is what it said first.
 
-    def __init__(self, module: str, *arguments: str, log: Path) -> None:
+    `environment` is beside what every process of the demo has.
+    """
+
+    def __init__(
+        self, module: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._module = module
+        self._environment = environment or {}
         self._arguments = arguments
         self._log = log
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -44,7 +50,8 @@ class Child(AbstractContextManager["Child"]):
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the bench alone, which then ends the others.
             self._process = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-m", self._module, *self._arguments], cwd=ROOT, env=environment(), text=True,
+                [sys.executable, "-m", self._module, *self._arguments], cwd=ROOT, text=True,
+                env={**environment(), **self._environment},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._listener = threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True)

@@ -24,7 +24,7 @@ class Figure:
     """One line of the table: a value for each round. `behind` says the plain numbers that it comes from."""
 
     name: str
-    unit: Literal["ratio", "ms"]
+    unit: Literal["ratio", "ms", "MB"]
     rounds: tuple[float, ...]
     behind: str
     what: str

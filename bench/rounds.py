@@ -1,33 +1,32 @@
-"""The rounds: in each, everything that is compared is measured once, in an order that turns with the rounds."""
+"""What is measured: accepting, delivering, latency and PATCH here, isolation and scale beside."""
 
-import json
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from bench.interleaving import Round, absolute, interleaved, median, rate, ratio
+from bench.isolation import isolation
 from bench.processes import BenchFailed, Child
-from bench.report import Figure, percentile, short
+from bench.report import Figure, percentile
+from bench.scale import scale
 from bench.stage import Size, Stage, stage
+from bench.stores import Kind, opened
 from waypost.demo.progress import Progress
-from waypost.demo.server import waypost
-
-Round = Mapping[str, float]
-Measure = Callable[[], Round]
 
 
-def measure(folder: Path, size: Size, progress: Progress) -> list[Figure]:
+def measure(folder: Path, size: Size, kind: Kind, progress: Progress) -> list[Figure]:
     """Every figure. Raises BenchFailed."""
-    new = folder / "new"
-    made = json.loads(waypost("init", "--data", str(new), "--json"))
-    environment_id = made["environments"]["Development"]
     with (
+        opened(kind, folder) as store,
         Child("bench.load", log=folder / "load.log") as load,
         Child("bench.sink", log=folder / "sink.log") as sink,
     ):
-        with stage(new, environment_id, load, sink, size) as on:
+        with stage(store, load, sink, size) as on:
             figures = accept(on, progress)
-        with stage(new, environment_id, load, sink, size) as on:
-            return figures + deliver(on, progress) + latency(on, progress) + patch(on, progress)
+        with stage(store, load, sink, size) as on:
+            figures += deliver(on, progress) + latency(on, progress) + patch(on, progress)
+        with stage(store, load, sink, size) as on:
+            figures += isolation(on, progress)
+        return figures + scale(store, load, sink, size, progress)
 
 
 def accept(on: Stage, progress: Progress) -> list[Figure]:
@@ -39,21 +38,21 @@ def accept(on: Stage, progress: Progress) -> list[Figure]:
             "flood", port=on.port, path=path, token=on.token("source"), connections=size.connections,
             seconds=size.accept_seconds, **on.ends,
         )  # fmt: skip
-        return {name: _rate(done)}
+        return {name: rate(done)}
 
     def commit() -> Round:
-        return {"commits": _rate(on.server.ask("commit", count=size.commits, at_once=size.connections))}
+        return {"commits": rate(on.server.ask("commit", count=size.commits, at_once=size.connections))}
 
     measures = (lambda: flood("endpoint", "/endpoint"), lambda: flood("empty", on.server.hello["empty"]), commit)
-    rounds = _interleaved("Accept", measures, size.rounds, progress, warm_up=True)
+    rounds = interleaved("Accept", measures, size.rounds, progress, warm_up=True)
     how = f"over {size.connections} kept connections, each message durable before its 200"
     return [
-        _ratio(
+        ratio(
             "accept, against an empty route", rounds, "endpoint", "empty",
             f"`POST /endpoint`, one message a request, {how}; against the same requests to a route of the same"
             " application that finds out who calls, reads nothing and answers `{}`.",
         ),
-        _ratio(
+        ratio(
             "accept, against raw group commits", rounds, "endpoint", "commits",
             "the same, against the engine's statements alone for the same sealed rows: no HTTP, no routing,"
             f" no sealing, {size.connections} waiting for a commit at a time.",
@@ -77,7 +76,7 @@ def deliver(on: Stage, progress: Progress) -> list[Figure]:
         return {name: count / took}
 
     def bare(name: str, count: int, at_once: int) -> Round:
-        return {name: _rate(on.load.ask("post_bare", url=on.url, sample=sample, count=count, at_once=at_once))}
+        return {name: rate(on.load.ask("post_bare", url=on.url, sample=sample, count=count, at_once=at_once))}
 
     measures = (
         lambda: drain("many", size.backlog, size.queues),
@@ -85,15 +84,15 @@ def deliver(on: Stage, progress: Progress) -> list[Figure]:
         lambda: drain("one", size.backlog_of_one, 1),
         lambda: bare("aiohttp one by one", size.backlog_of_one, 1),
     )
-    rounds = _interleaved("Deliver", measures, size.rounds, progress, warm_up=True)
+    rounds = interleaved("Deliver", measures, size.rounds, progress, warm_up=True)
     how = "from the start of the worker until the receiver has the last one, each settled durably"
     return [
-        _ratio(
+        ratio(
             f"deliver over {size.queues} queues, against aiohttp", rounds, "many", "aiohttp",
             f"a backlog of {size.backlog} messages drains, {how}; against a bare aiohttp client that posts the"
             f" same bytes as often, {size.queues} at a time.",
         ),
-        _ratio(
+        ratio(
             "deliver over one queue, against aiohttp one by one", rounds, "one", "aiohttp one by one",
             f"a backlog of {size.backlog_of_one} messages in one queue drains, {how} before the next is sent;"
             " against a bare aiohttp client that posts one after the other.",
@@ -123,15 +122,15 @@ def latency(on: Stage, progress: Progress) -> list[Figure]:
             "from POST p99": percentile(sent_ms, 0.99),
         }
 
-    rounds = _interleaved("Latency", (pace,), size.rounds, progress, warm_up=False)
+    rounds = interleaved("Latency", (pace,), size.rounds, progress, warm_up=False)
     load = f"{size.rate} messages a second for {size.pace_seconds:g} s, over {size.queues} queues"
     accepted = "from the sender's 200 until the receiver has the message; 0 where it had it before the 200"
     posted = "from before the request is written until the receiver has the message: accepting it is part of it"
     return [
-        _absolute("accept to receipt, p50", rounds, "from 200 p50", f"{load}: {accepted}."),
-        _absolute("accept to receipt, p99", rounds, "from 200 p99", "the same, of 99 in 100 messages."),
-        _absolute("request to receipt, p50", rounds, "from POST p50", f"{load}: {posted}."),
-        _absolute("request to receipt, p99", rounds, "from POST p99", "the same, of 99 in 100 messages."),
+        absolute("accept to receipt, p50", rounds, "from 200 p50", f"{load}: {accepted}."),
+        absolute("accept to receipt, p99", rounds, "from 200 p99", "the same, of 99 in 100 messages."),
+        absolute("request to receipt, p50", rounds, "from POST p50", f"{load}: {posted}."),
+        absolute("request to receipt, p99", rounds, "from POST p99", "the same, of 99 in 100 messages."),
     ]
 
 
@@ -158,48 +157,31 @@ def patch(on: Stage, progress: Progress) -> list[Figure]:
         last = on.wait(size.patch_backlog)
         return _times("delivering", [(began, ended) for began, ended in calls if ended <= last])
 
-    rounds = _interleaved("PATCH", (idle, busy), size.rounds, progress, warm_up=False)
-    on_idle, on_busy = (f"{_median(rounds, f'{name} calls'):.0f} calls a round" for name in ("idle", "delivering"))
+    rounds = interleaved("PATCH", (idle, busy), size.rounds, progress, warm_up=False)
+    on_idle, on_busy = (f"{median(rounds, f'{name} calls'):.0f} calls a round" for name in ("idle", "delivering"))
     return [
-        _absolute(
+        absolute(
             "PATCH while idle, p50", rounds, "idle p50",
             "`PATCH /platform/v1/destinations/{id}` with a new endpoint, durable and audited, one by one.",
             on_idle,
         ),
-        _absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls.", on_idle),
-        _absolute(
+        absolute("PATCH while idle, p99", rounds, "idle p99", "the same, of 99 in 100 calls.", on_idle),
+        absolute(
             "PATCH while delivering, p50", rounds, "delivering p50",
             f"the same on one of {size.queues} destinations that all deliver as fast as they can.", on_busy,
         ),
-        _absolute(
+        absolute(
             "PATCH while delivering, p99", rounds, "delivering p99", "the same, of 99 in 100 calls.", on_busy
         ),
-        _ratio(
+        ratio(
             "PATCH while delivering, against idle, p50", rounds, "delivering p50", "idle p50",
             "how much longer a call takes under full delivery.", unit=" ms",
         ),
-        _ratio(
+        ratio(
             "PATCH while delivering, against idle, p99", rounds, "delivering p99", "idle p99",
             "the same, of 99 in 100 calls.", unit=" ms",
         ),
     ]  # fmt: skip
-
-
-def _interleaved(
-    words: str, measures: Sequence[Measure], rounds: int, progress: Progress, *, warm_up: bool
-) -> list[Round]:
-    """Each round's numbers; `warm_up` puts a round in front that does not count."""
-    done: list[Round] = []
-    with progress.bar(words, rounds) as advance:
-        for number in range(-1 if warm_up else 0, rounds):
-            turn = number % len(measures)
-            found = {name: value for one in (*measures[turn:], *measures[:turn]) for name, value in one().items()}
-            if number < 0:
-                continue
-            done.append(found)
-            advance(len(done))
-            progress.say(", ".join(f"{name} {value:.4g}" for name, value in sorted(found.items())))
-    return done
 
 
 def _times(name: str, calls: Sequence[tuple[float, float]]) -> Round:
@@ -211,21 +193,3 @@ def _times(name: str, calls: Sequence[tuple[float, float]]) -> Round:
         f"{name} p99": percentile(taken_ms, 0.99),
         f"{name} calls": len(calls),
     }
-
-
-def _ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
-    values = tuple(found[ours] / found[theirs] for found in rounds)
-    behind = " against ".join(f"{short(_median(rounds, key))}{unit}" for key in (ours, theirs))
-    return Figure(name, "ratio", values, behind, what)
-
-
-def _absolute(name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute") -> Figure:
-    return Figure(name, "ms", tuple(found[key] for found in rounds), behind, what)
-
-
-def _median(rounds: Sequence[Round], key: str) -> float:
-    return statistics.median(found[key] for found in rounds)
-
-
-def _rate(done: Mapping[str, float]) -> float:
-    return done["done"] / done["seconds"]

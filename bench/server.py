@@ -4,26 +4,26 @@ What the rounds need of its inside they ask for here: filling queues, delivering
 """
 
 import asyncio
-import contextlib
+import resource
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bench import messages
+from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
 from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import keyfiles
+from waypost.cli.server import Server, config
 from waypost.folder import Folder
 from waypost.ids import new_id
 from waypost.messages import model
@@ -33,13 +33,12 @@ from waypost.web import callers
 
 EMPTY = "/bench/empty"
 BACKLOG = 2048
-KEEP_ALIVE_SECONDS = 65
 FILLERS = 64
 
 OPERATOR = access.operator("bench")
 
 
-class Server:
+class Commands:
     """The commands. `prepare` comes first."""
 
     def __init__(self, waypost: Waypost, environment_id: str, folder: Folder, audience: str) -> None:
@@ -62,12 +61,12 @@ class Server:
         return {"source": source.id, "destinations": [destination_id for _, destination_id in self._queues]}
 
     async def tokens(self) -> dict[str, str]:
-        """Fresh access tokens of the source and of the user."""
+        """Fresh access tokens of the user, and of the source if there is one."""
         user = self._user
-        return {
-            "source": await self._token(self._pair.private, self._client_id),
-            "user": await self._token(user.privateKey, user.clientId),
-        }
+        found = {"user": await self._token(user.privateKey, user.clientId)}
+        if self._client_id:
+            found["source"] = await self._token(self._pair.private, self._client_id)
+        return found
 
     async def fill(self, *, count: int, queues: int) -> None:
         """Accept so many messages into the first so many queues, evenly, as `/endpoint` would."""
@@ -87,9 +86,19 @@ class Server:
         await self._waypost.worker.start()
         return began
 
-    async def rest(self) -> None:
-        """Stop delivering; what is in flight ends and is recorded first."""
-        await self._waypost.worker.stop()
+    async def rest(self, *, within_seconds: float = 30) -> None:
+        """Stop delivering; what is in flight ends and is recorded first, if it does so in time."""
+        await self._waypost.worker.stop(within_seconds=within_seconds)
+
+    async def aim(self, *, destination: str, url: str) -> None:
+        """Let a destination lead elsewhere."""
+        await self._waypost.destinations.update(OPERATOR, destination, {"endpoint": url})
+
+    async def used(self) -> dict[str, float]:
+        """What this process has used so far: seconds of the processor; the most memory at a time, in MB."""
+        found = resource.getrusage(resource.RUSAGE_SELF)
+        unit = 1 if sys.platform == "darwin" else 1024
+        return {"seconds": found.ru_utime + found.ru_stime, "MB": found.ru_maxrss * unit / 1e6}
 
     async def commit(self, *, count: int, at_once: int) -> dict[str, float]:
         """Make so many sealed messages durable without HTTP, `at_once` waiting at a time; in how long."""
@@ -138,13 +147,6 @@ class Server:
         )
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing: the server ends when the bench does."""
-        yield
-
-
 async def _empty(request: Request) -> Response:
     """Who calls is found out as on `/endpoint`; the body is not even read."""
     await callers.source(request)
@@ -159,8 +161,9 @@ async def _run(folder: Path, environment_id: str) -> None:
             waypost.bound("127.0.0.1", port, tls=False)
             waypost.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
             audience = f"http://127.0.0.1:{port}/v2/auth/token"
-            commands = Server(waypost, environment_id, Folder(folder), audience)
-            server = _Uvicorn(_config(waypost))
+            commands = Commands(waypost, environment_id, Folder(folder), audience)
+            population = Population(waypost, environment_id)
+            server = Server(config(waypost.http), lambda: None)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await obey(
                 {"port": port, "empty": EMPTY},
@@ -171,24 +174,15 @@ async def _run(folder: Path, environment_id: str) -> None:
                     "deliver": commands.deliver,
                     "rest": commands.rest,
                     "commit": commands.commit,
+                    "aim": commands.aim,
+                    "used": commands.used,
+                    "populate": population.populate,
+                    "refill": population.refill,
+                    "claim": population.claim,
                 },
             )
             server.should_exit = True
             await serving
-
-
-def _config(waypost: Waypost) -> uvicorn.Config:
-    """As `waypost serve` has it."""
-    return uvicorn.Config(
-        waypost.http,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )
 
 
 if __name__ == "__main__":

@@ -63,6 +63,32 @@ class Sink:
         return self._sample.decode("latin-1")
 
 
+class Hole:
+    """Takes whatever is sent to it, and never answers."""
+
+    def __init__(self) -> None:
+        self.connections: set[asyncio.BaseTransport] = set()
+
+    async def close(self) -> None:
+        """Let go of whoever waits."""
+        for connection in list(self.connections):
+            connection.close()
+
+
+class _Swallowed(asyncio.Protocol):
+    def __init__(self, hole: Hole) -> None:
+        self._hole = hole
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._hole.connections.add(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._transport is not None:
+            self._hole.connections.discard(self._transport)
+
+
 class _Connection(asyncio.Protocol):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -88,8 +114,19 @@ async def _run() -> None:
     sink = Sink()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(sink), "127.0.0.1", 0, backlog=BACKLOG)
-    hello = {"port": server.sockets[0].getsockname()[1]}
-    await obey(hello, {"reset": sink.reset, "wait": sink.wait, "times": sink.times, "sample": sink.sample})
+    hole = Hole()
+    swallowing = await loop.create_server(lambda: _Swallowed(hole), "127.0.0.1", 0, backlog=BACKLOG)
+    hello = {"port": server.sockets[0].getsockname()[1], "hole": swallowing.sockets[0].getsockname()[1]}
+    await obey(
+        hello,
+        {
+            "reset": sink.reset,
+            "wait": sink.wait,
+            "times": sink.times,
+            "sample": sink.sample,
+            "close_hole": hole.close,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Where the rounds play: a server on a fresh folder, who calls it, and who is called by it."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from bench.processes import BenchFailed, Child
+from bench.stores import Place, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,20 @@ class Size:
     patches: int = 1_000
     patch_seconds: float = 4
     patch_backlog: int = 15_000
+    isolated: int = 100
+    isolation_seconds: float = 5
+    scale_queues: int = 5_000
+    scale_few: int = 1_000
+    scale_tail: int = 4
+    scale_deep: int = 50_000
+    scale_crowd: int = 2_000
     wait_seconds: float = 240
 
 
 FULL = Size(
     rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, pace_seconds=20,
-    patches=4_000, patch_seconds=10, patch_backlog=40_000,
+    patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
+    scale_queues=20_000, scale_deep=1_000_000, scale_crowd=10_000,
 )  # fmt: skip
 
 
@@ -65,9 +73,13 @@ class Stage:
 
 
 @contextmanager
-def stage(new: Path, environment_id: str, load: Child, sink: Child, size: Size) -> Iterator[Stage]:
-    """The bench's server on a copy of a new folder."""
-    with TemporaryDirectory(dir=new.parent) as place:
-        folder = shutil.copytree(new, Path(place, "data"))
-        with Child("bench.server", str(folder), environment_id, log=Path(place, "log")) as server:
-            yield Stage(server, load, sink, size)
+def stage(store: Store, load: Child, sink: Child, size: Size) -> Iterator[Stage]:
+    """The bench's server on a copy of a new store."""
+    with TemporaryDirectory(dir=store.folder) as place, server(store, store.copy(Path(place, "data"))) as made:
+        yield Stage(made, load, sink, size)
+
+
+def server(store: Store, place: Place) -> Child:
+    """A server of the bench on a copy of the store."""
+    log = place.folder.with_name("log")
+    return Child("bench.server", str(place.folder), store.environment_id, log=log, environment=place.environment)

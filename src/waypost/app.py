@@ -51,6 +51,7 @@ from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
 from waypost.logs import api as logs_api
 from waypost.logs import deliveries
+from waypost.memory import Budget
 from waypost.messages import api as messages_api
 from waypost.messages.service import Intake
 from waypost.metrics import Figures, Metrics
@@ -176,6 +177,7 @@ class Waypost:
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
             self._audiences |= {f"{settings.base_url}/v2/auth/token"}
+        self._bodies = settings.body_memory_mb * 1_000_000 // 3
         self._build_access()
         self._build_delivery()
         self._build_configuration()
@@ -230,7 +232,9 @@ class Waypost:
             epoch=ownership.epoch,
             schedule=Schedule(self.settings.retry_schedule),
         )
-        self.worker = Worker(self.db, self.hot, self.clock, runner, ownership)
+        self.worker = Worker(
+            self.db, self.hot, self.clock, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
+        )
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.replaying = Running(
             self.db, self.hot, self.vault, self.clock, self.worker.arrived, room=self.disk.require
@@ -336,6 +340,7 @@ class Waypost:
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
             refused=Refusals(self.db, self.clock).record,
+            bodies=Budget(self._bodies),
         )
         root.add_reference(app, messages_api.described())
         app.router.routes.extend(unbuilt.routes(unbuilt.served(app.routes)))

@@ -106,6 +106,10 @@ class Settings(BaseSettings):
     rate_limits: Literal["roomy", "vendor"] = Field(
         "roomy", description="`vendor` applies the vendor's documented request limits."
     )
+    body_memory_mb: Annotated[int, Field(ge=48)] = Field(
+        192,
+        description="MB of large bodies that may be in memory at once: a third received, two thirds delivered.",
+    )
     trusted_proxies: Networks = Field(
         (),
         description="Networks of reverse proxies whose `X-Forwarded-For` is believed, with `--behind-proxy`.",

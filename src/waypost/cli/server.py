@@ -114,7 +114,8 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
 
 
-def _config(http: FastAPI, settings: Settings, listen: Listen, tls: ssl.SSLContext | None) -> uvicorn.Config:
+def config(http: FastAPI, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves here, always; `more` is what else it is told."""
     return uvicorn.Config(
         http,
         http=Protocol,
@@ -123,11 +124,18 @@ def _config(http: FastAPI, settings: Settings, listen: Listen, tls: ssl.SSLConte
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        **more,
+    )
+
+
+def _config(http: FastAPI, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
+    return config(
+        http,
         proxy_headers=listen.behind_proxy,
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         ssl_context_factory=None if tls is None else lambda *_: tls,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
     )
 
 

@@ -2,7 +2,8 @@
 
 Writes run one after the other on all nodes together, as on SQLite: each commit holds one row's lock. Those that
 say what they lock run `beside` them, in lanes (ENGINE, one shape for two stores). Either way many functions
-share one commit, each in a savepoint. Reads run on snapshots of their own.
+share one commit; when one of them fails, all of it is undone and run again with a savepoint each, which costs
+every function a round trip. Reads run on snapshots of their own.
 """
 
 import asyncio
@@ -257,20 +258,28 @@ async def _transaction(connection: AsyncConnection, jobs: list[_Job]) -> list[_J
 
 
 def _run(tx: Tx, jobs: list[_Job]) -> list[_Job]:
-    """All jobs in one transaction, each in a savepoint; those to be run again."""
-    again: list[_Job] = []
+    """All jobs in one transaction; those to be run again."""
+    again = _in_transaction(tx, jobs, _run_together)
+    return again if again is not None else _in_transaction(tx, jobs, _run_apart) or []
+
+
+def _in_transaction(
+    tx: Tx, jobs: list[_Job], run: Callable[[Tx, list[_Job]], list[_Job] | None]
+) -> list[_Job] | None:
+    """What `run` says of the jobs, committed; None is undone."""
     _execute(tx, "BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
         if jobs[0].turn:
             _execute(tx, _TURN)
         _lock(tx, sorted({row for job in jobs for row in job.rows}))
-        for job in jobs:
-            if not _run_one(tx, job):
-                again.append(job)
+        again = run(tx, jobs)
     except BaseException:
         with suppress(Exception):
             _execute(tx, "ROLLBACK")
         raise
+    if again is None:
+        _execute(tx, "ROLLBACK")
+        return None
     try:
         done = _execute(tx, "COMMIT")
     except Exception as error:
@@ -280,9 +289,27 @@ def _run(tx: Tx, jobs: list[_Job]) -> list[_Job]:
     return again
 
 
+def _run_together(tx: Tx, jobs: list[_Job]) -> list[_Job] | None:
+    """None when one of them failed. Raises when the whole transaction is lost."""
+    try:
+        for job in jobs:
+            job.result = job.error = None  # of a run on a connection that was lost
+            job.result = job.fn(tx)
+    except Exception as error:
+        if pgerrors.is_lost(error) or pgerrors.is_again(error):
+            raise
+        return None
+    return []
+
+
+def _run_apart(tx: Tx, jobs: list[_Job]) -> list[_Job]:
+    """Each in a savepoint; those to be run again."""
+    return [job for job in jobs if not _run_one(tx, job)]
+
+
 def _run_one(tx: Tx, job: _Job) -> bool:
     """One job in its savepoint; False to run it again. Raises when the whole transaction is lost."""
-    job.result = job.error = None  # of a run on a connection that was lost
+    job.result = job.error = None  # of a run before
     _execute(tx, "SAVEPOINT job")
     try:
         job.result = job.fn(tx)

@@ -6,7 +6,7 @@ The next message is sent only once the acknowledgement of the one before is dura
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -28,6 +28,7 @@ from waypost.delivery.model import (
     next_step,
 )
 from waypost.delivery.request import Opened
+from waypost.delivery.slots import Slot
 from waypost.delivery.target import Target
 from waypost.delivery.waits import Cursors, Waits
 from waypost.errors import NotFound, Unavailable
@@ -132,11 +133,11 @@ class Runner:
             if target.destination.credential_id == credential_id:
                 del self._targets[destination_id]
 
-    async def run(self, queue_id: str, stopping: Callable[[], bool]) -> bool:
-        """Run a queue; whether it must be looked after again: its turn is over, or it is held."""
+    async def run(self, slot: Slot, stopping: Callable[[], bool]) -> bool:
+        """Run a queue; whether it must be looked after again: its turn is over, or it is held. Raises NoRoom."""
         left, roused = MESSAGES_A_TURN, False
         while left > 0 and not stopping():
-            load = await self._db.read(lambda tx: self._load(tx, queue_id))
+            load = await slot.load(lambda: self._db.read(lambda tx: self._load(tx, slot)))
             if load is None:
                 return roused
             await self._vault.prepare(load.head.environment_id)
@@ -149,7 +150,7 @@ class Runner:
             for message in load.messages:
                 if not self._is_current(load):
                     break
-                settled = await self._settled(load, message, turn)
+                settled = await self._settled(slot, load, message, turn)
                 left -= 1
                 roused = roused or bool(message.pending.merges)
                 if settled is None or (settled.moved and settled.state is not State.ready):
@@ -165,9 +166,9 @@ class Runner:
         """Whether nobody has said since that the destination changed: a change counts for the next attempt."""
         return load.target is None or self._targets.get(load.head.destination_id) is load.target
 
-    def _load(self, tx: Tx, queue_id: str) -> _Load | None:
-        """The queue's head, target and next messages; None when it may not run."""
-        head = self._hot.head(tx, queue_id)
+    def _load(self, tx: Tx, slot: Slot) -> _Load | None:
+        """The queue's head, target and next messages; None when it may not run. Raises NoRoom."""
+        head = self._hot.head(tx, slot.queue_id)
         epoch = None if head is None else self._epoch(head.shard)
         if head is None or epoch is None or not head.may_run(self._clock.now_ms()):
             return None
@@ -179,14 +180,14 @@ class Runner:
         if self._waits.is_behind(tx, head):
             return _Load(head, epoch, target, [], trouble, behind=True)
         messages: list[Opened] = []
-        for pending in self._hot.waiting(tx, queue_id, head.cursor, MESSAGES_A_LOAD):
+        for pending in slot.within(self._hot.waiting(tx, slot.queue_id, head.cursor, MESSAGES_A_LOAD)):
             try:
                 body = self._vault.open(tx, pending.body, table="message", row=pending.message_id)
             except KeyUnavailable as error:
                 if not messages:
                     messages, trouble = [Opened(pending, b"")], error.detail
                 break
-            messages.append(Opened(pending, body))
+            messages.append(Opened(replace(pending, body=b""), body))  # sealed, it is of no more use
         parking = None if head.park is None else Parking(**json.loads(head.park))
         return _Load(head, epoch, target, messages, trouble, parking) if messages else None
 
@@ -196,17 +197,17 @@ class Runner:
             known = self._targets[head.destination_id] = targets.load(tx, self._vault, head.destination_id)
         return known
 
-    async def _settled(self, load: _Load, message: Opened, turn: _Turn) -> _Settled | None:
+    async def _settled(self, slot: Slot, load: _Load, message: Opened, turn: _Turn) -> _Settled | None:
         """Deliver the message, or wait until it is the head of all the queues that it is in."""
         pending = message.pending
         if not pending.merges:
-            settled = await self._deliver(load, message, turn, ())
+            settled = await self._deliver(slot, load, message, turn, ())
         else:
             others = await self._waits.begin(load.head, turn.cursor, pending)
             if others is None:
                 return await self._wait(load, turn.cursor, waits.MERGE)
             try:
-                settled = await self._deliver(load, message, turn, others)
+                settled = await self._deliver(slot, load, message, turn, others)
             finally:
                 self._waits.end(pending)
         if settled is not None and settled.state is State.idle:
@@ -225,13 +226,15 @@ class Runner:
         state = await self._db.write(wait, beside=settling(load.head.queue_id, last=False))
         return None if state is None else _Settled(state, unchanged=True, due_now=False)
 
-    async def _deliver(self, load: _Load, message: Opened, turn: _Turn, others: Cursors) -> _Settled | None:
+    async def _deliver(
+        self, slot: Slot, load: _Load, message: Opened, turn: _Turn, others: Cursors
+    ) -> _Settled | None:
         """One attempt and its record; None when another worker owns the queue by now."""
         attempt_id, started_at = new_id(), self._clock.now_ms()
         if load.target is None or load.trouble is not None:
             outcome: Outcome = Failed(load.trouble or "The destination cannot be read.")
         else:
-            outcome = await self._deliverer.attempt(load.target, message, attempt_id)
+            outcome = await slot.attempt(self._deliverer.attempt(load.target, message, attempt_id))
         ended = self._ended(load.head, outcome, attempt_id, started_at)
         fence = load.fence(turn.cursor, others)
 

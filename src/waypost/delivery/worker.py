@@ -5,9 +5,7 @@ has two slots at once.
 """
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
@@ -15,52 +13,66 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
+from waypost.delivery.slots import MOST_A_DESTINATION, MOST_QUICK, NoRoom, Slot, Slots
 from waypost.delivery.tidying import Tidying
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
 from waypost.logging import where
+from waypost.memory import Budget
 from waypost.queues import store as queues
 from waypost.queues.model import shard_of
 from waypost.queues.port import Hot
 
-MOST_RUNNING = 512
-MOST_RUNNING_A_DESTINATION = 16
 POLL_SECONDS = 1.0
 SHARED_POLL_SECONDS = 0.5
 """How soon a message that another node accepted is seen."""
+CROWDED_SECONDS = 0.25
+"""How soon to look again while queues that are due find no place."""
 REST_SECONDS = 2.0
 
 log = structlog.get_logger("waypost.delivery")
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
+class _Running:
     """A queue that runs."""
 
-    destination_id: str
+    slot: Slot
     shard: int
     task: asyncio.Task[bool]
 
 
 class Worker:
-    """Delivers on this node. `start` and `stop` are safe to call twice."""
+    """Delivers on this node. `start` and `stop` are safe to call twice.
 
-    def __init__(self, db: Database, hot: Hot, clock: Clock, runner: Runner, ownership: Ownership) -> None:
+    `quick` and `slow` are how much of message bodies may be in memory for those that run in each lane.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        hot: Hot,
+        clock: Clock,
+        runner: Runner,
+        ownership: Ownership,
+        *,
+        quick: Budget,
+        slow: Budget,
+    ) -> None:
         self._db = db
         self._hot = hot
         self._clock = clock
         self._runner = runner
         self._ownership = ownership
         self._tidying = Tidying(db, ownership)
-        self._slots: dict[str, _Slot] = {}
-        self._a_destination: Counter[str] = Counter()
+        self._running: dict[str, _Running] = {}
         self._turn = -1
         self._again: set[str] = set()
         self._resting: set[str] = set()
         self._woken: set[str] = set()
         self._woken_credentials: set[str] = set()
-        self._crowded = False
         self._poke = asyncio.Event()
+        self._slots = Slots(quick, slow, freed=self._poke.set)
         self._claiming: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -82,7 +94,7 @@ class Worker:
         await self._tidying.stop()
         await self._claiming
         self._claiming = None
-        tasks = [slot.task for slot in self._slots.values()]
+        tasks = [each.task for each in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=within_seconds)
         for task in tasks:
@@ -92,11 +104,11 @@ class Worker:
 
     def is_running(self, queue_id: str) -> bool:
         """Whether a message of this queue is on its way."""
-        return queue_id in self._slots
+        return queue_id in self._running
 
     def arrived(self, queue_id: str, destination_id: str) -> None:
         """Hear that a message was accepted into a queue: an idle one begins at once."""
-        if queue_id in self._slots:
+        if queue_id in self._running:
             self._again.add(queue_id)
         elif self._claiming is not None:
             self._run(queue_id, destination_id)
@@ -104,6 +116,7 @@ class Worker:
     def wake(self, destination_id: str) -> None:
         """Hear that a destination changed: its held queues are tried at once."""
         self._runner.forget(destination_id)
+        self._slots.forget(destination_id)
         self._woken.add(destination_id)
         self._poke.set()
 
@@ -131,13 +144,15 @@ class Worker:
 
     async def _claim(self) -> float:
         """Run every queue that is due, as far as there is room; the seconds until the next one may be."""
-        self._crowded = False
+        self._slots.crowded = False
         await self._claim_woken()
         poll = SHARED_POLL_SECONDS if self._db.shared else POLL_SECONDS
         if not self._ownership.claimable():
             return poll
         next_due = await self._claim_due(self._clock.now_ms())
         await self._look_for_changes()
+        if self._slots.crowded:
+            poll = CROWDED_SECONDS
         if next_due is None:
             return poll
         return min(poll, max(0.001, (next_due - self._clock.now_ms()) / 1000))
@@ -160,9 +175,9 @@ class Worker:
     def _owns_others(self, gained: frozenset[int], lost: frozenset[int]) -> None:
         """Hear that shards came or went: what runs in a lost one ends, its owner is another by now."""
         self._turn = -1
-        for slot in self._slots.values():
-            if slot.shard in lost:
-                slot.task.cancel()
+        for each in self._running.values():
+            if each.shard in lost:
+                each.task.cancel()
         self._poke.set()
 
     async def _claim_due(self, now_ms: int) -> int | None:
@@ -170,20 +185,15 @@ class Worker:
 
         A page may be filled by destinations that have all their slots: they must not hide the others behind them.
         """
-        full: frozenset[str] = frozenset()
+        full = self._slots.full()
         while True:
-            limit = MOST_RUNNING + len(self._slots)
+            limit = MOST_QUICK + len(self._running)
             due, next_due = await self._due(now_ms, limit, full)
             for queue_id, destination_id in due:
                 self._run(queue_id, destination_id)
-            before, full = full, self._full()
+            before, full = full, self._slots.full()
             if len(due) < limit or full <= before:
                 return next_due
-
-    def _full(self) -> frozenset[str]:
-        """Destinations that have all the slots they may have."""
-        running = self._a_destination.items()
-        return frozenset(each for each, count in running if count >= MOST_RUNNING_A_DESTINATION)
 
     async def _due(
         self, now_ms: int, limit: int, full: frozenset[str]
@@ -200,7 +210,7 @@ class Worker:
             self._woken.discard(destination_id)  # before the read: a wake-up during it must not be lost
             if not self._ownership.owns(shard_of(destination_id)):
                 continue
-            limit = MOST_RUNNING_A_DESTINATION + self._a_destination[destination_id]
+            limit = 2 * MOST_A_DESTINATION
             stale = await self._stale(destination_id, limit)
             for queue_id in stale:
                 self._run(queue_id, destination_id)
@@ -215,43 +225,40 @@ class Worker:
 
     def _run(self, queue_id: str, destination_id: str) -> None:
         """Give a queue a slot, unless it has one, rests, is another's, or there is none for its destination."""
-        if queue_id in self._slots or queue_id in self._resting or self._stopping:
+        if queue_id in self._running or queue_id in self._resting or self._stopping:
             return
         shard = shard_of(destination_id)
         if not self._ownership.owns(shard):
             return
-        here = self._a_destination[destination_id]
-        if len(self._slots) >= MOST_RUNNING or here >= MOST_RUNNING_A_DESTINATION:
-            self._crowded = True
+        slot = self._slots.begin(queue_id, destination_id)
+        if slot is None:
             return
-        self._a_destination[destination_id] += 1
-        task = asyncio.create_task(self._runner.run(queue_id, partial(self._must_stop, shard)))
-        self._slots[queue_id] = _Slot(destination_id, shard, task)
+        task = asyncio.create_task(self._runner.run(slot, lambda: self._must_stop(shard)))
+        self._running[queue_id] = _Running(slot, shard, task)
         task.add_done_callback(lambda done: self._ran(queue_id, done))
 
     def _must_stop(self, shard: int) -> bool:
         return self._stopping or not self._ownership.owns(shard)
 
     def _is_busy(self, shard: int) -> bool:
-        return any(slot.shard == shard for slot in self._slots.values())
+        return any(each.shard == shard for each in self._running.values())
 
     def _ran(self, queue_id: str, task: asyncio.Task[bool]) -> None:
-        destination_id = self._slots.pop(queue_id).destination_id
-        self._a_destination[destination_id] -= 1
-        if not self._a_destination[destination_id]:
-            del self._a_destination[destination_id]
+        slot = self._running.pop(queue_id).slot
+        self._slots.end(slot)
         again = queue_id in self._again
         self._again.discard(queue_id)
         if task.cancelled():
             return
         if error := task.exception():
             self._rest(queue_id, error)
-        elif again or task.result() or self._crowded or destination_id in self._woken:
+        elif again or task.result() or slot.destination_id in self._woken:
             self._poke.set()
 
     def _rest(self, queue_id: str, error: BaseException) -> None:
-        """Leave a queue alone for a while after a surprise: a store that is away, or a fault of ours."""
-        log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
+        """Leave a queue alone for a while: no room for its message, a store that is away, or a fault of ours."""
+        if not isinstance(error, NoRoom):
+            log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

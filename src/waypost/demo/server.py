@@ -27,11 +27,11 @@ def environment() -> dict[str, str]:
     return kept | {"WAYPOST_ALLOWED_NETWORKS": "127.0.0.0/8"}
 
 
-def waypost(*arguments: str) -> str:
-    """What the command prints. Raises DemoFailed with its words."""
+def waypost(*arguments: str, **settings: str) -> str:
+    """What the command prints, with such settings beside. Raises DemoFailed with its words."""
     command = [sys.executable, "-m", "waypost", *arguments]
     # Only our own words and made-up ids are put into the command.
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=60)  # noqa: S603
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment() | settings, timeout=60)  # noqa: S603
     if ran.returncode:
         raise DemoFailed(f"`waypost {arguments[0]}` ended with {ran.returncode}: {ran.stderr.strip()[-600:]}")
     return ran.stdout

@@ -56,8 +56,8 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
         if declared.isdigit() and int(declared) > batch.MOST_BYTES:
             raise TooLarge(f"At most {batch.MOST_BYTES // 1_000_000} MB are taken here.")
         intake.require_room()
-        results = Batch(intake, metrics, sender.environment_id, _own(sender, key)).results(request.stream())
-        return Streamed(results, LINES_TYPE)
+        made = Batch(intake, metrics, request.app.state.bodies, sender.environment_id, _own(sender, key))
+        return Streamed(made.results(request.stream()), LINES_TYPE)
 
     return [
         Route("/endpoint", endpoint, methods=["POST"]),
@@ -90,7 +90,7 @@ def described() -> dict[str, Any]:
         413: "Longer than 10 MB",
         415: "Not JSON",
         429: "Too many requests",
-        503: "The store is away, or the disk is almost full; Retry-After says when to come back",
+        503: "The store is away, the disk almost full, or too much is being read at once; see Retry-After",
     }
     reply = {"content": {MEDIA_TYPE: {"schema": {"type": "object", "required": ["Meta"]}}}}
     key = {
@@ -141,8 +141,8 @@ async def _accepted(request: Request, intake: Intake) -> Response:
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= MOST_KEY_CHARACTERS:
         raise MessageInvalid(KEY_WORDS)
-    data = await body.read(request, MOST_BYTES)
-    meta = await intake.accept(sender.environment_id, data, key=_own(sender, key))
+    async with body.read(request, MOST_BYTES) as data:
+        meta = await intake.accept(sender.environment_id, data, key=_own(sender, key))
     return Response(_encode({"Meta": meta}), media_type=MEDIA_TYPE)
 
 

@@ -11,15 +11,19 @@ import msgspec
 from starlette.requests import ClientDisconnect
 
 from waypost.errors import TooLarge, Unavailable, WaypostError
+from waypost.memory import Budget, Hold
 from waypost.messages import refusal
 from waypost.messages.ndjson import Line, Lines
 from waypost.messages.service import Given, Intake
 from waypost.metrics import Metrics
+from waypost.web.body import no_room
 
 MOST_BYTES = 64_000_000
 MOST_LINE_BYTES = 10_000_000
 MOST_LINES = 500_000
 LINES_A_COMMIT = 256
+ROOM_SECONDS = 5
+"""How long a batch is not read on while others leave no room in memory."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,9 +31,12 @@ _encode = msgspec.json.Encoder().encode
 class Batch:
     """One request's messages. `key` is the sender's `Idempotency-Key`; each line has one made from it."""
 
-    def __init__(self, intake: Intake, metrics: Metrics, environment_id: str, key: str | None) -> None:
+    def __init__(
+        self, intake: Intake, metrics: Metrics, bodies: Budget, environment_id: str, key: str | None
+    ) -> None:
         self._intake = intake
         self._metrics = metrics
+        self._bodies = bodies
         self._environment_id = environment_id
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
@@ -37,22 +44,28 @@ class Batch:
 
     async def results(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """A result line for each line, in order; ends early when the sender leaves or sends too much."""
-        size = 0
+        size, hold = 0, Hold(self._bodies)
         try:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > MOST_BYTES:
                     yield self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
                     return
+                if not await hold.reserve(len(chunk), ROOM_SECONDS):
+                    yield self._result(self._lines.number + 1, no_room())
+                    return
                 for result in await self._accepted(self._lines.feed(chunk)):
                     yield result
+                hold.shrink(self._lines.unfinished)
                 if self._lines.number > MOST_LINES:
                     yield self._too_much(f"At most {MOST_LINES} lines are taken here.")
                     return
+            for result in await self._accepted(self._lines.end()):
+                yield result
         except ClientDisconnect:
             return
-        for result in await self._accepted(self._lines.end()):
-            yield result
+        finally:
+            hold.drop()
 
     async def _accepted(self, lines: Sequence[Line]) -> list[bytes]:
         """The result lines of these, accepted in windows of one transaction each."""

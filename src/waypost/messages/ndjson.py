@@ -20,6 +20,11 @@ class Lines:
         self._parts: list[bytes] = []
         self._size = 0
 
+    @property
+    def unfinished(self) -> int:
+        """How many bytes of the unfinished line are kept."""
+        return self._size if self._parts else 0
+
     def feed(self, chunk: bytes) -> list[Line]:
         """The lines that end in this chunk."""
         *ends, rest = chunk.split(b"\n")

@@ -1,5 +1,6 @@
 """Taking a message in: read, routed, sealed, and durable with all its logs before anybody says 200."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class Intake:
         self._arrived = arrived
         self.require_room = room
         self._routes: dict[str, Routes] = {}
+        self._loading: dict[str, asyncio.Task[Routes]] = {}
 
     async def accept(self, environment_id: str, body: bytes, *, key: str | None = None) -> dict[str, Any]:
         """The answer's `Meta`. Raises MessageInvalid, Unroutable, Conflict (a key used for another message).
@@ -118,7 +120,8 @@ class Intake:
             try:
                 settled = iter(await self._accept([self._planned(routes, each) for each in messages], routes))
             except _RoutesMoved:
-                await self._load(environment_id)
+                if self._routes.get(environment_id) is routes:  # else somebody has loaded newer ones meanwhile
+                    await self._load(environment_id)
                 continue
             return [next(settled) if isinstance(each, _Read) else each for each in outcomes]
         raise Conflict("The routes of this environment keep changing; send the message again.")
@@ -136,6 +139,19 @@ class Intake:
         return _Read(message, _once(environment_id, given.key, given.body, self._clock.now_ms()))
 
     async def _load(self, environment_id: str) -> Routes:
+        """The routes as they are now: one load for all who wait for them."""
+        loading = self._loading.get(environment_id)
+        if loading is None:
+            loading = self._loading[environment_id] = asyncio.create_task(self._read_routes(environment_id))
+            loading.add_done_callback(lambda done: self._loaded(environment_id, done))
+        return await asyncio.shield(loading)
+
+    def _loaded(self, environment_id: str, done: "asyncio.Task[Routes]") -> None:
+        del self._loading[environment_id]
+        if not done.cancelled():
+            done.exception()  # those who wait have it; there may be none left
+
+    async def _read_routes(self, environment_id: str) -> Routes:
         routes = await self._db.read(lambda tx: routing.load(tx, self._vault, environment_id))
         self._routes[environment_id] = routes
         return routes

@@ -117,11 +117,15 @@ def _issued(issued: LegacyIssued) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The form's fields. Raises Refusal, TooLarge."""
-    data = await body.read(request, body.MOST_BYTES)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != FORM:
-        raise Refusal("x-www-form-urlencoded content-type required")
+    """The form's fields. Raises Refusal, TooLarge, Unavailable."""
+    async with body.read(request, body.MOST_BYTES) as data:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != FORM:
+            raise Refusal("x-www-form-urlencoded content-type required")
+        return _fields(data)
+
+
+def _fields(data: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
             data.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"

@@ -6,9 +6,12 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from waypost import __version__
+from waypost.memory import Budget
 from waypost.web import middleware, problems
 from waypost.web.callers import Authenticate
 from waypost.web.limits import Limits
+
+BODIES = 64_000_000
 
 
 def application(
@@ -18,8 +21,12 @@ def application(
     authenticate: Authenticate,
     limits: Limits,
     refused: problems.Refused,
+    bodies: Budget | None = None,
 ) -> FastAPI:
-    """The application. Plain `routes` are matched first; they appear in OpenAPI only by `openapi.py`."""
+    """The application. Plain `routes` are matched first; they appear in OpenAPI only by `openapi.py`.
+
+    `bodies` is how much of request bodies may be in memory at once.
+    """
     app = FastAPI(
         title="Waypost",
         version=__version__,
@@ -32,6 +39,7 @@ def application(
     app.state.authenticate = authenticate
     app.state.limits = limits
     app.state.refused = refused
+    app.state.bodies = bodies or Budget(BODIES)
     app.router.routes[:0] = routes
     for router in routers:
         app.include_router(router)

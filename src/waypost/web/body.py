@@ -1,13 +1,15 @@
 """Reading a JSON body: declared in a route's signature, refused in words, shown in the OpenAPI document."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 from fastapi import Request
 from pydantic import BaseModel
 
-from waypost.errors import Fault, Invalid, TooLarge, UnsupportedMedia
+from waypost.errors import Fault, Invalid, TooLarge, Unavailable, UnsupportedMedia
+from waypost.memory import Hold
 
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 64
@@ -20,7 +22,8 @@ class JsonBody:
     """A dependency that gives the decoded body, `Depends(JsonBody(Model))`.
 
     The service checks the value against the model, with what it knows of the resource, so that every fault
-    comes back at once. `openapi.py` reads `model` off the route. Raises UnsupportedMedia, TooLarge, Invalid.
+    comes back at once. `openapi.py` reads `model` off the route.
+    Raises UnsupportedMedia, TooLarge, Invalid, Unavailable.
     """
 
     def __init__(self, model: type[BaseModel], *, required: bool = True) -> None:
@@ -29,13 +32,13 @@ class JsonBody:
 
     async def __call__(self, request: Request) -> Any:
         """The decoded JSON value; `{}` for an empty body that is not required."""
-        data = await read(request, MOST_BYTES)
-        if not data and not self.required:
-            return {}
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json" and not media_type.endswith("+json"):
-            raise UnsupportedMedia("Send JSON with Content-Type: application/json.")
-        return decode(data)
+        async with read(request, MOST_BYTES) as data:
+            if not data and not self.required:
+                return {}
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json" and not media_type.endswith("+json"):
+                raise UnsupportedMedia("Send JSON with Content-Type: application/json.")
+            return decode(data)
 
 
 def decode(data: bytes) -> Any:
@@ -51,19 +54,34 @@ def decode(data: bytes) -> Any:
     return found
 
 
-async def read(request: Request, most_bytes: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be longer."""
+@asynccontextmanager
+async def read(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+    """The whole body, counted among all that are in memory until the block ends.
+
+    Raises TooLarge as soon as it is known to be longer, Unavailable when there is no room for it now.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most_bytes:
-            raise _too_large(most_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
+    hold = Hold(request.app.state.bodies)
+    try:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most_bytes:
+                raise _too_large(most_bytes)
+            if not hold.grow(len(chunk)):
+                raise no_room()
+            chunks.append(chunk)
+        yield b"".join(chunks)
+    finally:
+        hold.drop()
+
+
+def no_room() -> Unavailable:
+    """What to raise when the bodies that are being read leave no room for more."""
+    return Unavailable("Too many large bodies are being read at once; send this again.", code="too_many_bytes")
 
 
 def _too_large(most_bytes: int) -> TooLarge:

@@ -1,0 +1,49 @@
+"""Rounds: in each, everything that is compared is measured once, in an order that turns with the rounds."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.report import Figure, short
+from waypost.demo.progress import Progress
+
+Round = Mapping[str, float]
+Measure = Callable[[], Round]
+
+
+def interleaved(
+    words: str, measures: Sequence[Measure], rounds: int, progress: Progress, *, warm_up: bool
+) -> list[Round]:
+    """Each round's numbers; `warm_up` puts a round in front that does not count."""
+    done: list[Round] = []
+    with progress.bar(words, rounds) as advance:
+        for number in range(-1 if warm_up else 0, rounds):
+            turn = number % len(measures)
+            found = {name: value for one in (*measures[turn:], *measures[:turn]) for name, value in one().items()}
+            if number < 0:
+                continue
+            done.append(found)
+            advance(len(done))
+            progress.say(", ".join(f"{name} {value:.4g}" for name, value in sorted(found.items())))
+    return done
+
+
+def ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
+    """The one of each round divided by the other."""
+    values = tuple(found[ours] / found[theirs] for found in rounds)
+    behind = " against ".join(f"{short(median(rounds, key))}{unit}" for key in (ours, theirs))
+    return Figure(name, "ratio", values, behind, what)
+
+
+def absolute(name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute") -> Figure:
+    """A time in ms."""
+    return Figure(name, "ms", tuple(found[key] for found in rounds), behind, what)
+
+
+def median(rounds: Sequence[Round], key: str) -> float:
+    """The median of all rounds."""
+    return statistics.median(found[key] for found in rounds)
+
+
+def rate(done: Mapping[str, float]) -> float:
+    """How many a second."""
+    return done["done"] / done["seconds"]

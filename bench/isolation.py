@@ -1,0 +1,52 @@
+"""What one receiver that swallows everything costs the others."""
+
+from bench.interleaving import Round, interleaved, ratio
+from bench.report import Figure, percentile
+from bench.stage import Stage
+from waypost.demo.progress import Progress
+
+
+def isolation(on: Stage, progress: Progress) -> list[Figure]:
+    """Latency of all destinations but one, while that one hangs and while it does not."""
+    size = on.size
+    source, targets = on.ends["source"], on.ends["destinations"][: size.isolated]
+    hole = f"http://127.0.0.1:{on.sink.hello['hole']}/"
+    on.server.ask("deliver")
+
+    def pace(name: str, missing: int) -> Round:
+        on.sink.ask("reset", recording=True)
+        sent = on.load.ask(
+            "pace", port=on.port, token=on.token("source"), source=source, destinations=targets,
+            connections=size.connections, rate=size.rate, seconds=size.isolation_seconds,
+        )  # fmt: skip
+        others = [(number, answered) for number, _, answered in sent if number % len(targets)]
+        on.wait(len(others) if missing else len(sent))
+        received = dict(on.sink.ask("times"))
+        waited = [max(0.0, received[number] - answered) * 1000 for number, answered in others]
+        return {
+            f"{name} p50": percentile(waited, 0.5),
+            f"{name} p99": percentile(waited, 0.99),
+            f"{name} left": len(sent) - len(others),
+        }
+
+    def black_holed() -> Round:
+        on.server.ask("aim", destination=targets[0], url=hole)
+        found = pace("hanging", 1)
+        on.sink.ask("reset")
+        on.server.ask("aim", destination=targets[0], url=on.url)
+        on.sink.ask("close_hole")
+        on.wait(round(found["hanging left"]))  # what it swallowed, too, is delivered in the end
+        return found
+
+    rounds = interleaved("Isolation", (lambda: pace("well", 0), black_holed), size.rounds, progress, warm_up=True)
+    how = (
+        f"{size.rate} messages a second over {len(targets)} destinations, from the sender's 200 until the receiver"
+        f" has the message: that of the other {len(targets) - 1} while one never answers, against the same while"
+        " it does"
+    )
+    return [
+        ratio("one hangs: accept to receipt of the others, p99", rounds, "hanging p99", "well p99", f"{how}; of 99"
+              " in 100 messages. The target is 1.2.", unit=" ms"),
+        ratio("one hangs: accept to receipt of the others, p50", rounds, "hanging p50", "well p50", f"{how}.",
+              unit=" ms"),
+    ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""The store that a stage stands on: a folder with SQLite, or a folder and a database on a server of our own."""
+
+import asyncio
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+from tests.support import postgresql
+
+from waypost.demo.server import waypost
+
+Kind = Literal["sqlite", "postgresql"]
+_TEMPLATE = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one server has its data; `url` is the database's, if there is one."""
+
+    folder: Path
+    url: str | None
+    key_file: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that say so."""
+        if self.url is None:
+            return {}
+        return {
+            "WAYPOST_DATABASE_URL": self.url,
+            "WAYPOST_MASTER_KEY_FILE": str(self.key_file),
+        }
+
+
+class Store:
+    """A store that was set up once and is copied for each stage. Make it with `opened`."""
+
+    def __init__(self, new: Place, server: postgresql.Postgresql | None) -> None:
+        self.folder = new.folder.parent
+        self._new = new
+        self._server = server
+        self._numbers = itertools.count()
+        said = waypost("init", "--data", str(new.folder), "--json", **new.environment)
+        self.environment_id: str = json.loads(said)["environments"]["Development"]
+
+    def copy(self, to: Path) -> Place:
+        """A copy of the new store, of its own."""
+        folder = shutil.copytree(self._new.folder, to)
+        if self._server is None:
+            return replace(self._new, folder=folder)
+        name = f"bench_{next(self._numbers)}"
+        asyncio.run(_execute(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+        return replace(self._new, folder=folder, url=self._server.url(name))
+
+
+@contextmanager
+def opened(kind: Kind, place: Path) -> Iterator[Store]:
+    """A new store in that folder."""
+    folder, key_file = place / "new", place / "bench.key"
+    if kind == "sqlite":
+        yield Store(Place(folder, None, key_file), None)
+        return
+    server = postgresql.Postgresql(place / "postgresql", *postgresql.SAFE).start()
+    try:
+        asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {_TEMPLATE}"))
+        yield Store(Place(folder, server.url(_TEMPLATE), key_file), server)
+    finally:
+        server.stop()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
