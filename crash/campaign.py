@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypost.cli.folder import Folder
-
 from bench.processes import Child
 from crash.plan import Burst, Kill, Store, draw
 from crash.stage import NodeFailed, Stage, stage
 from crash.verdict import Lane, Outcome, lane
 from waypost.cli import keyfiles
+from waypost.folder import Folder
 
 LANES = {"sqlite": 4, "postgresql": 12}
 SENDERS = 2
