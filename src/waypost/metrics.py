@@ -59,6 +59,7 @@ class Metrics:
             "waypost_notices", "Notices sent by this node, and failures.", ["channel", "outcome"],
             registry=self._registry,
         )  # fmt: skip
+        self._purged.labels("log")
         for outcome in ("delivered", "failed"):  # there from the start, so that a rate can be had of the first one
             self._attempts.labels(outcome)
         for channel in ("webhook", "smtp"):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -20,11 +21,24 @@ from tests.support.receiver import Receiver, Reply, Request, answer, garbage, ha
 from tests.support.serving import Answer, Client
 from tests.support.waiting import until
 from tests.support.waypost import Server, message
+from waypost.credentials import keys
 from waypost.credentials.strategies import STRATEGIES
 
-PLANTED: Mapping[str, tuple[str, ...]] = {"OAuth_2.0_2-legged": ("clientSecret", "password")}
+PLANTED: Mapping[str, tuple[str, ...]] = {
+    "OAuth_2.0_2-legged": ("clientSecret", "password"),
+    "SMART_Backend": ("password", "privateKey"),
+    "AwsSigv4": ("secretKey", "sessionToken"),
+    "GoogleWIF": ("privateKey",),
+    "AzureSharedKey": ("accountKey",),
+    "AzureSAS": ("sasToken",),
+    "GoogleServiceAccount": ("private_key",),
+    "JWT_Bearer": ("privateKey",),
+    "Basic": ("password",),
+    "Header": ("headerValue",),
+}
 """The secrets of each strategy; `plant_credentials` makes one with a canary in each."""
 
+POOL = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/waypost"
 KEYS = {"sealing.key", "keys"}
 """Where keys lie in the clear on purpose: the sealing key, and the private keys that the command line made."""
 
@@ -47,7 +61,7 @@ class Story:
 
     def plant_credentials(self) -> str:
         """A credential of every strategy with a canary for each secret; the id of the one that is used."""
-        self.planted |= {name: canary(name) for names in PLANTED.values() for name in names}
+        self.planted |= {name: canary(name) for name in PLANTED["OAuth_2.0_2-legged"]}
         self.oauth.expect(client_id="a", client_secret=self.planted["clientSecret"])
         environment = self.server.environments["Development"]
         body = {
@@ -63,7 +77,44 @@ class Story:
             {"password": [self.planted["password"]]},
         ):
             assert self.call("PATCH", f"/platform/v1/authcredentials/{credential}", wrong).status == 400
+        for strategy, fields in self.others().items():
+            common = {name: body[name] for name in ("organization", "name", "environmentId")}
+            made = self.call("POST", "/platform/v1/authcredentials", common | {"authStrategy": strategy} | fields)
+            assert made.status == 201, (strategy, made.body)
         return credential
+
+    def others(self) -> dict[str, dict[str, Any]]:
+        """The fields of the other strategies, with a canary in each secret; a private key is one itself."""
+        names = ("secretKey", "sessionToken", "account key", "sas", "basic", "header", "smart")
+        ours = {name: canary(name) for name in names}
+        made = {name: keys.make(name) for name in ("RS256", "RS384", "ES256", "ES384")}
+        self.planted |= ours | {f"key {name}": key.splitlines()[2] for name, key in made.items()}
+        account = base64.b64encode(ours["account key"].encode().ljust(64, b"-")).decode()
+        at = {"url": self.oauth.url}
+        return {
+            "SMART_Backend": at | {
+                "clientId": "a", "algorithm": "RS384", "privateKey": made["RS384"],
+                "grantType": "password", "username": "u", "password": ours["smart"],
+            },
+            "AwsSigv4": {
+                "accessKey": "A", "secretKey": ours["secretKey"], "sessionToken": ours["sessionToken"],
+                "serviceName": "s3", "awsRegion": "eu-west-1",
+            },
+            "GoogleWIF": {
+                "audience": POOL, "token_url": self.oauth.url, "algorithm": "ES256", "privateKey": made["ES256"],
+            },
+            "AzureSharedKey": {"accountKey": account},
+            "AzureSAS": {"sasToken": f"sv=2022-11-02&sp=rcwd&se=2999-01-01&sig={quote(ours['sas'], safe='')}"},
+            "GoogleServiceAccount": {
+                "type": "service_account", "private_key_id": "k", "private_key": made["RS256"],
+                "client_email": "a@b.iam.gserviceaccount.com", "token_uri": self.oauth.url,
+            },
+            "JWT_Bearer": at | {
+                "issuer": "a", "subject": "b", "audience": "c", "algorithm": "ES384", "privateKey": made["ES384"],
+            },
+            "Basic": {"username": "u", "password": ours["basic"]},
+            "Header": {"headerName": "X-Api-Key", "headerValue": ours["header"]},
+        }  # fmt: skip
 
     def plant_destination(self, credential: str) -> dict[str, Any]:
         """A destination with a token, a client key and a signing secret."""

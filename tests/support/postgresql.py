@@ -58,6 +58,7 @@ class Postgresql:
         self.port = port or free_port()
         self._settings = settings or QUICK
         self._made = 0
+        place.mkdir(parents=True, exist_ok=True)
         self._users = os.open(place / "users", os.O_CREAT | os.O_RDWR)  # for as long as this process lives
         fcntl.flock(self._users, fcntl.LOCK_SH | fcntl.LOCK_NB)  # BlockingIOError: its last user has left
         if port is None:

@@ -150,8 +150,9 @@ class Authorizer:
             known = held.usable(self._clock.now_ms(), egress)
             if known is not None:
                 return known
+            quiet = QUIET_MS if egress == held.failed_within else 0
             held.failed_within = egress
-            return await self._fetch(held, credential, secrets, occasion)
+            return await self._fetch(held, credential, secrets, occasion, quiet)
 
     def _signs(self, credential: Credential) -> bool:
         strategy = self._strategies.get(credential.strategy)
@@ -190,12 +191,15 @@ class Authorizer:
         return held
 
     async def _fetch(
-        self, held: _Held, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
+        self, held: _Held, credential: Credential, secrets: Mapping[str, str], occasion: Occasion, quiet: int
     ) -> Authorized | NotAuthorized:
-        """Fetch, or take what another node has fetched; while that one is at it the old grant goes on."""
+        """Fetch, or take what another node has fetched; while that one is at it the old grant goes on.
+
+        A failure is taken for so many ms: none under another egress list than it met.
+        """
         while True:
             began = self._clock.now_ms()
-            need = Need(began, QUIET_MS, held.grant, held.refused)
+            need = Need(began, quiet, held.grant, held.refused)
             found = await self._sharing.look(credential, need)
             if isinstance(found, Busy):
                 held.grant = found.grant

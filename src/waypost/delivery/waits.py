@@ -29,7 +29,7 @@ class Waits:
         self._hot = hot
         self._clock = clock
         self._through: dict[str, int] = {}
-        self._behind: dict[str, int] = {}
+        self._behind: dict[str, set[int]] = {}
         self._sending: set[str] = set()
         self._looking = asyncio.Lock()
 
@@ -38,7 +38,7 @@ class Waits:
         if head.since is None or self._through.get(head.subscription_id, -1) >= head.since:
             return False
         if children.is_blocked(tx, head.subscription_id, head.since):
-            self._behind[head.subscription_id] = max(head.since, self._behind.get(head.subscription_id, -1))
+            self._behind.setdefault(head.subscription_id, set()).add(head.since)
             return True
         self._through[head.subscription_id] = head.since
         return False
@@ -72,13 +72,12 @@ class Waits:
         return tuple(found[1:]) if self._hot.are_next(tx, found, pending.seq) else None
 
     async def drained(self, head: Head) -> None:
-        """Hear that a queue is empty: what waits behind its generation goes on, if that was the last of it."""
-        since = self._behind.get(head.subscription_id)
-        if since is None or (-1 if head.since is None else head.since) >= since:
+        """Hear that a queue is empty: the generation behind its own goes on, if that was the last of it."""
+        mine, behind = -1 if head.since is None else head.since, self._behind.get(head.subscription_id, set())
+        since = min((each for each in behind if each > mine), default=None)
+        if since is None or await self._db.read(lambda tx: children.is_blocked(tx, head.subscription_id, since)):
             return
-        if await self._db.read(lambda tx: children.is_blocked(tx, head.subscription_id, since)):
-            return
-        self._behind.pop(head.subscription_id, None)
+        behind.discard(since)
         now = self._clock.now_ms()
         await self._db.write(
             lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling(head.queue_id, last=False)

@@ -89,9 +89,12 @@ def signed(fields: AwsSigv4, request: Outgoing, now_ms: int) -> dict[str, str]:
 
 
 def canonical_path(path: str, *, once: bool) -> str:
-    """The path of the canonical request: encoded once as it is, or without dots and encoded twice."""
+    """The path of the canonical request: encoded once as it is, or without dots and encoded twice.
+
+    A slash that is encoded is part of a name, and stays so.
+    """
     if once:
-        return quote(unquote_to_bytes(path), safe="/" + _UNRESERVED) or "/"
+        return "/".join(quote(unquote_to_bytes(name), safe=_UNRESERVED) for name in path.split("/")) or "/"
     return quote(_without_dots(path), safe="/" + _UNRESERVED)
 
 
