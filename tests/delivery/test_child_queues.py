@@ -233,6 +233,21 @@ def test_a_replay_goes_to_the_queues_of_its_patients(quick: House) -> None:
         assert ledger(ward)["replayed"] == 2
 
 
+def test_a_replay_waits_behind_what_its_patient_has(patient: House) -> None:
+    with Ward(patient) as ward:
+        ward.subscription(childQueues=MR)
+        ward.refuse(2)
+        [first, _] = ward.send("ann", "ann")
+        ward.arrived(1)
+        assert patient.call("POST", f"/waypost/v1/logs/{first}/replay").status == 201
+        [held] = until(lambda: [each for each in ward.queues() if each["depth"] == 2], "ann's queue with both")
+        assert (held["childQueue"], ward.of("ann")) == (True, [1])
+        ward.refuse()
+        ward.lane.patch(name="Mended")
+        ward.empty()
+        assert ward.of("ann") == [1, 2, 1]
+
+
 def test_deleting_the_subscription_ends_what_is_pending_once(quick: House) -> None:
     with Ward(quick) as ward:
         ward.subscription(childQueues=MR)
