@@ -100,10 +100,10 @@ def next_step(
         case Failed() if changed:
             return Hold(due_at=now_ms, attempts=0)
         case Failed(status=status, retry_after_seconds=asked):
-            refused += parking is not None and status in parking.statuses
-            if parking is not None and status in parking.statuses and refused >= parking.after:
-                return Park(
-                    f"Parked after {refused} answer(s) that the subscription parks; the last was {status}."
-                )
+            if parking is not None and status in parking.statuses:
+                refused += 1
+                if refused >= parking.after:
+                    words = f"Parked after {refused} answer(s) that the subscription parks; the last was {status}."
+                    return Park(words)
             wait = max(schedule.delay(failures + 1), min(asked or 0.0, LONGEST_RETRY_AFTER_SECONDS))
             return Hold(due_at=now_ms + round(wait * 1000), attempts=failures + 1, refused=refused)

@@ -17,11 +17,7 @@ _TURN = "SELECT number FROM writer_turn WHERE id = 1"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = $1"
 
 # Destinations are taken in id order; the lock on each counter is held to the commit (ENGINE invariant 1).
-_ACCEPT = """
-WITH target AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        AS t (destination_id, log_id, queue_id, subscription_id)
-), accepted AS (
+_PLACED = """), accepted AS (
     INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
     VALUES ($5, $6, $7, $8, $9, $10, $11)
 ), numbered AS (
@@ -29,7 +25,12 @@ WITH target AS (
     ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING destination_id, last
 ), placed AS MATERIALIZED (
     SELECT target.*, numbered.last AS seq FROM target JOIN numbered USING (destination_id)
-), logged AS (
+"""
+_ACCEPT = f"""
+WITH target AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        AS t (destination_id, log_id, queue_id, subscription_id)
+{_PLACED}), logged AS (
     INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
                      data_model, event_type, facility_code, attempts, accepted_at, updated_at)
     SELECT log_id, $6, $5, $7, destination_id, subscription_id, seq, 'pending', $12, $13, $14, 0, $11, $11
@@ -43,29 +44,21 @@ WITH target AS (
     WHERE h.queue_id = p.queue_id AND h.state = 'idle'
 )
 SELECT log_id, seq FROM placed
-"""
+"""  # noqa: S608 - only our own constant is put in
 # The same where some target is a child queue: rows of queues are made where there are none. What is made cannot be
 # seen before the statement ends, so that queues are roused by another one.
-_ACCEPT_CHILDREN = """
+_ACCEPT_CHILDREN = f"""
 WITH target AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
         AS t (destination_id, log_id, subscription_id, queues)
-), accepted AS (
-    INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
-    VALUES ($5, $6, $7, $8, $9, $10, $11)
-), numbered AS (
-    INSERT INTO destination_seq (destination_id, last) SELECT destination_id, 1 FROM target ORDER BY destination_id
-    ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING destination_id, last
-), placed AS MATERIALIZED (
-    SELECT target.*, numbered.last AS seq FROM target JOIN numbered USING (destination_id)
-), logged AS (
+{_PLACED}), logged AS (
     INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
                      data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
     SELECT log_id, $6, $5, $7, destination_id, subscription_id, seq, 'pending', $12, $13, $14, 0, $11, $11, queues
     FROM placed
 )
 SELECT log_id, seq FROM placed
-"""
+"""  # noqa: S608 - only our own constant is put in
 _NEXT_SEQ = """
 INSERT INTO destination_seq (destination_id, last) VALUES ($1, 1)
 ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING last
