@@ -114,6 +114,7 @@ async def test_a_node_whose_store_is_away_fetches_for_itself(world: World, clock
         async def write(self, *_: object, **__: object) -> None:
             raise Unavailable("The store is away.")
 
+    # `Away` is a store of which only the way it fails matters here: it has no more than that.
     node = Shared(Away(), world.vault)  # type: ignore[arg-type]
     assert await node.look(credential, need(clock, known=GRANT)) == Turn(GRANT)
     await node.put(credential, Kept(GRANT, 1))

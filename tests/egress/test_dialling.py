@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from tests.support.receiver import Receiver, answer, hang_up
+from tests.support.receiver import Receiver, Reply, answer, hang_up
 from tests.support.waypost import free_port
 
 from waypost.egress.client import Client, Unreached
@@ -118,8 +118,8 @@ async def test_a_proxy_is_the_only_way_out(made: list[Client]) -> None:
         (hang_up(), "The egress proxy closed the connection while it was being set up."),
     ],
 )
-async def test_a_proxy_that_refuses_is_named_as_such(made: list[Client], reply: object, words: str) -> None:
-    with Receiver(reply) as proxy:  # type: ignore[arg-type]
+async def test_a_proxy_that_refuses_is_named_as_such(made: list[Client], reply: Reply, words: str) -> None:
+    with Receiver(reply) as proxy:
         found = await dialled(made, NAME, 587, proxy=proxy.url)
         assert found == Unreached("connect", words, False)
 

@@ -109,6 +109,7 @@ class Feed:
         client = Client(self.server.port)
         for number in range(len(self.log_ids), len(self.log_ids) + count):
             body, headers = message(self.lake, self.source, number), {"idempotency-key": f"message {number}"}
+            # The defaults bind the values of this turn of the loop; mypy does not take such a lambda.
             sent = until(lambda b=body, h=headers: self._sent(client, b, h), seconds=SECONDS)  # type: ignore[misc]
             self.log_ids.append(sent)
 

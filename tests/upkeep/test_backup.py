@@ -92,6 +92,7 @@ def _names(folder: Path) -> set[str]:
 def remade(file: Path, member: str, data: bytes) -> None:
     """Change a member as somebody without a key would: with new sums, and the old proof."""
     with tarfile.open(file) as packed:
+        # Every member of a backup is a file: `extractfile` gives None for folders only.
         held = {name: packed.extractfile(name).read() for name in packed.getnames()}  # type: ignore[union-attr]
     held[member] = data
     plain = [name for name in held if name not in (archive.SUMS, archive.PROOF)]

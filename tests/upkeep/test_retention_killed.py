@@ -27,6 +27,7 @@ def test_a_server_killed_while_it_purges_leaves_everything_consistent(tmp_path: 
         for kill in range(KILLS):
             for number in range(A_ROUND):
                 assert server.send(client, message(ends[0], source, kill * A_ROUND + number)).status == 200
+            # The default binds the number of this turn of the loop; mypy does not take such a lambda.
             until(lambda seen=kill: server.said().count("retention.passed") > seen, "a pass")  # type: ignore[misc]
             server.kill()
             report = json.loads(server.cli("check", "--json").stdout)
