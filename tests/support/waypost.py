@@ -16,21 +16,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
+from tests.support import prefork
 from tests.support.serving import Answer, Client
 from waypost.tokens import assertion
 
 READY_SECONDS = 30
 STOP_SECONDS = 40
+COMMAND_SECONDS = 60
 TOKEN_LIFE_SECONDS = 200
 COMMAND = (sys.executable, "-m", "waypost")
+"""From nothing, for tests of the start itself; all else is forked."""
 
 Ran = subprocess.CompletedProcess[str]
 
@@ -51,7 +55,7 @@ class Server(AbstractContextManager["Server"]):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._args = args
-        self._process: subprocess.Popen[str] | None = None
+        self._process: prefork.Process | None = None
         self._ready = threading.Event()
         self._tokens: dict[tuple[str, ...], tuple[float, str]] = {}
         own = {"WAYPOST_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128", "WAYPOST_BASE_URL": self.url}
@@ -96,14 +100,13 @@ class Server(AbstractContextManager["Server"]):
 
     def launch(self) -> None:
         """Start the server and wait for nothing."""
-        command = [*COMMAND, "serve", "--data", str(self.data), "--port", str(self.port), *self._args]
+        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), *self._args]
         environment = plain_environment() | self.environment
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, start_new_session=True
-            )
+        ours, theirs = os.pipe()
+        with self.log.open("ab") as log, os.fdopen(theirs, "wb") as out:
+            self._process = prefork.start(arguments, environment, stdout=out, stderr=log)
         self._ready = threading.Event()
-        threading.Thread(target=_listen, args=(self._process, self._ready), daemon=True).start()
+        threading.Thread(target=_listen, args=(os.fdopen(ours), self._ready), daemon=True).start()
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -198,16 +201,22 @@ class Server(AbstractContextManager["Server"]):
             return process.wait(STOP_SECONDS)
         finally:
             if process.poll() is None:
-                process.kill()
+                process.send_signal(signal.SIGKILL)
                 process.wait()
 
 
 def waypost(*args: str, settings: Mapping[str, str] | None = None) -> Ran:
     """Run `waypost …` with these settings alone."""
     environment = plain_environment() | dict(settings or {})
-    return subprocess.run(
-        [*COMMAND, *args], capture_output=True, text=True, env=environment, timeout=60, check=False
-    )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = prefork.start(args, environment, stdout=out, stderr=err)
+        try:
+            status = process.wait(COMMAND_SECONDS)
+        finally:
+            process.send_signal(signal.SIGKILL)
+        out.seek(0)
+        err.seek(0)
+        return Ran([*COMMAND, *args], status, out.read(), err.read())
 
 
 def message(
@@ -244,10 +253,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _listen(process: "subprocess.Popen[str]", ready: threading.Event) -> None:
+def _listen(output: IO[str], ready: threading.Event) -> None:
     """Read the server's output to its end, so that it never waits for a reader."""
-    assert process.stdout is not None
-    with process.stdout as lines:
+    with output as lines:
         for line in lines:
             if line.startswith("Waypost is ready on "):
                 ready.set()

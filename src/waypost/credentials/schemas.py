@@ -1,5 +1,9 @@
-"""The shapes of requests and answers for the OpenAPI document, drawn from the declared strategies."""
+"""The shapes of requests and answers for the OpenAPI document, drawn from the declared strategies.
 
+Each model is made once: to make the models of all strategies takes as long as many requests.
+"""
+
+from functools import cache
 from typing import Any, Union
 
 from pydantic import BaseModel, Field, RootModel, create_model
@@ -53,33 +57,49 @@ class Issuer(BaseModel):
 
 def create_body(strategies: Strategies) -> type[BaseModel]:
     """The body of Create auth credential."""
-    return _one_of("CreateAuthCredential", [_create(strategy) for strategy in strategies.values()])
+    return _one_of("CreateAuthCredential", tuple(_create(strategy) for strategy in strategies.values()))
 
 
 def update_body(strategies: Strategies) -> type[BaseModel]:
     """The body of Update auth credential: any subset of the fields."""
-    return _one_of("UpdateAuthCredential", [_update(strategy) for strategy in strategies.values()])
+    return _one_of("UpdateAuthCredential", tuple(_update(strategy) for strategy in strategies.values()))
 
 
 def one(strategies: Strategies) -> type[BaseModel]:
     """The payload with one credential."""
-    return _model("OneAuthCredential", BaseModel, {"credential": (_view(strategies), ...)})
+    return _one(_views(strategies))
 
 
 def many(strategies: Strategies) -> type[BaseModel]:
     """The payload with an environment's credentials."""
-    return _model("AuthCredentials", BaseModel, {"credentials": (list[_view(strategies)], ...)})  # type: ignore[misc]
+    return _many(_views(strategies))
 
 
-def _view(strategies: Strategies) -> Any:
-    return Union[tuple(_shown(strategy) for strategy in strategies.values())]  # noqa: UP007 - made at run time
+def _views(strategies: Strategies) -> tuple[type[BaseModel], ...]:
+    return tuple(_shown(strategy) for strategy in strategies.values())
 
 
-def _one_of(name: str, models: list[type[BaseModel]]) -> type[BaseModel]:
-    body: Any = RootModel[Union[tuple(models)]]  # type: ignore[misc] # noqa: UP007 - made at run time
+@cache
+def _one(views: tuple[type[BaseModel], ...]) -> type[BaseModel]:
+    return _model("OneAuthCredential", BaseModel, {"credential": (_any_of(views), ...)})
+
+
+@cache
+def _many(views: tuple[type[BaseModel], ...]) -> type[BaseModel]:
+    return _model("AuthCredentials", BaseModel, {"credentials": (list[_any_of(views)], ...)})  # type: ignore[misc]
+
+
+def _any_of(models: tuple[type[BaseModel], ...]) -> Any:
+    return Union[models]  # noqa: UP007 - made at run time
+
+
+@cache
+def _one_of(name: str, models: tuple[type[BaseModel], ...]) -> type[BaseModel]:
+    body: Any = RootModel[_any_of(models)]  # type: ignore[misc]
     return type(name, (body,), {"__doc__": "One of the strategies."})
 
 
+@cache
 def _create(strategy: Strategy[Any]) -> type[BaseModel]:
     fields = {**Created.model_fields, **strategy.declared}
     declared: dict[str, Any] = {name: (info.annotation, info) for name, info in fields.items()}
@@ -90,6 +110,7 @@ def _create(strategy: Strategy[Any]) -> type[BaseModel]:
     return _model(f"Create{strategy.fields.__name__}", Body, declared)
 
 
+@cache
 def _update(strategy: Strategy[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {"name": (str, Field("", description="A name for people."))}
     for name, info in strategy.declared.items():
@@ -99,6 +120,7 @@ def _update(strategy: Strategy[Any]) -> type[BaseModel]:
     return _model(f"Update{strategy.fields.__name__}", Body, fields)
 
 
+@cache
 def _shown(strategy: Strategy[Any]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for name, info in strategy.declared.items():
