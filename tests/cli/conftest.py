@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waypost import Server
+from tests.support.waypost import Server, founded
 
 Copy = Callable[..., Server]
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Server:
+def template() -> Server:
     """A folder as `waypost init` leaves it. Look at it, but do not change it."""
-    return Server(tmp_path_factory.mktemp("template"))
+    return founded()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ The judge is the package `redox`, whose models are made from the vendor's own sc
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver
 from tests.support.waiting import until
 from waypost.messages import model
+from waypost.samples import hl7v2_adt
 
 SAMPLES = sorted((Path(__file__).parent.parent / "messages" / "samples").glob("*.json"))
 
@@ -76,6 +78,12 @@ def test_a_sample_arrives_as_a_message_of_its_data_model(house: House, receiver:
     assert {name: sent[name] for name in meta} == meta
     assert sorted(sent.keys() - meta.keys()) == ["Destinations", "Logs", "Source"]
     assert sent["Logs"][0]["ID"] == answer.json["Meta"]["Logs"][0]["ID"]
+
+
+def test_each_message_of_the_data_set_is_one_of_its_data_model() -> None:
+    source, destination = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-4721-88bf-bd96d3ac7a91"
+    for message in hl7v2_adt.messages(source, destination, datetime(2026, 5, 4, 20, 0, tzinfo=UTC)):
+        assert type(redox_models.parsed(json.dumps(message))).__name__ == message["Meta"]["EventType"]
 
 
 def test_the_judge_refuses_what_is_no_such_message() -> None:

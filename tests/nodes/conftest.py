@@ -8,13 +8,23 @@ from pathlib import Path
 import pytest
 
 from tests.support import postgresql
-from tests.support.nodes import Node, nodes
+from tests.support.nodes import Node, nodes, settings
+from tests.support.waypost import Server
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """What `waypost init` leaves in an empty database and in a folder; nobody runs on it."""
+    server, place = postgresql.shared(), tmp_path_factory.mktemp("template")
+    url = asyncio.run(server.database(empty=True))
+    yield Server(place, settings=settings(url, place))
+    asyncio.run(server.drop(url))
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
+def node(template: Server, tmp_path: Path) -> Iterator[Node]:
     server = postgresql.shared()
-    url = asyncio.run(server.database(empty=True))
+    url = asyncio.run(server.database(like=template.environment["WAYPOST_DATABASE_URL"]))
     with ExitStack() as stack:
-        yield nodes(url, tmp_path, stack)
+        yield nodes(url, tmp_path, stack, like=template)
     asyncio.run(server.drop(url))

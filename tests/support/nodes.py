@@ -1,5 +1,6 @@
 """Servers on one PostgreSQL, each with a folder of its own: what an operator would start."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from tests.support.waypost import Server
 
 Node = Callable[..., Server]
-"""Makes a started node by its role; the first one sets the store up."""
+"""Makes a started node by its role; the first one sets the store up, unless that is like another one."""
 
 
 def settings(url: str, place: Path) -> dict[str, str]:
@@ -18,8 +19,10 @@ def settings(url: str, place: Path) -> dict[str, str]:
     }
 
 
-def nodes(url: str, place: Path, stack: ExitStack) -> Node:
-    made: list[Server] = []
+def nodes(url: str, place: Path, stack: ExitStack, *, like: Server | None = None) -> Node:
+    made = [like] if like else []
+    if like is not None:
+        shutil.copy2(like.environment["WAYPOST_MASTER_KEY_FILE"], settings(url, place)["WAYPOST_MASTER_KEY_FILE"])
 
     def node(role: str) -> Server:
         own = place / f"node-{len(made)}"

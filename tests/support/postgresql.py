@@ -126,8 +126,11 @@ class Postgresql:
         name = f"test_{os.getpid()}_{self._made}"
         template = like.rsplit("/", 1)[1] if like else "template0" if empty else TEMPLATE
         await _statement(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
-        if not empty:
-            self._fresh[self.url(name)] = self._known or await Fresh.of(self.url(name))
+        known = self._known
+        if known is None and template == TEMPLATE:
+            known = await Fresh.of(self.url(name))
+        if known is not None and not empty:
+            self._fresh[self.url(name)] = known
         return self.url(name)
 
     async def drop(self, url: str) -> None:

@@ -1,5 +1,7 @@
 """The judge of messages: the package `redox`, whose models are made from the vendor's own schemas."""
 
+import gc
+from functools import cache
 from typing import Any
 
 
@@ -8,7 +10,13 @@ def parsed(message: str, *, lenient: bool = False) -> Any:
 
     Raises ValueError when it is none.
     """
+    return _judge()(message, lenient=lenient)
+
+
+@cache
+def _judge() -> Any:
     # Some 5,000 models and ten seconds of work: for the process that judges, not for each that collects tests.
     from redox.factory import redox_object_factory
 
-    return redox_object_factory(message, lenient=lenient)
+    gc.freeze()  # they live as long as the process
+    return redox_object_factory

@@ -9,6 +9,7 @@
 Nothing of the product is imported here but what a client would have.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
@@ -36,11 +38,17 @@ TOKEN_LIFE_SECONDS = 200
 COMMAND = (sys.executable, "-m", "waypost")
 """From nothing, for tests of the start itself; all else is forked."""
 
+INITS_OWN = {"WAYPOST_DATABASE_URL", "WAYPOST_MASTER_KEY_FILE"}
+"""Settings that make a folder of its own kind."""
+
 Ran = subprocess.CompletedProcess[str]
 
 
 class Server(AbstractContextManager["Server"]):
-    """A data folder under `place`, and its server. `like` copies a folder that was set up before."""
+    """A data folder under `place`, and its server. `like` copies a folder that was set up before.
+
+    Without `like`, and with nothing else that `init` is to heed, it is a copy of the one that `founded` gives.
+    """
 
     def __init__(
         self,
@@ -60,6 +68,8 @@ class Server(AbstractContextManager["Server"]):
         self._tokens: dict[tuple[str, ...], tuple[float, str]] = {}
         own = {"WAYPOST_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128", "WAYPOST_BASE_URL": self.url}
         self.environment = own | dict(settings or {})
+        if like is None and not init and not INITS_OWN & self.environment.keys():
+            like = founded()
         if like is None:
             self.made: dict[str, Any] = json.loads(self.cli("init", "--json", *init).stdout)
         else:
@@ -203,6 +213,14 @@ class Server(AbstractContextManager["Server"]):
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+
+
+@cache
+def founded() -> Server:
+    """A folder as `waypost init` leaves it, made once a process. Look at it, but do not change it."""
+    place = Path(tempfile.mkdtemp(prefix="waypost-founded-"))
+    atexit.register(shutil.rmtree, place)
+    return Server(place, init=["--organization", "My organization"])
 
 
 def waypost(*args: str, settings: Mapping[str, str] | None = None) -> Ran:
