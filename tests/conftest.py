@@ -1,6 +1,7 @@
 """The fixtures that most tests share."""
 
 import gc
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,23 @@ from waypost.vault import keyring
 from waypost.vault.vault import Vault
 
 assert tables  # every table is known once it is imported
+
+
+LONG = {"crash", "demo", "docs", "journeys", "nodes", "upkeep"}
+"""Folders with tests that take many seconds each: at the end of a run the other workers would wait for them."""
+
+
+def pytest_configure() -> None:
+    """Trust no authority that the system does: to read their certificates takes an application 0.1 s.
+
+    What tests call is on this machine, with certificates of their own, or without any.
+    """
+    os.environ["SSL_CERT_FILE"] = os.devnull
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take long."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
 
 
 def pytest_collection_finish() -> None:

@@ -42,6 +42,14 @@ class TestS3(Contract):
     """The contract of every store."""
 
 
+class TestS3OnPostgresql(Contract):
+    """Once more where our own store is the other one: the same of every kind, and this is the quickest."""
+
+    @pytest.fixture
+    def house(self, house_on_postgresql: House) -> House:
+        return house_on_postgresql
+
+
 def test_the_credential_signs_what_is_sent(house: House, peer: Peer) -> None:
     peer.behave()
     with peer.lane(house, peer.bucket(), "a b/") as lane:
