@@ -26,12 +26,14 @@ from tests.support import stores, traffic
 from waypost.access import operator
 from waypost.db.database import Database, Tx
 from waypost.delivery.model import Advance, Delivered, Failed, Park
+from waypost.delivery.waits import LOOK_AGAIN_MS, Waits
 from waypost.ids import new_id
 from waypost.ledger import store as ledger
 from waypost.logs.store import State as LogState
-from waypost.queues import recount
+from waypost.queues import children, recount
 from waypost.queues import store as rows
-from waypost.queues.model import SHARDS, Ended, Fence, Pending, State, Versions
+from waypost.queues.children import Generation
+from waypost.queues.model import SHARDS, Ended, Fence, Pending, Replay, State, Versions
 from waypost.queues.port import settling
 from waypost.queues.service import Queues
 from waypost.replays.running import Running
@@ -58,6 +60,7 @@ SETTINGS = settings(
 DRAWN = {"sqlite": SETTINGS, "postgresql": settings(SETTINGS, max_examples=8, phases=(Phase.generate,))}
 PICK = st.integers(0, 2**16)
 FAILURES = (Failed("no", 503), Failed("busy", 429, retry_after_seconds=30), Failed("never", 422))
+PATIENTS = st.frozensets(st.sampled_from("abc"), max_size=2)
 OUTCOMES = st.sampled_from([Delivered(200), *FAILURES])
 
 
@@ -69,10 +72,11 @@ class Attempt:
     fence: Fence
     sent: Pending
     seen: Versions
+    waits: Waits
 
 
 class Engine(RuleBasedStateMachine):
-    """One environment with two destinations: one of them with two queues."""
+    """One environment with two destinations: one of them with two queues, and with a child queue per patient."""
 
     def __init__(self, run: Callable[[Coroutine[Any, Any, Any]], Any], db: Database, keys: Keyring) -> None:
         super().__init__()
@@ -82,6 +86,7 @@ class Engine(RuleBasedStateMachine):
         self.model = tiny.Engine(self.clock.now_ms())
         self.attempts: list[Attempt] = []
         self.made: dict[str, Subscription] = {}
+        self.named: dict[str, frozenset[str]] = {}
 
     @initialize()
     def open(self) -> None:
@@ -99,27 +104,54 @@ class Engine(RuleBasedStateMachine):
             subscription = self.run(self.world.traffic.subscription(source, destination, data_model))
             self.made[subscription.id] = subscription
             self.model.open_queue(subscription.id, subscription.destination_id)
+        per_patient = self.run(self.world.traffic.subscription(source, shared, "Scheduling"))
+        self.model.open_queue(per_patient.id, shared)
+        self.per_patient = per_patient
+        self.children = Generation(per_patient.id, shared, generation=1, key=b"k" * 32)
         self.take_over()
 
     @rule(picks=st.lists(PICK, min_size=1, max_size=2))
-    @precondition(lambda self: self.live())
+    @precondition(lambda self: self.open_())
     def accept(self, picks: list[int]) -> None:
         """A message for one or two destinations: a log in a queue of each."""
-        wanted = {self.made[queue].destination_id: self.made[queue] for queue in map(self.pick_live, picks)}
+        chosen = [self.made[self.open_()[pick % len(self.open_())]] for pick in picks]
+        wanted = {each.destination_id: each for each in chosen}
         logs = self.run(self.world.traffic.accept(*wanted.values()))
         for log_id, subscription in zip(logs, wanted.values(), strict=True):
-            self.model.accept(log_id, subscription.id)
+            self.model.accept(log_id, subscription.id, subscription.id)
+
+    @rule(patients=PATIENTS)
+    @precondition(lambda self: self.has_children())
+    def accept_of_patients(self, patients: frozenset[str]) -> None:
+        """A message that names some patients, or nobody: one log, in the queue of each."""
+        target = self.children.target(patients)
+        self.run(self.world.traffic.accept(self.per_patient, targets=(target,)))
+        self.model.accept(target.log_id, self.per_patient.id, *target.queue_ids)
+        self.named[target.log_id] = patients
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.able())
+    @precondition(lambda self: self.due())
     def begin(self, pick: int) -> None:
         """An attempt begins; it may end when much has happened."""
-        queue_id = self.able()[pick % len(self.able())]
+        self.begun(pick)
+
+    def begun(self, pick: int) -> bool:
+        """Whether one began: a message that names several patients waits until it is the head of all queues."""
+        queue_id = self.due()[pick % len(self.due())]
         head, fence = self.run(self.world.head(queue_id)), self.run(self.world.fence(queue_id))
         flight, sent = self.model.begin(queue_id), self.run(self.world.first(queue_id))
+        others = self.run(self.waits.begin(head, head.cursor, sent)) if sent.merges else ()
+        assert (others is None) == (flight is None)
+        if flight is None:
+            due_at = self.clock.now_ms() + LOOK_AGAIN_MS
+            wait, beside = lambda tx: self.world.hot.wait(tx, fence, "", due_at), settling(queue_id, last=False)
+            assert self.run(self.db.write(wait, beside=beside)) is State.waiting
+            return False
         found = (sent.log_id, head.failures, head.refusals)
         assert found == (flight.log_id, flight.failures, flight.refused)
-        self.attempts.append(Attempt(flight, fence, sent, head.now))
+        assert tuple(others) == flight.cursors[1:]
+        self.attempts.append(Attempt(flight, replace(fence, others=tuple(others)), sent, head.now, self.waits))
+        return True
 
     @rule(pick=PICK, outcome=OUTCOMES)
     @precondition(lambda self: self.attempts)
@@ -129,15 +161,16 @@ class Engine(RuleBasedStateMachine):
         counts = self.model.settle(attempt.flight, outcome)
         before = self.run(self.db.read(self.everything))
         state = self.run(self.settle(attempt, outcome))
+        attempt.waits.end(attempt.sent)
         assert state == (self.model.queues[attempt.fence.queue_id].state if counts else None)
         assert (self.run(self.db.read(self.everything)) != before) == counts
 
     @rule(pick=PICK, outcome=OUTCOMES)
-    @precondition(lambda self: self.able())
+    @precondition(lambda self: self.due())
     def attempt(self, pick: int, outcome: Delivered | Failed) -> None:
         """One that nothing comes between."""
-        self.begin(pick)
-        self.end(len(self.attempts) - 1, outcome)
+        if self.begun(pick):
+            self.end(len(self.attempts) - 1, outcome)
 
     @rule(pick=PICK)
     @precondition(lambda self: self.live())
@@ -161,9 +194,9 @@ class Engine(RuleBasedStateMachine):
         self.model.retry(queue_id)
 
     @rule(pick=PICK)
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: self.heading())
     def skip(self, pick: int) -> None:
-        queue_id = self.waiting()[pick % len(self.waiting())]
+        queue_id = self.heading()[pick % len(self.heading())]
         _, log_id = self.model.queues[queue_id].waiting[0]
         self.run(self.queues.skip(OPERATOR, queue_id, {"logId": log_id, "reason": "poison"}))
         self.model.skip(queue_id)
@@ -172,8 +205,16 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.ended())
     def replay(self, pick: int) -> None:
         log_id = self.ended()[pick % len(self.ended())]
+        [queue_id, *_] = self.model.logs[log_id].queues
+        if log_id in self.named:  # what finds the patients again is `replays/places.py`
+            target = self.children.target(self.named[log_id])
+            again = Replay(log_id, self.environment_id, target, self.clock.now_ms())
+            self.run(self.db.write(lambda tx: self.world.hot.replay(tx, again)))
+            self.model.accept(target.log_id, self.per_patient.id, *target.queue_ids, replay=True)
+            self.named[target.log_id] = self.named[log_id]
+            return
         shown = self.run(self.replays.one(OPERATOR, log_id))
-        self.model.accept(shown["id"], *self.model.logs[log_id].queues, replay=True)
+        self.model.accept(shown["id"], queue_id, queue_id, replay=True)
 
     @rule(pick=PICK)
     def change(self, pick: int) -> None:
@@ -187,15 +228,27 @@ class Engine(RuleBasedStateMachine):
     def take_over(self) -> None:
         """Another worker owns everything: what was under way is a stale owner's."""
         self.run(self.world.take_over(new_id()))
-        self.model.epoch += 1
+        self.waits = Waits(self.db, self.world.hot, self.clock)
+        self.model.take_over()
+
+    @rule()
+    @precondition(lambda self: self.made)
+    def tidy(self) -> None:
+        """Child queues in which nothing waits are removed."""
+
+        def remove(tx: Tx) -> int:
+            idle = children.idle(tx, range(SHARDS), limit=10_000)  # those of other examples, too
+            return children.remove(tx, [queue_id for queue_id in idle if queue_id in self.model.queues])
+
+        assert self.run(self.db.write(remove)) == self.model.tidy()
 
     @rule(pick=PICK)
-    @precondition(lambda self: len(self.live()) > 1)
+    @precondition(lambda self: len({self.model.queues[each].owner for each in self.live()}) > 1)
     def delete(self, pick: int) -> None:
         """A subscription goes, and with it what waits."""
-        queue_id = self.pick_live(pick)
-        self.run(self.subscriptions.delete(OPERATOR, queue_id, {"reason": "moved"}))
-        self.model.close(queue_id)
+        owner = self.model.queues[self.pick_live(pick)].owner
+        self.run(self.subscriptions.delete(OPERATOR, owner, {"reason": "moved"}))
+        self.model.close(owner)
 
     @rule(seconds=st.sampled_from([0.001, 10, 120]))
     def wait(self, seconds: float) -> None:
@@ -222,10 +275,12 @@ class Engine(RuleBasedStateMachine):
             assert (head.due_at is None) == (queue.state in {State.idle, State.paused})
             if head.state is State.held:
                 assert (head.due_at, head.attempts) == (queue.held_until, queue.failures)
-            assert head.may_run(now) == self.model.may_run(queue_id)
+            if head.state is State.waiting:
+                assert head.due_at == queue.looks_at
+            assert head.may_run(now) == self.model.is_due(queue_id)
             is_stale = queue_id in hot.stale(tx, head.destination_id, 100)
             assert is_stale == (queue.state is State.held and head.seen != head.now)
-            assert (queue_id in due or is_stale) == self.model.may_run(queue_id)  # no wake-up is lost
+            assert (queue_id in due or is_stale) == self.model.is_due(queue_id)  # no wake-up is lost
         counts = ledger.total(tx, self.world.traffic.environment_id)
         ended = [self.model.count(state) for state in LogState if state is not LogState.pending]
         replayed = sum(queue.replayed for queue in self.model.queues.values())
@@ -267,7 +322,8 @@ class Engine(RuleBasedStateMachine):
                         attempts=step.attempts, due_at=step.due_at, refused=step.refused,
                     )  # fmt: skip
 
-        return await self.db.write(write, beside=settling(fence.queue_id, last=True))
+        others = [queue_id for queue_id, _ in fence.others]
+        return await self.db.write(write, beside=settling(fence.queue_id, last=True, others=others))
 
     @property
     def environment_id(self) -> str:
@@ -279,17 +335,25 @@ class Engine(RuleBasedStateMachine):
     def pick_live(self, pick: int) -> str:
         return self.live()[pick % len(self.live())]
 
-    def able(self) -> list[str]:
-        return [queue_id for queue_id in self.live() if self.model.may_run(queue_id)]
+    def open_(self) -> list[str]:
+        """The queues of live subscriptions without child queues."""
+        return [queue_id for queue_id in self.live() if queue_id in self.made]
 
-    def waiting(self) -> list[str]:
-        return [queue_id for queue_id in self.live() if self.model.queues[queue_id].waiting]
+    def has_children(self) -> bool:
+        return bool(self.made) and not self.model.queues[self.per_patient.id].closed
+
+    def due(self) -> list[str]:
+        return [queue_id for queue_id in self.live() if self.model.is_due(queue_id)]
+
+    def heading(self) -> list[str]:
+        """Queues whose first message can be skipped."""
+        return [queue_id for queue_id in self.live() if self.model.heads(queue_id)]
 
     def ended(self) -> list[str]:
         """Logs that may be replayed."""
-        live = set(self.live())
+        live = {*self.open_(), *(self.named if self.has_children() else ())}
         logs = self.model.logs.items()
-        return [log_id for log_id, log in logs if log.state is not LogState.pending and log.queues <= live]
+        return [each for each, log in logs if log.state is not LogState.pending and {each, *log.queues} & live]
 
 
 def _room() -> None:

@@ -1,12 +1,13 @@
 """The engine as it should be, in memory, as small as can be: what the stateful tests hold the stores against.
 
-A log has a set of queues that it is an entry of: one today; a message that merges two child queues has both, and
-ends in both at once. Whatever ends a log moves the cursor of each.
+A log has the queues that it is an entry of: one, or those of the patients that a message names. It is sent when it
+is the head of all of them, by the one that looked; whatever ends it moves the cursor of each.
 """
 
 from dataclasses import dataclass, field
 
 from waypost.delivery.model import Advance, Delivered, Failed, Park, Parking, Schedule, Step, next_step
+from waypost.delivery.waits import LOOK_AGAIN_MS
 from waypost.logs.store import State as LogState
 from waypost.queues.model import State
 
@@ -19,11 +20,13 @@ class Queue:
     """A queue; its entries are numbers of sequence with their logs, and stay when they end."""
 
     destination_id: str
+    owner: str = ""
     entries: list[tuple[int, str]] = field(default_factory=list)
     cursor: int = 0
     paused: bool = False
     closed: bool = False
     held_until: int | None = None
+    looks_at: int | None = None
     failures: int = 0
     refused: int = 0
     seen: int = 0
@@ -39,11 +42,13 @@ class Queue:
             return State.paused
         if not self.waiting:
             return State.idle
+        if self.looks_at is not None:
+            return State.waiting
         return State.ready if self.held_until is None else State.held
 
     def go_on(self, *, seen: int | None = None) -> None:
         """Nothing holds it."""
-        self.held_until, self.failures, self.refused = None, 0, 0
+        self.held_until, self.looks_at, self.failures, self.refused = None, None, 0, 0
         self.seen = self.seen if seen is None else seen
 
 
@@ -52,14 +57,15 @@ class Log:
     """One message on its way to one destination."""
 
     seq: int
-    queues: frozenset[str]
+    queues: tuple[str, ...]
     state: LogState = LogState.pending
 
 
 @dataclass(frozen=True)
 class Flight:
-    """What an attempt began with: the epoch, each queue's cursor, and the destination's version."""
+    """What an attempt of a queue began with: the epoch, each queue's cursor, and the destination's version."""
 
+    queue_id: str
     log_id: str
     epoch: int
     cursors: tuple[tuple[str, int], ...]
@@ -86,42 +92,64 @@ class Engine:
     last: dict[str, int] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     logs: dict[str, Log] = field(default_factory=dict)
+    sending: set[str] = field(default_factory=set)
 
     def open_queue(self, queue_id: str, destination_id: str) -> None:
         self.versions.setdefault(destination_id, 1)
         self.last.setdefault(destination_id, 0)
-        self.queues[queue_id] = Queue(destination_id)
+        self.queues[queue_id] = Queue(destination_id, queue_id)
 
-    def accept(self, log_id: str, *queue_ids: str, replay: bool = False) -> int:
-        """A new log at the tail of these queues of one destination; its number."""
-        destination_id = self.queues[queue_ids[0]].destination_id
+    def take_over(self) -> None:
+        """Another worker owns everything, and knows of no attempt."""
+        self.epoch += 1
+        self.sending.clear()
+
+    def accept(self, log_id: str, owner: str, *queue_ids: str, replay: bool = False) -> None:
+        """A new log at the tail of these queues of a subscription; a child that is not there is made."""
+        destination_id = self.queues[owner].destination_id
         self.last[destination_id] += 1
         seq = self.last[destination_id]
-        self.logs[log_id] = Log(seq, frozenset(queue_ids))
+        self.logs[log_id] = Log(seq, queue_ids)
         for queue_id in queue_ids:
-            self.queues[queue_id].entries.append((seq, log_id))
-            self.queues[queue_id].replayed += replay
-        return seq
+            queue = self.queues.setdefault(queue_id, Queue(destination_id, owner, cursor=seq - 1))
+            queue.entries.append((seq, log_id))
+        self.queues[queue_ids[0]].replayed += replay
 
-    def may_run(self, queue_id: str) -> bool:
-        """Whether the head may be sent: it is the head of every queue that it is in, and none must wait."""
+    def is_due(self, queue_id: str) -> bool:
+        """Whether it is time to look at the queue's head."""
         queue = self.queues[queue_id]
-        if not queue.waiting:
-            return False
-        each = [self.queues[other] for other in self.logs[queue.waiting[0][1]].queues]
-        return all(self._is_free(other) and other.waiting[0] == queue.waiting[0] for other in each)
+        return self._is_free(queue) and (queue.looks_at or 0) <= self.now
 
-    def begin(self, queue_id: str) -> Flight:
+    def heads(self, queue_id: str) -> bool:
+        """Whether something waits, and it is the head of every queue that it is in."""
+        waiting = self.queues[queue_id].waiting
+        return bool(waiting) and all(
+            self.queues[other].waiting[0] == waiting[0] for other in self.logs[waiting[0][1]].queues
+        )
+
+    def begin(self, queue_id: str) -> Flight | None:
+        """What an attempt begins with; None when the message waits for another queue that it is in."""
         queue = self.queues[queue_id]
         version, log_id = self.versions[queue.destination_id], queue.waiting[0][1]
-        cursors = tuple((other, self.queues[other].cursor) for other in sorted(self.logs[log_id].queues))
+        others = [other for other in self.logs[log_id].queues if other != queue_id]
+        free = self.heads(queue_id) and all(self._is_free(self.queues[other]) for other in others)
+        if others and (not free or log_id in self.sending):
+            queue.held_until, queue.looks_at = None, self.now + LOOK_AGAIN_MS
+            return None
+        if others:
+            self.sending.add(log_id)
+        cursors = tuple((other, self.queues[other].cursor) for other in (queue_id, *others))
         counts = (queue.failures, queue.refused) if queue.seen == version else (0, 0)
-        return Flight(log_id, self.epoch, cursors, version, *counts)
+        return Flight(queue_id, log_id, self.epoch, cursors, version, *counts)
 
     def settle(self, flight: Flight, outcome: Delivered | Failed) -> bool:
         """Whether the attempt's end counts: not a stale owner's, nor that of a message which has moved on."""
-        queues = [self.queues[queue_id] for queue_id, _ in flight.cursors]
-        there = all(queue.cursor == cursor for queue, (_, cursor) in zip(queues, flight.cursors, strict=True))
+        if flight.epoch == self.epoch:
+            self.sending.discard(flight.log_id)
+        there = all(
+            queue_id in self.queues and self.queues[queue_id].cursor == cursor
+            for queue_id, cursor in flight.cursors
+        )
         if not there or flight.epoch != self.epoch:
             return False
         match decided(flight, outcome, changed=self.is_changed(flight), now_ms=self.now):
@@ -130,14 +158,14 @@ class Engine:
             case Park():
                 self._end(flight.log_id, LogState.parked, seen=flight.version)
             case step:
-                for queue in queues:
-                    queue.held_until, queue.failures, queue.refused = step.due_at, step.attempts, step.refused
-                    queue.seen = flight.version
+                queue = self.queues[flight.queue_id]
+                queue.held_until, queue.failures, queue.refused = step.due_at, step.attempts, step.refused
+                queue.seen, queue.looks_at = flight.version, None
         return True
 
     def is_changed(self, flight: Flight) -> bool:
         """Whether the destination is another than the attempt began with."""
-        return self.versions[self.queues[flight.cursors[0][0]].destination_id] != flight.version
+        return self.versions[self.queues[flight.queue_id].destination_id] != flight.version
 
     def skip(self, queue_id: str) -> None:
         self._end(self.queues[queue_id].waiting[0][1], LogState.skipped)
@@ -152,22 +180,34 @@ class Engine:
         queue = self.queues[queue_id]
         if queue.state is State.held:
             queue.held_until = self.now
+        if queue.state is State.waiting:
+            queue.looks_at = self.now
 
-    def close(self, queue_id: str) -> None:
-        """Its subscription is deleted: what waits ends skipped."""
-        queue = self.queues[queue_id]
-        queue.paused, queue.closed = False, True
-        queue.go_on()
-        for _, log_id in queue.waiting:
-            self.logs[log_id].state = LogState.skipped
-        queue.cursor = queue.entries[-1][0] if queue.entries else 0
+    def close(self, owner: str) -> None:
+        """A subscription is deleted: what waits in its queues ends skipped."""
+        for queue in self.queues.values():
+            if queue.owner == owner:
+                queue.paused, queue.closed = False, True
+                queue.go_on()
+                for _, log_id in queue.waiting:
+                    self.logs[log_id].state = LogState.skipped
+                queue.cursor = queue.entries[-1][0] if queue.entries else 0
+
+    def tidy(self) -> int:
+        """Child queues in which nothing waits go, their counters to the subscription's own; how many."""
+        gone = [each for each, queue in self.queues.items() if each != queue.owner and queue.state is State.idle]
+        for queue_id in gone:
+            queue = self.queues.pop(queue_id)
+            self.queues[queue.owner].replayed += queue.replayed
+        return len(gone)
 
     def count(self, state: LogState) -> int:
         return sum(log.state is state for log in self.logs.values())
 
     def _is_free(self, queue: Queue) -> bool:
+        """Whether nothing holds it back but what another queue has to do first."""
         held = queue.state is State.held and (queue.held_until or 0) > self.now
-        return queue.state in {State.ready, State.held} and not (
+        return queue.state in {State.ready, State.held, State.waiting} and not (
             held and queue.seen == self.versions[queue.destination_id]
         )
 
