@@ -6,6 +6,7 @@ The judge is the package `redox`, whose models are made from the vendor's own sc
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from tests.support import redox_models
 from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver
 from tests.support.waiting import until
+from waypost.demo import messages as demo
 from waypost.messages import model
 from waypost.samples import hl7v2_adt
 
+SOURCE, DESTINATION = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-4721-88bf-bd96d3ac7a91"
 SAMPLES = sorted((Path(__file__).parent.parent / "messages" / "samples").glob("*.json"))
 
 
@@ -81,9 +84,13 @@ def test_a_sample_arrives_as_a_message_of_its_data_model(house: House, receiver:
 
 
 def test_each_message_of_the_data_set_is_one_of_its_data_model() -> None:
-    source, destination = "497f6eca-6276-4993-bfeb-53cbbbba6f08", "95dc8346-96b6-4721-88bf-bd96d3ac7a91"
-    for message in hl7v2_adt.messages(source, destination, datetime(2026, 5, 4, 20, 0, tzinfo=UTC)):
+    for message in hl7v2_adt.messages(SOURCE, DESTINATION, datetime(2026, 5, 4, 20, 0, tzinfo=UTC)):
         assert type(redox_models.parsed(json.dumps(message))).__name__ == message["Meta"]["EventType"]
+
+
+def test_each_message_of_the_demo_is_one_of_its_data_model() -> None:
+    for message in islice(demo.feed(SOURCE, DESTINATION), 2 * len(demo.EVENTS)):
+        assert redox_models.parsed(demo.encode(message).decode()) is not None
 
 
 def test_the_judge_refuses_what_is_no_such_message() -> None:

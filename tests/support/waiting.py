@@ -9,15 +9,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SECONDS = 15.0
-_EVERY = 0.01
+_FIRST, _LONGEST = 0.005, 0.05
+"""Looking often, and by HTTP at that, takes the time of whoever is waited for."""
 
 
 def until(check: Callable[[], T], what: str = "it", *, seconds: float = SECONDS) -> T:
     """The first answer of `check` that counts as true; fails when there is none in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, _FIRST
     while not (found := check()):
         assert time.monotonic() < end, f"{what} did not happen within {seconds:g} s"
-        threading.Event().wait(_EVERY)
+        threading.Event().wait(pause)
+        pause = min(1.5 * pause, _LONGEST)
     return found
 
 
