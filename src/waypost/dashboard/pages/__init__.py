@@ -6,11 +6,21 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import home, overview
+from waypost.dashboard.pages import home, ledger, log, logs, messages, overview, queue, queues, replays
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
-PAGES: tuple[Page, ...] = (*home.PAGES, *overview.PAGES)
+PAGES: tuple[Page, ...] = (
+    *home.PAGES,
+    *overview.PAGES,
+    *queues.PAGES,
+    *queue.PAGES,
+    *logs.PAGES,
+    *messages.PAGES,
+    *log.PAGES,
+    *replays.PAGES,
+    *ledger.PAGES,
+)
 
 _HERE = "/environments/{environment}"
 _TENANT = "/organizations/{organization}"
