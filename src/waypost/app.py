@@ -25,6 +25,10 @@ from waypost.credentials.authorization import Authorizer
 from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
+from waypost.dashboard import application as dashboard
+from waypost.dashboard.guard import Resume, nobody
+from waypost.dashboard.live import Live
+from waypost.dashboard.services import Services
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
@@ -183,6 +187,8 @@ class Waypost:
         self._build_configuration()
         self.upkeep = Upkeep(db, self.vault, clock, settings)
         self._build_notifications()
+        self.live = Live()
+        self.resume: Resume = nobody
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -334,12 +340,14 @@ class Waypost:
             replays_api.router(self.replays),
             notifications_api.router(self.notifications),
         ]
+        refused = Refusals(self.db, self.clock).record
+        pages = dashboard.routes(self._services(), lambda cookie, ip: self.resume(cookie, ip), refused)
         app = application(
             routers=routers,
-            routes=messages_api.routes(self.intake, self.metrics),
+            routes=[*messages_api.routes(self.intake, self.metrics), *pages],
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
-            refused=Refusals(self.db, self.clock).record,
+            refused=refused,
             bodies=Budget(self._bodies),
         )
         root.add_reference(app, messages_api.described())
@@ -354,6 +362,31 @@ class Waypost:
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
             refused=Refusals(self.db, self.clock).record,
+        )
+
+    def _services(self) -> Services:
+        """What the pages of the dashboard stand on."""
+        return Services(
+            db=self.db,
+            clock=self.clock,
+            live=self.live,
+            apikeys=self.apikeys,
+            credentials=self.credentials,
+            destinations=self.destinations,
+            egress_lists=self.egress_lists,
+            notifications=self.notifications,
+            payload_searches=self.payload_searches,
+            payloads=self.payloads,
+            queues=self.queues,
+            replays=self.replays,
+            roles=self.roles,
+            samples=self.samples,
+            signing=self.signing,
+            sources=self.sources,
+            subscriptions=self.subscriptions,
+            users=self.users,
+            verification=self.verification,
+            address=lambda: self._address,
         )
 
     async def _exposed(self) -> bytes:
