@@ -1,4 +1,4 @@
-"""A page of an environment's destinations by name, for people: searched, filtered, counted. Made for 20,000 of them."""
+"""An environment's destinations by name, in pages: searched, filtered, counted. Made for 20,000 of them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -36,13 +36,15 @@ def counts(tx: Tx, wanted: Wanted) -> dict[State, int]:
     return {"all": row.all, "held": row.held, "unfinished": row.unfinished, "unverified": row.unverified}
 
 
-def page(tx: Tx, wanted: Wanted, *, after: tuple[str, str] | None, count: int) -> list[Destination]:
-    """Destinations in the order of their names behind that name and id; one more than `count` if there are more."""
+def page(tx: Tx, wanted: Wanted, *, after: str | None, count: int) -> list[Destination]:
+    """Destinations in the order of their names, behind the one with that id; one more if there are more."""
     ids = sa.select(_own.id).where(
         _own.environment_id == wanted.environment_id, _own.deleted_at.is_(None), *_conditions(wanted)
     )
     if after is not None:
-        ids = ids.where(sa.tuple_(_own.name, _own.id) > sa.tuple_(*map(sa.literal, after)))
+        last = destination.alias()
+        name = sa.select(last.c.name).where(last.c.id == after, last.c.environment_id == wanted.environment_id)
+        ids = ids.where(sa.tuple_(_own.name, _own.id) > sa.tuple_(name.scalar_subquery(), sa.literal(after)))
     found = tx.scalars(ids.order_by(_own.name, _own.id).limit(count + 1)).all()
     return store.some(tx, found)
 

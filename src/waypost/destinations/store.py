@@ -119,6 +119,14 @@ def users_of_credential(tx: Tx, credential_id: str) -> list[str]:
     return list(tx.scalars(query.order_by(destination.c.id)))
 
 
+def using(tx: Tx, credential_id: str, *, count: int) -> list[Destination]:
+    """The live destinations that use a credential, by name; so many at most."""
+    query = _LIVE.where(destination.c.credential_id == credential_id).order_by(
+        destination.c.name, destination.c.id
+    )
+    return [_destination(found) for found in tx.execute(query.limit(count))]
+
+
 def use_of_credentials(tx: Tx, environment_id: str) -> dict[str, int]:
     """How many live destinations of an environment use each credential that any of them uses."""
     used = destination.c.credential_id

@@ -103,9 +103,7 @@ class Verification:
         changed = await self._destinations.verified(caller, destination, {}, method)
         return Verified(changed, probed.warnings, exchange)
 
-    async def _challenge(
-        self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any
-    ) -> Verified:
+    async def _challenge(self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any) -> Verified:
         """The handshake; only on success are the sent values stored."""
         given, faults = check(DestinationVerify, raw)
         sent = given.model_dump(exclude_unset=True, exclude_none=True) if given else {}

@@ -6,11 +6,41 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import home, overview
+from waypost.dashboard.pages import (
+    credential,
+    credential_edit,
+    credentials,
+    destination,
+    destination_acts,
+    destination_edit,
+    destination_rescue,
+    destination_settings,
+    destination_setup,
+    destination_subscribe,
+    destination_verify,
+    destinations,
+    home,
+    overview,
+)
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
-PAGES: tuple[Page, ...] = (*home.PAGES, *overview.PAGES)
+PAGES: tuple[Page, ...] = (
+    *home.PAGES,
+    *overview.PAGES,
+    *destinations.PAGES,
+    *destination_setup.PAGES,
+    *destination.PAGES,
+    *destination_edit.PAGES,
+    *destination_settings.PAGES,
+    *destination_verify.PAGES,
+    *destination_acts.PAGES,
+    *destination_subscribe.PAGES,
+    *destination_rescue.PAGES,
+    *credentials.PAGES,
+    *credential_edit.PAGES,
+    *credential.PAGES,
+)
 
 _HERE = "/environments/{environment}"
 _TENANT = "/organizations/{organization}"
