@@ -35,7 +35,7 @@ Look = Literal["text", "number", "lines", "choice", "tick", "secret", "key"]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One field. `stored`: there is a secret that is not shown; `is_first`: it is not one of the further fields."""
+    """One field. `stored`: there is a secret that is not shown; `is_first`: it is no further field."""
 
     name: str
     field: str

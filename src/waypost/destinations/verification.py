@@ -177,13 +177,15 @@ def _fault(handshake: _Handshake, answer: Answer | Unreached) -> str | None:
 def _exchange(handshake: _Handshake, application_name: str, answer: Answer | Unreached) -> Exchange:
     """The handshake to be shown: our request with `[token]` in the token's place, and the answer."""
     url, headers, body = _request(replace(handshake, token=_TOKEN), application_name)
+    if _plain(handshake.token) in _plain(handshake.endpoint):
+        url = "(the endpoint, which has the token in it)"
     lines = [f"{name}: {value}" for name, value in headers.items()]
     text = "\n".join([f"{handshake.method} {url}", *lines, *(["", body.decode()] if body else [])])
-    sent = _without(handshake.token, text.replace(quote(_TOKEN), _TOKEN))
+    sent = text.replace(quote(_TOKEN), _TOKEN)
     if isinstance(answer, Unreached):
-        return Exchange(sent or "")
+        return Exchange(sent)
     shown = _without(handshake.token, _beginning(answer))
-    return Exchange(sent or "", answer.status, _REPEATED if shown is None else _escaped(shown))
+    return Exchange(sent, answer.status, _REPEATED if shown is None else _escaped(shown))
 
 
 def _quoted(answer: Answer, token: str) -> str:
