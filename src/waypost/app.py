@@ -53,6 +53,7 @@ from waypost.environments.service import EgressLists
 from waypost.errors import Unavailable
 from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
+from waypost.ledger.minutes import Minutes
 from waypost.logs import api as logs_api
 from waypost.logs import deliveries
 from waypost.memory import Budget
@@ -134,6 +135,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
+        stack.push_async_callback(waypost.minutes.stop)
         stack.push_async_callback(waypost.notifier.stop)
         yield waypost
 
@@ -228,6 +230,7 @@ class Waypost:
             days=self.settings.retention_days,
             audit_days=self.settings.audit_retention_days,
         )
+        self.minutes = Minutes(self.db, self.clock, mine=lambda: ownership.owns(0))
         runner = Runner(
             self.db,
             self.hot,
@@ -333,7 +336,7 @@ class Waypost:
             samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
-            ledger_api.router(self.db),
+            ledger_api.router(self.db, self.clock),
             logs_api.router(self.db),
             deliveries.router(self.db),
             payloads_api.router(self.payloads, self.payload_searches),

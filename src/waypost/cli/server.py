@@ -84,6 +84,7 @@ async def run(
         if role != "api":
             await waypost.worker.start()
             await waypost.retention.start()
+            await waypost.minutes.start()
         if role != "worker":
             await waypost.replaying.start()
         await waypost.notifier.start()
