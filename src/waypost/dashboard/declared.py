@@ -22,8 +22,10 @@ CLEAR = "clear"
 """The checkboxes of stored secrets that are to go; each has the field's name as its value."""
 SETTINGS = "cloudProviderSettings/settings/"
 
-_FIRST = frozenset({"clientId", "scopes", "username"})
+_FIRST = frozenset({"clientId", "clientSecret", "scopes", keys.FIELD})
 """Fields that may be left out and seldom are: they stand beside the required ones."""
+_OURS = " (ours)"
+"""What the reference pages say of everything that is not Redox's; on a form nobody asks."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+[0-9]*")
 _SPELT = {each.lower(): each for each in ("URL", "URI", "ID", "JKU", "SAS", "AWS", "STS", "X.509")} | {
     "x509": "X.509"
@@ -61,10 +63,11 @@ class Drawn:
 
 
 def of_kind(kind: Kind, settings: Mapping[str, Any], *, has_token: bool = False) -> list[Drawn]:
-    """The settings of a kind, as they are now."""
+    """The settings of a kind, as they are now; none of them is a further one."""
     prefix = SETTINGS if isinstance(kind, CloudKind) else ""
     secrets = {"verificationToken": has_token}
-    return [_drawn(prefix, name, info, settings, secrets) for name, info in kind.settings.model_fields.items()]
+    fields = kind.settings.model_fields.items()
+    return [_drawn(prefix, name, info, settings, secrets) for name, info in fields]
 
 
 def of_strategy(strategy: Strategy[Any], settings: Mapping[str, Any], stored: Iterable[str] = ()) -> list[Drawn]:
@@ -97,7 +100,7 @@ def label(name: str) -> str:
 
 def coded(text: str) -> Markup:
     """The text with what stands between backticks as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text.replace(_OURS, "")))))  # noqa: S704 - escaped before
 
 
 def _given(form: Form, each: Drawn, *, is_there: bool, is_cleared: bool) -> Iterator[Any]:
@@ -149,7 +152,7 @@ def _drawn(
         hint=coded(info.description or ""),
         look=look,
         is_required=required,
-        is_first=required or name in secrets or name in _FIRST,
+        is_first=required or secrets.get(name, False) or name in _FIRST,
         default=default,
         options=_options(info.annotation),
         value=_text(settings.get(name)),

@@ -1,7 +1,6 @@
 """Rows of sources. A deleted source keeps its row, so that logs can still name it."""
 
 import json
-from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -44,12 +43,6 @@ def list_of(tx: Tx, environment_id: str) -> list[Source]:
     """The environment's live sources, oldest first."""
     query = _LIVE.where(source.c.environment_id == environment_id)
     return [_source(row) for row in tx.execute(query.order_by(source.c.created_at, source.c.id))]
-
-
-def names(tx: Tx, source_ids: Collection[str]) -> dict[str, str]:
-    """The names of these sources by id, of deleted ones too."""
-    rows = tx.execute(sa.select(source.c.id, source.c.name).where(source.c.id.in_(source_ids)))
-    return {row.id: row.name for row in rows}
 
 
 def test_source(tx: Tx, environment_id: str) -> Source | None:

@@ -11,8 +11,8 @@ from waypost.dashboard.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
+from waypost.logs import store as logs
 from waypost.samples.model import DATA_SETS
-from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
 from waypost.subscriptions.model import Subscription
 
@@ -30,7 +30,7 @@ async def show(visit: Visit) -> Response:
             credential = credentials.exists_in(tx, found.environment_id, found.credential_id)
         users = destinations.using(tx, found.credential_id or "", count=MOST_NAMED)
         own = subscriptions.of_destination(tx, found.id)[:MOST_NAMED]
-        return credential, users, own, sources.names(tx, {each.source_id for each in own})
+        return credential, users, own, logs.names(tx, {each.source_id for each in own}, set())
 
     credential, users, own, names = await visit.services.db.read(read)
     return await visit.page(

@@ -35,8 +35,8 @@ class Used:
 
     @property
     def secrets(self) -> list[declared.Drawn]:
-        """What is replaced most often."""
-        return [each for each in self.fields if each.is_secret]
+        """What is replaced: what is stored, and what there has to be."""
+        return [each for each in self.fields if each.is_secret and (each.stored or each.is_required)]
 
     @property
     def settings(self) -> list[declared.Drawn]:

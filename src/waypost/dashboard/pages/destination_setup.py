@@ -15,7 +15,7 @@ from waypost.dashboard.pages.destination_edit import fitting, refused, to_change
 from waypost.dashboard.pages.destination_verify import verified
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
-from waypost.destinations.kinds import CLOUD, HTTPS, kind_of
+from waypost.destinations.kinds import CLOUD, HTTPS
 from waypost.destinations.kinds.kind import CloudKind, Kind
 from waypost.destinations.model import Destination
 from waypost.destinations.verification import NotVerified, Verified
@@ -66,7 +66,7 @@ async def settings(visit: Visit) -> Response:
 async def save_settings(visit: Visit) -> Response:
     """Keep the settings and go on; or keep what was typed, and leave."""
     found = await _unfinished(visit)
-    kind, leaves = kind_in_setup(found), visit.form.text("then") == "leave"
+    kind, leaves = found.chosen_kind or HTTPS, visit.form.text("then") == "leave"
     given = declared.body(visit.form, declared.of_kind(kind, {}), {})
     try:
         if isinstance(kind, CloudKind):
@@ -81,7 +81,8 @@ async def save_settings(visit: Visit) -> Response:
 
 async def credential(visit: Visit) -> Response:
     """Which credential, if any."""
-    return await _credential(visit, await _unfinished(visit), forms.State())
+    found = await _unfinished(visit)
+    return _back(visit, found) or await _credential(visit, found, forms.State())
 
 
 async def save_credential(visit: Visit) -> Response:
@@ -99,7 +100,8 @@ async def save_credential(visit: Visit) -> Response:
 
 async def verify(visit: Visit) -> Response:
     """What is about to be verified."""
-    return await _verify(visit, await _unfinished(visit))
+    found = await _unfinished(visit)
+    return _back(visit, found) or await _verify(visit, found)
 
 
 async def finish(visit: Visit) -> Response:
@@ -126,7 +128,7 @@ async def move_on(visit: Visit, found: Destination, step: str) -> None:
         found.environment_id,
         found.flag.value,
         found.name,
-        kind_in_setup(found),
+        (found.chosen_kind or HTTPS),
         credential=found.credential_id,
     )
     await visit.services.destinations.put_setup(visit.caller, found.id, {"setupState": state})
@@ -134,18 +136,19 @@ async def move_on(visit: Visit, found: Destination, step: str) -> None:
 
 def step_of(found: Destination) -> str:
     """The step to go on with, from what was saved."""
+    if not _has_place(found):
+        return "settings"
     saved = (found.setup_state or {}).get("step")
-    if saved in STEPS[1:]:
-        return str(saved)
-    has_place = found.endpoint is not None or found.is_cloud
-    return "credential" if has_place else "settings"
+    return str(saved) if saved in STEPS[1:] else "credential"
 
 
-def kind_in_setup(found: Destination) -> Kind:
-    """The kind that it is, or that was chosen for it so far."""
-    if found.endpoint is not None or found.is_cloud:
-        return found.kind or HTTPS
-    return kind_of(_draft(found) or None) or HTTPS
+def _has_place(found: Destination) -> bool:
+    return found.endpoint is not None or found.is_cloud
+
+
+def _back(visit: Visit, found: Destination) -> Response | None:
+    """To the settings while there are none: the later steps stand on them."""
+    return None if _has_place(found) else visit.redirect(f"/dashboard/destinations/{found.id}/setup/settings")
 
 
 async def _save_cloud(
@@ -241,7 +244,7 @@ async def _type(visit: Visit, environment: Environment, form: forms.State, *, st
 
 
 async def _settings(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
-    kind = kind_in_setup(found)
+    kind = found.chosen_kind or HTTPS
     saved = found.cloud or _draft(found)
     now = saved.get("settings") or {} if isinstance(kind, CloudKind) else {"endpoint": found.endpoint}
     return await _step(
@@ -258,7 +261,7 @@ async def _settings(visit: Visit, found: Destination, form: forms.State, *, stat
 
 
 async def _credential(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
-    kind = kind_in_setup(found)
+    kind = found.chosen_kind or HTTPS
     return await _step(
         visit,
         "credential",
