@@ -26,9 +26,10 @@ class Wanted:
 
 def counts(tx: Tx, wanted: Wanted) -> dict[State, int]:
     """How many there are in each state, whatever the term."""
+    held = wanted.held.distinct().subquery()
     query = sa.select(
         sa.func.count().label("all"),
-        sa.func.coalesce(sa.func.sum(_one(_own.id.in_(wanted.held))), 0).label("held"),
+        sa.select(sa.func.count()).select_from(held).scalar_subquery().label("held"),
         sa.func.coalesce(sa.func.sum(_one(_is("unfinished"))), 0).label("unfinished"),
         sa.func.coalesce(sa.func.sum(_one(_is("unverified"))), 0).label("unverified"),
     ).where(_own.environment_id == wanted.environment_id, _own.deleted_at.is_(None))
