@@ -196,6 +196,14 @@ class Destination:
         return kind_of(self.cloud)
 
     @property
+    def chosen_kind(self) -> Kind | None:
+        """The kind, or the one that the progress of its set-up names while nothing is settled yet."""
+        if self.is_cloud or self.endpoint is not None or self.setup_state is None:
+            return self.kind
+        partial = self.setup_state.get("destination") or {}
+        return kind_of(partial.get("cloudProviderSettings") or None)
+
+    @property
     def is_development(self) -> bool:
         """Whether plain http is accepted (the seed: production and staging must use HTTPS)."""
         return self.flag is Flag.development

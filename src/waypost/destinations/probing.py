@@ -25,10 +25,14 @@ BODY = b'{"probe":true}'
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a probe found: why nothing can be delivered (None when it can), and what is not as it should be."""
+    """What a probe found: why nothing can be delivered (None when it can), and what is not as it should be.
+
+    `name` is the object's, where one was to be written.
+    """
 
     failure: str | None
     warnings: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Prober:
@@ -52,7 +56,7 @@ class Prober:
             store.write(name, BODY, {"logid": probe_id, "length": str(len(BODY))}), under
         )
         if (trouble := _trouble(store, wrote)) is not None:
-            return Probed(f"No object could be written: {trouble}")
+            return Probed(f"No object could be written: {trouble}", name=name)
         warnings = []
         if (trouble := _trouble(store, await self._sender.send(store.look(name), under))) is not None:
             warnings.append(
@@ -61,7 +65,7 @@ class Prober:
             )
         if (trouble := _trouble(store, await self._sender.send(store.remove(name), under))) is not None:
             warnings.append(f"The probe {name} could not be removed; remove it yourself. {trouble}")
-        return Probed(None, tuple(warnings))
+        return Probed(None, tuple(warnings), name)
 
     async def _under(self, destination: Destination, secrets: Secrets) -> Under:
         def opened(tx: Tx) -> tuple[Credential, dict[str, str]]:

@@ -5,6 +5,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -84,6 +85,13 @@ def named(tx: Tx, environment_id: str, count: int) -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in tx.execute(query.order_by(c.name, c.id).limit(count))]
 
 
+def some(tx: Tx, destination_ids: Sequence[str]) -> list[Destination]:
+    """These live destinations, in this order."""
+    rows = tx.execute(_LIVE.where(destination.c.id.in_(destination_ids)))
+    found = {row.id: _destination(row) for row in rows}
+    return [found[each] for each in destination_ids if each in found]
+
+
 def taken(tx: Tx, destination_id: str) -> bool:
     """Whether the id is in use, or was."""
     return tx.scalar(sa.select(destination.c.id).where(destination.c.id == destination_id)) is not None
@@ -116,6 +124,23 @@ def users_of_credential(tx: Tx, credential_id: str) -> list[str]:
         destination.c.credential_id == credential_id, destination.c.deleted_at.is_(None)
     )
     return list(tx.scalars(query.order_by(destination.c.id)))
+
+
+def using(tx: Tx, credential_id: str, *, count: int) -> list[Destination]:
+    """The live destinations that use a credential, by name; so many at most."""
+    query = _LIVE.where(destination.c.credential_id == credential_id).order_by(
+        destination.c.name, destination.c.id
+    )
+    return [_destination(found) for found in tx.execute(query.limit(count))]
+
+
+def use_of_credentials(tx: Tx, environment_id: str) -> dict[str, int]:
+    """How many live destinations of an environment use each credential that any of them uses."""
+    used = destination.c.credential_id
+    query = sa.select(used, sa.func.count()).where(
+        destination.c.environment_id == environment_id, destination.c.deleted_at.is_(None), used.is_not(None)
+    )
+    return {row[0]: row[1] for row in tx.execute(query.group_by(used))}
 
 
 def _encoded(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
@@ -25,13 +25,28 @@ from waypost.validation import check
 
 TIMEOUT_SECONDS = 10
 MOST_ANSWER_CHARACTERS = 512
+_TOKEN = "[token]"  # noqa: S105 - what stands in its place
+_REPEATED = "Its answer repeats the token, so it is not shown."
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent without the token, and what came back: a status, and the beginning of the answer, escaped."""
+
+    sent: str
+    status: int | None = None
+    answer: str = ""
+
+
 class NotVerified(Conflict):
-    """The endpoint did not answer the challenge."""
+    """The endpoint did not answer the challenge. The `exchange` is there when something was sent."""
 
     code = "not_verified"
+
+    def __init__(self, detail: str, exchange: Exchange | None = None) -> None:
+        super().__init__(detail)
+        self.exchange = exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +59,11 @@ class _Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A verified destination, and what is not as it should be all the same."""
+    """A verified destination, what was said for it, and what is not as it should be all the same."""
 
     destination: Destination
     warnings: tuple[str, ...] = ()
+    exchange: Exchange | None = None
 
 
 class Verification:
@@ -66,7 +82,7 @@ class Verification:
         destination, secrets = await self._destinations.secrets(caller, destination_id)
         if destination.is_cloud:
             return await self._probe(caller, destination, secrets, raw)
-        return Verified(await self._challenge(caller, destination, secrets, raw))
+        return await self._challenge(caller, destination, secrets, raw)
 
     async def _probe(self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any) -> Verified:
         given, faults = check(DestinationVerify, raw)
@@ -80,14 +96,14 @@ class Verification:
             raise Invalid(faults)
         method = destination.verification.method
         probed = await self._prober.probe(destination, secrets)
+        exchange = Exchange(f"The object {probed.name}: written, looked at and removed") if probed.name else None
         if probed.failure is not None:
             await self._destinations.not_verified(caller, destination.id, method)
-            raise NotVerified(f"The destination was not verified. {probed.failure}")
-        return Verified(await self._destinations.verified(caller, destination, {}, method), probed.warnings)
+            raise NotVerified(f"The destination was not verified. {probed.failure}", exchange)
+        changed = await self._destinations.verified(caller, destination, {}, method)
+        return Verified(changed, probed.warnings, exchange)
 
-    async def _challenge(
-        self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any
-    ) -> Destination:
+    async def _challenge(self, caller: Caller, destination: Destination, secrets: Secrets, raw: Any) -> Verified:
         """The handshake; only on success are the sent values stored."""
         given, faults = check(DestinationVerify, raw)
         sent = given.model_dump(exclude_unset=True, exclude_none=True) if given else {}
@@ -100,10 +116,12 @@ class Verification:
         handshake = _Handshake(method, endpoint, token, str(uuid.uuid4()))
         answer = await self._send(destination, secrets, handshake)
         fault = _fault(handshake, answer)
+        exchange = _exchange(handshake, self._application_name, answer)
         if fault is not None:
             await self._destinations.not_verified(caller, destination.id, method)
-            raise NotVerified(fault)
-        return await self._destinations.verified(caller, destination, sent, method)
+            raise NotVerified(fault, exchange)
+        changed = await self._destinations.verified(caller, destination, sent, method)
+        return Verified(changed, exchange=exchange)
 
     def _missing(self, destination: Destination, endpoint: str | None, token: str | None) -> list[Fault]:
         if endpoint is None:
@@ -156,16 +174,40 @@ def _fault(handshake: _Handshake, answer: Answer | Unreached) -> str | None:
     return None
 
 
+def _exchange(handshake: _Handshake, application_name: str, answer: Answer | Unreached) -> Exchange:
+    """The handshake to be shown: our request with `[token]` in the token's place, and the answer."""
+    url, headers, body = _request(replace(handshake, token=_TOKEN), application_name)
+    if _plain(handshake.token) in _plain(handshake.endpoint):
+        url = "(the endpoint, which has the token in it)"
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = "\n".join([f"{handshake.method} {url}", *lines, *(["", body.decode()] if body else [])])
+    sent = text.replace(quote(_TOKEN), _TOKEN)
+    if isinstance(answer, Unreached):
+        return Exchange(sent)
+    shown = _without(handshake.token, _beginning(answer))
+    return Exchange(sent, answer.status, _REPEATED if shown is None else _escaped(shown))
+
+
 def _quoted(answer: Answer, token: str) -> str:
     """The beginning of the answer, escaped, with the token that we sent taken out of it."""
     if not answer.body:
         return " Its answer was empty."
-    text = answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace")
-    text = _repeated(token).sub("[token]", text)
-    if _plain(token) in _plain(text):
-        return " Its answer repeats the token, so it is not shown."
-    escaped = text.encode("unicode_escape").decode("ascii")[:MOST_ANSWER_CHARACTERS]
-    return f" It said: {escaped}"
+    text = _without(token, _beginning(answer))
+    return f" {_REPEATED}" if text is None else f" It said: {_escaped(text)}"
+
+
+def _beginning(answer: Answer) -> str:
+    return answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace")
+
+
+def _without(token: str, text: str) -> str | None:
+    """The text with the token taken out of it; None where it may still be in there, spelled in another way."""
+    text = _repeated(token).sub(lambda _: _TOKEN, text)
+    return None if _plain(token) in _plain(text) else text
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")[:MOST_ANSWER_CHARACTERS]
 
 
 def _repeated(token: str) -> re.Pattern[str]:

@@ -228,6 +228,7 @@ _view = (
 )
 
 _RANKS = {State.held: 0, State.waiting: 0, State.paused: 1, State.ready: 2}
+_NEVER = 2**62
 _rank = sa.case({state.value: rank for state, rank in _RANKS.items()}, value=queue_head.c.state, else_=3)
 
 
@@ -261,6 +262,13 @@ def page(
         query = query.where(sa.tuple_(_rank, queue_head.c.queue_id) > sa.tuple_(*map(sa.literal, after)))
     rows = tx.execute(query.order_by(_rank, queue_head.c.queue_id).limit(count + 1))
     return [((row.rank, row.queue_id), _queue_view(row)) for row in rows]
+
+
+def of_destination(tx: Tx, destination_id: str, *, count: int) -> list[QueueView]:
+    """A destination's queues, held ones first, the one held longest before the others; so many at most."""
+    query = _view.where(queue_head.c.destination_id == destination_id)
+    order = (_rank, sa.func.coalesce(queue_head.c.held_since, _NEVER), queue_head.c.queue_id)
+    return [_queue_view(row) for row in tx.execute(query.order_by(*order).limit(count))]
 
 
 def _queue_view(row: sa.Row[Any]) -> QueueView:

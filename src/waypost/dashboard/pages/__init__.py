@@ -6,7 +6,29 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import home, ledger, log, logs, messages, overview, queue, queues, replays
+from waypost.dashboard.pages import (
+    credential,
+    credential_edit,
+    credentials,
+    destination,
+    destination_acts,
+    destination_edit,
+    destination_rescue,
+    destination_settings,
+    destination_setup,
+    destination_subscribe,
+    destination_verify,
+    destinations,
+    home,
+    ledger,
+    log,
+    logs,
+    messages,
+    overview,
+    queue,
+    queues,
+    replays,
+)
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
@@ -20,6 +42,18 @@ PAGES: tuple[Page, ...] = (
     *log.PAGES,
     *replays.PAGES,
     *ledger.PAGES,
+    *destinations.PAGES,
+    *destination_setup.PAGES,
+    *destination.PAGES,
+    *destination_edit.PAGES,
+    *destination_settings.PAGES,
+    *destination_verify.PAGES,
+    *destination_acts.PAGES,
+    *destination_subscribe.PAGES,
+    *destination_rescue.PAGES,
+    *credentials.PAGES,
+    *credential_edit.PAGES,
+    *credential.PAGES,
 )
 
 _HERE = "/environments/{environment}"

@@ -1,0 +1,178 @@
+"""Make a credential, or change one, by a form that is drawn from the declared strategy.
+
+`?destination=` comes from a destination that needs one: only what fits its kind is offered, the new one is
+attached to it, and `?next=` says where to go on: `setup` to its wizard, else to its queues that drain.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from waypost.access import ENGINEER, require_environment
+from waypost.credentials.model import Credential
+from waypost.credentials.strategy import Strategy
+from waypost.dashboard import declared, draining, forms
+from waypost.dashboard.pages import credential as credential_page
+from waypost.dashboard.pages import destination_setup
+from waypost.dashboard.pages.destination_edit import refused
+from waypost.dashboard.routes import get, post
+from waypost.dashboard.visit import Visit
+from waypost.destinations.model import Destination
+from waypost.errors import Invalid, NotFound, Stale
+from waypost.web.problems import status_of
+
+NEW = "/credentials/new"
+EDIT = "/credentials/{credential_id}/edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """For which environment a credential is wanted, and for which destination, if for one."""
+
+    environment_id: str
+    destination: Destination | None
+    then: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The same in an address."""
+        if self.destination is None:
+            return {"environment": self.environment_id}
+        return {"destination": self.destination.id, "next": self.then}
+
+    def strategies(self, visit: Visit) -> list[Strategy[Any]]:
+        """Those that fit."""
+        kind = self.destination.kind if self.destination else None
+        every = visit.services.credentials.strategies.values()
+        return [each for each in every if kind is None or kind.accepts(each.name)]
+
+
+async def ask(visit: Visit) -> Response:
+    """Choose a strategy; with one, its form."""
+    wish = await _wish(visit)
+    strategy = _chosen(visit, wish)
+    if strategy is None:
+        about = {each.name: declared.coded((each.fields.__doc__ or "").strip()) for each in wish.strategies(visit)}
+        return await visit.page("credentials/choose.html", at=wish.environment_id, wish=wish, about=about)
+    return await _new(visit, wish, strategy, forms.State())
+
+
+async def create(visit: Visit) -> Response:
+    """Make it, and attach it to the destination that it is for."""
+    wish = await _wish(visit)
+    strategy = _chosen(visit, wish)
+    if strategy is None:
+        raise NotFound("strategy")
+    drawn = declared.of_strategy(strategy, {})
+    body = declared.body(visit.form, drawn, {}) | forms.body(
+        visit.form,
+        forms.text("name"),
+        forms.fixed("environmentId", wish.environment_id),
+        forms.fixed("authStrategy", strategy.name),
+    )
+    try:
+        made = await visit.services.credentials.create(visit.caller, body)
+    except Invalid as error:
+        return await _new(visit, wish, strategy, refused(visit, error, *_secrets(drawn)), status=400)
+    if wish.destination is None:
+        return visit.redirect(f"/dashboard/credentials/{made.id}", "The credential is made.")
+    return await _attached(visit, wish.destination, made, wish.then)
+
+
+async def show(visit: Visit) -> Response:
+    """The form of one that is there."""
+    return await _edit(visit, await credential_page.to_change(visit), forms.State())
+
+
+async def save(visit: Visit) -> Response:
+    """Change what differs."""
+    found = await credential_page.to_change(visit)
+    fields = fields_of(visit, found)
+    try:
+        await changed(visit, found, fields, if_match=visit.form.text("etag") or None)
+    except (Invalid, Stale) as error:
+        form = refused(visit, error, *_secrets(fields))
+        return await _edit(visit, found, form, status=status_of(error))
+    words = "Saved. It is used from the next attempt on; held queues that use it are tried now."
+    return visit.redirect(f"/dashboard/credentials/{found.id}", words)
+
+
+async def changed(
+    visit: Visit, found: Credential, fields: list[declared.Drawn], *, if_match: str | None = None
+) -> Credential:
+    """Change a credential by what was posted of these fields, and of its name. Raises Invalid, Stale."""
+    body = declared.body(visit.form, fields, found.settings)
+    body |= forms.body(visit.form, forms.text("name"))
+    return await visit.services.credentials.update(visit.caller, found.id, body, if_match=if_match)
+
+
+def fields_of(visit: Visit, found: Credential) -> list[declared.Drawn]:
+    """The fields of a credential, as they are."""
+    strategy = visit.services.credentials.strategies[found.strategy]
+    return declared.of_strategy(strategy, found.settings, found.secrets)
+
+
+async def _wish(visit: Visit) -> Wish:
+    """Raises NotFound, and Forbidden unless the user is an engineer there."""
+    destination, environment_id = None, visit.query("environment")
+    if visit.query("destination"):
+        destination = await visit.services.destinations.get(visit.caller, visit.query("destination"))
+        environment_id = destination.environment_id
+    require_environment(visit.caller, environment_id, ENGINEER)
+    return Wish(environment_id, destination, "setup" if visit.query("next") == "setup" else "replace")
+
+
+def _chosen(visit: Visit, wish: Wish) -> Strategy[Any] | None:
+    fitting = wish.strategies(visit)
+    if len(fitting) == 1:
+        return fitting[0]
+    return next((each for each in fitting if each.name == visit.query("strategy")), None)
+
+
+async def _attached(visit: Visit, destination: Destination, made: Credential, then: str) -> Response:
+    before = await draining.mark_now(visit, destination)
+    await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
+    if then == "setup":
+        await destination_setup.move_on(visit, destination, "verify")
+        return visit.redirect(f"/dashboard/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
+    url = f"/dashboard/destinations/{destination.id}/replace-credential?{before.query}"
+    return visit.redirect(url, f"{made.name} is made and attached. Held queues are tried now.")
+
+
+async def _new(
+    visit: Visit, wish: Wish, strategy: Strategy[Any], form: forms.State, *, status: int = 200
+) -> Response:
+    return await visit.page(
+        "credentials/edit.html",
+        at=wish.environment_id,
+        status=status,
+        credential=None,
+        wish=wish,
+        strategy=strategy.name,
+        about=declared.coded((strategy.fields.__doc__ or "").strip()),
+        fields=declared.of_strategy(strategy, {}),
+        form=form,
+    )
+
+
+async def _edit(visit: Visit, found: Credential, form: forms.State, *, status: int = 200) -> Response:
+    strategy = visit.services.credentials.strategies[found.strategy]
+    return await visit.page(
+        "credentials/edit.html",
+        at=found.environment_id,
+        status=status,
+        credential=found,
+        wish=None,
+        strategy=found.strategy,
+        about=declared.coded((strategy.fields.__doc__ or "").strip()),
+        fields=fields_of(visit, found),
+        form=form,
+    )
+
+
+def _secrets(fields: list[declared.Drawn]) -> list[str]:
+    return [each.name for each in fields if each.is_secret]
+
+
+PAGES = [get(NEW, ask), post(NEW, create), get(EDIT, show), post(EDIT, save)]

@@ -1,0 +1,58 @@
+"""One destination: what it is, how its queues move, its credential, and everything that can be done with it."""
+
+from starlette.responses import Response
+
+from waypost.credentials import store as credentials
+from waypost.credentials.model import Credential
+from waypost.dashboard import draining
+from waypost.dashboard.draining import Mark
+from waypost.dashboard.routes import get
+from waypost.dashboard.visit import Visit
+from waypost.db.database import Tx
+from waypost.destinations import store as destinations
+from waypost.destinations.model import Destination
+from waypost.logs import store as logs
+from waypost.samples.model import DATA_SETS
+from waypost.subscriptions import store as subscriptions
+from waypost.subscriptions.model import Subscription
+
+PATH = "/destinations/{destination_id}"
+MOST_NAMED = 50
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
+
+    def read(tx: Tx) -> tuple[Credential | None, list[Destination], list[Subscription], dict[str, str]]:
+        credential = None
+        if found.credential_id is not None:
+            credential = credentials.exists_in(tx, found.environment_id, found.credential_id)
+        users = destinations.using(tx, found.credential_id or "", count=MOST_NAMED)
+        own = subscriptions.of_destination(tx, found.id)[:MOST_NAMED]
+        return credential, users, own, logs.names(tx, {each.source_id for each in own}, set())
+
+    credential, users, own, names = await visit.services.db.read(read)
+    return await visit.page(
+        "destinations/one.html",
+        at=found.environment_id,
+        destination=found,
+        credential=credential,
+        others=[each for each in users if each.id != found.id],
+        subscriptions=own,
+        sources=names,
+        data_sets=list(DATA_SETS),
+        moment=await draining.now(visit, found),
+        mark=None,
+    )
+
+
+async def live(visit: Visit) -> Response:
+    """The queues as they move; with a mark, since that."""
+    found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
+    mark = Mark.of(visit)
+    key = f"draining {found.id} {mark.query if mark else ''}"
+    return visit.stream(key, draining.poll(visit, found, mark), at=found.environment_id)
+
+
+PAGES = [get(PATH, show), get(f"{PATH}/live", live)]
