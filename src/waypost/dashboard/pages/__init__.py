@@ -6,11 +6,31 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import home, overview
+from waypost.dashboard.pages import (
+    apikeys,
+    audit,
+    egress,
+    home,
+    members,
+    notifications,
+    overview,
+    sources,
+    subscriptions,
+)
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
-PAGES: tuple[Page, ...] = (*home.PAGES, *overview.PAGES)
+PAGES: tuple[Page, ...] = (
+    *home.PAGES,
+    *overview.PAGES,
+    *sources.PAGES,
+    *subscriptions.PAGES,
+    *apikeys.PAGES,
+    *notifications.PAGES,
+    *egress.PAGES,
+    *members.PAGES,
+    *audit.PAGES,
+)
 
 _HERE = "/environments/{environment}"
 _TENANT = "/organizations/{organization}"
