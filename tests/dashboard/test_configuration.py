@@ -1,4 +1,4 @@
-"""Pages of sources, subscriptions and API keys: made, changed and taken away by forms, with the API's own words."""
+"""Pages of sources, subscriptions and API keys: made, changed and taken away by forms, in the words of the API."""
 
 import json
 
