@@ -221,9 +221,9 @@ class House(AbstractContextManager["House"]):
         """A new destination; nothing but a name unless more is said."""
         return self._create(environment, "destination", by, {"name": "Ward"} | body)
 
-    def source(self, environment: str = "Development", *, by: str = "engineer") -> dict[str, Any]:
+    def source(self, environment: str = "Development", *, by: str = "engineer", **body: Any) -> dict[str, Any]:
         """A new source."""
-        return self._create(environment, "source", by, {"name": "Feed"})
+        return self._create(environment, "source", by, {"name": "Feed"} | body)
 
     def subscription(
         self, source: Mapping[str, Any], destination: Mapping[str, Any], environment: str = "Development"

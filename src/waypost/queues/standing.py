@@ -67,6 +67,13 @@ def of_destination(tx: Tx, destination_id: str) -> Standing:
     return of_destinations(tx, [destination_id]).get(destination_id, Standing())
 
 
+def of_subscriptions(tx: Tx, subscription_ids: Collection[str]) -> dict[str, Standing]:
+    """Each of these subscriptions, with its child queues."""
+    by = _head.subscription_id
+    rows = tx.execute(_sums.add_columns(by).group_by(by).where(by.in_(subscription_ids)))
+    return {row.subscription_id: _standing(row) for row in rows}
+
+
 def held_destinations(environment_id: str) -> sa.Select[tuple[str]]:
     """A query for the ids of the environment's destinations with a held queue."""
     return sa.select(_head.destination_id).where(

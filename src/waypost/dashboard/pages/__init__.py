@@ -7,6 +7,8 @@ it asks for; who goes there all the same is told so by the service.
 
 from waypost.access import OWNER_OR_ADMIN
 from waypost.dashboard.pages import (
+    apikeys,
+    audit,
     credential,
     credential_edit,
     credentials,
@@ -19,15 +21,20 @@ from waypost.dashboard.pages import (
     destination_subscribe,
     destination_verify,
     destinations,
+    egress,
     home,
     ledger,
     log,
     logs,
+    members,
     messages,
+    notifications,
     overview,
     queue,
     queues,
     replays,
+    sources,
+    subscriptions,
 )
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
@@ -54,6 +61,13 @@ PAGES: tuple[Page, ...] = (
     *credentials.PAGES,
     *credential_edit.PAGES,
     *credential.PAGES,
+    *sources.PAGES,
+    *subscriptions.PAGES,
+    *apikeys.PAGES,
+    *notifications.PAGES,
+    *egress.PAGES,
+    *members.PAGES,
+    *audit.PAGES,
 )
 
 _HERE = "/environments/{environment}"

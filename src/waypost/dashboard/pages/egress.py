@@ -1,0 +1,46 @@
+"""The egress list of an environment: where its calls may go. Everybody reads it, an owner sets it."""
+
+from starlette.responses import Response
+
+from waypost.access import OWNER
+from waypost.dashboard import forms, guard
+from waypost.dashboard.forms import State
+from waypost.dashboard.routes import get, post
+from waypost.dashboard.visit import Visit
+from waypost.errors import Invalid
+
+PATH = "/environments/{environment_id}/egress"
+_LIST = (forms.lines("hosts"), forms.lines("cidrs"), forms.numbers("ports"))
+
+
+async def show(visit: Visit) -> Response:
+    """The list."""
+    return await _shown(visit, State())
+
+
+async def update(visit: Visit) -> Response:
+    """Set the whole list; it holds for the next call."""
+    environment_id = visit.path("environment_id")
+    try:
+        await visit.services.egress_lists.put(visit.caller, environment_id, forms.body(visit.form, *_LIST))
+    except Invalid as error:
+        return await _shown(visit, State(forms.given(visit.form), error.faults), status=400)
+    return visit.redirect(guard.HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
+
+
+async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
+    environment_id = visit.path("environment_id")
+    found = await visit.services.egress_lists.get(visit.caller, environment_id)
+    place = await visit.place(environment_id)
+    return await visit.page(
+        "egress.html",
+        at=environment_id,
+        listed=found.shown(),
+        is_open=found.is_open,
+        may_set=place.organization_role in OWNER,
+        form=form,
+        status=status,
+    )
+
+
+PAGES = [get(PATH, show), post(PATH, update)]
