@@ -8,10 +8,10 @@ import struct
 from typing import Any
 
 import pytest
+
 from tests.conftest import SetClock
 from tests.support import keys, tenants
 from tests.support.tenants import Tenant
-
 from waypost.access import Caller, OrganizationRole, operator
 from waypost.audit import store as audit
 from waypost.audit.store import Filter

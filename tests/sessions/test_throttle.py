@@ -145,4 +145,3 @@ async def test_an_invitation_ends_the_wait(world: World) -> None:
     await world.invitations.accept(invitation.token, PASSWORD + "!", ip=IP)
 
     assert isinstance(await world.enter(password=PASSWORD + "!"), SignedIn)
-
