@@ -25,6 +25,10 @@ from waypost.credentials.authorization import Authorizer
 from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
+from waypost.dashboard import application as dashboard
+from waypost.dashboard.guard import Resume, nobody
+from waypost.dashboard.live import Live
+from waypost.dashboard.services import Services
 from waypost.db import migrate
 from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
@@ -49,6 +53,7 @@ from waypost.environments.service import EgressLists
 from waypost.errors import Unavailable
 from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
+from waypost.ledger.minutes import Minutes
 from waypost.logs import api as logs_api
 from waypost.logs import deliveries
 from waypost.memory import Budget
@@ -142,6 +147,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.worker.stop)
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
+        stack.push_async_callback(waypost.minutes.stop)
         stack.push_async_callback(waypost.notifier.stop)
         stack.callback(waypost.passwords.close)
         yield waypost
@@ -198,6 +204,8 @@ class Waypost:
         self._build_configuration()
         self.upkeep = Upkeep(db, self.vault, clock, settings)
         self._build_notifications()
+        self.live = Live()
+        self.resume: Resume = nobody
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -260,6 +268,7 @@ class Waypost:
             days=self.settings.retention_days,
             audit_days=self.settings.audit_retention_days,
         )
+        self.minutes = Minutes(self.db, self.clock, mine=lambda: ownership.owns(0))
         runner = Runner(
             self.db,
             self.hot,
@@ -365,19 +374,21 @@ class Waypost:
             samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
             queues_api.router(self.queues),
-            ledger_api.router(self.db),
+            ledger_api.router(self.db, self.clock),
             logs_api.router(self.db),
             deliveries.router(self.db),
             payloads_api.router(self.payloads, self.payload_searches),
             replays_api.router(self.replays),
             notifications_api.router(self.notifications),
         ]
+        refused = Refusals(self.db, self.clock).record
+        pages = dashboard.routes(self._services(), lambda cookie, ip: self.resume(cookie, ip), refused)
         app = application(
             routers=routers,
-            routes=messages_api.routes(self.intake, self.metrics),
+            routes=[*messages_api.routes(self.intake, self.metrics), *pages],
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
-            refused=Refusals(self.db, self.clock).record,
+            refused=refused,
             bodies=Budget(self._bodies),
         )
         root.add_reference(app, messages_api.described())
@@ -392,6 +403,31 @@ class Waypost:
             authenticate=self.tokens.authenticate,
             limits=Limits(self.settings.rate_limits),
             refused=Refusals(self.db, self.clock).record,
+        )
+
+    def _services(self) -> Services:
+        """What the pages of the dashboard stand on."""
+        return Services(
+            db=self.db,
+            clock=self.clock,
+            live=self.live,
+            apikeys=self.apikeys,
+            credentials=self.credentials,
+            destinations=self.destinations,
+            egress_lists=self.egress_lists,
+            notifications=self.notifications,
+            payload_searches=self.payload_searches,
+            payloads=self.payloads,
+            queues=self.queues,
+            replays=self.replays,
+            roles=self.roles,
+            samples=self.samples,
+            signing=self.signing,
+            sources=self.sources,
+            subscriptions=self.subscriptions,
+            users=self.users,
+            verification=self.verification,
+            address=lambda: self._address,
         )
 
     async def _exposed(self) -> bytes:

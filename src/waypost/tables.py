@@ -6,6 +6,7 @@ from waypost.credentials import sharing
 from waypost.credentials import store as credentials
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
+from waypost.ledger import minutes
 from waypost.logs import store as logs
 from waypost.messages import idempotency
 from waypost.notifications import outbox as notices
@@ -30,6 +31,7 @@ __all__ = [
     "factors",
     "idempotency",
     "logs",
+    "minutes",
     "notices",
     "notifications",
     "purged",

@@ -288,6 +288,7 @@ class House(AbstractContextManager["House"]):
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         self._ready.set()
         await self._stop.wait()
+        self.waypost.live.stop()
         server.end()
         await serving
         await self.waypost.worker.stop(within_seconds=0)

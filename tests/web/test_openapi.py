@@ -20,7 +20,7 @@ from waypost.web.unbuilt import served, shape
 TEXT = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text()
 OPEN = ("/v2/auth/", "/auth/", "/waypost/v1/credentials/")
 """What needs no token: the ways to get one, and the public keys of credentials."""
-NOT_IN_IT = {"/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"}
+NOT_IN_IT = {"/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"}
 OLDER = shape(vendor.OLD_ROLES)
 """The older path of four operations: served, and left out of the document on purpose."""
 

@@ -84,6 +84,7 @@ async def run(
         if role != "api":
             await waypost.worker.start()
             await waypost.retention.start()
+            await waypost.minutes.start()
         if role != "worker":
             await waypost.replaying.start()
         await waypost.notifier.start()
@@ -110,6 +111,7 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     log.info("server.stopping")
+    waypost.live.stop()
     server.should_exit = True
     await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.clock import iso
+from waypost.clock import Clock, iso
 from waypost.db.database import Database, Tx
-from waypost.ledger import store
+from waypost.ledger import minutes, store
 from waypost.web import cursor as cursors
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
@@ -43,8 +43,22 @@ class LedgerPayload(BaseModel):
     subscriptions: list[LineShown]
 
 
-def router(db: Database) -> APIRouter:
-    """The route of the ledger."""
+class MinuteShown(BaseModel):
+    """Logs accepted (replays too) and delivered in the minute that begins at `minute`; the last is not over."""
+
+    minute: str
+    accepted: int
+    delivered: int
+
+
+class MinutesPayload(BaseModel):
+    """The last minutes, oldest first."""
+
+    minutes: list[MinuteShown]
+
+
+def router(db: Database, clock: Clock) -> APIRouter:
+    """The routes of the ledger."""
     routes = APIRouter(prefix="/waypost/v1", tags=["Queues"])
 
     @routes.get(
@@ -72,6 +86,26 @@ def router(db: Database) -> APIRouter:
             page["nextCursor"] = cursors.write((0, lines[count - 1].subscription_id))
         shown = [_line(line) for line in lines[:count]]
         return answer({"ledger": _counts(total), "subscriptions": shown}, meta={"page": page})
+
+    @routes.get(
+        "/environments/{environmentId}/ledger/minutes",
+        operation_id="getLedgerMinutes",
+        summary="Get how many logs were accepted and delivered in each of the last minutes",
+        response_model=Envelope[MinutesPayload],
+        responses=problems_of(400, 401, 403, 404, 429, 503),
+    )
+    async def get_minutes(
+        caller: UserCaller,
+        environmentId: str,
+        count: Annotated[int, Query(alias="_count", ge=1, le=minutes.MOST)] = 60,
+    ) -> Response:
+        require_environment(caller, environmentId, ANY_ROLE)
+        found = await db.read(lambda tx: minutes.last(tx, environmentId, count, clock.now_ms()))
+        shown = [
+            {"minute": iso(each.begins_at), "accepted": each.accepted, "delivered": each.delivered}
+            for each in found
+        ]
+        return answer({"minutes": shown})
 
     return routes
 

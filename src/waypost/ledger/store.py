@@ -56,6 +56,13 @@ def total(tx: Tx, environment_id: str) -> Counts:
     return _counts(tx.execute(query).one())
 
 
+def totals(tx: Tx) -> dict[str, Counts]:
+    """The counts of every environment that has a queue, by its id."""
+    c = queue_head.c
+    rows = tx.execute(sa.select(c.environment_id, *_sums).select_from(_joined).group_by(c.environment_id))
+    return {row.environment_id: _counts(row) for row in rows}
+
+
 def page(tx: Tx, environment_id: str, *, after: str, count: int) -> list[Line]:
     """The lines of subscriptions behind that id, in order of ids; one more than `count` when there are more."""
     c = queue_head.c

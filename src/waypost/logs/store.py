@@ -69,7 +69,11 @@ attempt = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("answer", sa.LargeBinary),
     sa.Index(None, "log_id", "started_at"),
-)
+    sa.Index(
+        "ix_attempt_failed", "started_at",
+        sqlite_where=sa.text("outcome = 'failed'"), postgresql_where=sa.text("outcome = 'failed'"),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

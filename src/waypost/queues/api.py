@@ -1,7 +1,7 @@
 """Queues as operators see them: held ones first, each with its reason in words, and the verbs (ours)."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from waypost.access import Caller
 from waypost.clock import iso
-from waypost.queues.figures import SHOWN
-from waypost.queues.model import QueueView
+from waypost.queues.figures import SHOWN, states_shown_as
+from waypost.queues.model import Only, QueueView
 from waypost.queues.service import Queues, QueueSkip
 from waypost.web import cursor as cursors
 from waypost.web.body import JsonBody
@@ -94,8 +94,14 @@ def _add_reads(routes: APIRouter, queues: Queues) -> None:
         environmentId: str,
         cursor: Annotated[str | None, Query(alias="_cursor", max_length=512)] = None,
         count: Annotated[int, Query(alias="_count", ge=1, le=500)] = 50,
+        state: Annotated[Literal["idle", "delivering", "held", "paused"] | None, Query()] = None,
+        destinationId: Annotated[str | None, Query(max_length=64)] = None,
+        subscriptionId: Annotated[str | None, Query(max_length=64)] = None,
     ) -> Response:
-        found = await queues.page(caller, environmentId, after=cursors.read(cursor), count=count)
+        only = Only(
+            states_shown_as(state), destinationId and destinationId.lower(), subscriptionId and subscriptionId.lower()
+        )
+        found = await queues.page(caller, environmentId, after=cursors.read(cursor), count=count, only=only)
         page: dict[str, Any] = {"pageType": "cursor", "pageSize": count}
         if len(found) > count:
             page["nextCursor"] = cursors.write(found[count - 1][0])

@@ -194,6 +194,18 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """Which queues a list has; None, and no states, leave a thing open."""
+
+    states: tuple[State, ...] = ()
+    destination_id: str | None = None
+    subscription_id: str | None = None
+
+
+EVERY = Only()
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
     """A queue as the API shows it."""
 

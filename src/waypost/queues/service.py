@@ -10,7 +10,7 @@ from waypost.db.database import Database, Tx
 from waypost.environments import store as environments
 from waypost.errors import Conflict, NotFound
 from waypost.queues import operations, store
-from waypost.queues.model import QueueView, State
+from waypost.queues.model import EVERY, Only, QueueView, State
 from waypost.validation import Body, Line, checked
 
 Arrived = Callable[[str, str], None]
@@ -41,11 +41,17 @@ class Queues:
         self._running = running
 
     async def page(
-        self, caller: Caller, environment_id: str, *, after: tuple[int, str] | None, count: int
+        self,
+        caller: Caller,
+        environment_id: str,
+        *,
+        after: tuple[int, str] | None,
+        count: int,
+        only: Only = EVERY,
     ) -> list[tuple[tuple[int, str], QueueView]]:
         """Queues with their positions, held ones first; one more than `count` when there are more."""
         require_environment(caller, environment_id, ANY_ROLE)
-        return await self._db.read(lambda tx: store.page(tx, environment_id, after=after, count=count))
+        return await self._db.read(lambda tx: store.page(tx, environment_id, after=after, count=count, only=only))
 
     async def get(self, caller: Caller, queue_id: str) -> QueueView:
         """One queue."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from waypost.db.database import Tx, metadata
 from waypost.logs.store import State as LogState
 from waypost.logs.store import log
-from waypost.queues.model import QueueView, State, shard_of
+from waypost.queues.model import EVERY, Only, QueueView, State, shard_of
 
 message = sa.Table(
     "message",
@@ -237,11 +237,26 @@ def get(tx: Tx, queue_id: str) -> QueueView | None:
     return None if row is None else _queue_view(row)
 
 
+def around(tx: Tx, queue_id: str, count: int) -> tuple[list[str], list[str]]:
+    """Log ids of what waits next in a queue, in its order, and of what left it last, newest first."""
+    cursor = sa.select(queue_head.c.cursor).where(queue_head.c.queue_id == queue_id).scalar_subquery()
+    mine = sa.select(entry.c.log_id).where(entry.c.queue_id == queue_id)
+    waiting = mine.where(entry.c.seq > cursor).order_by(entry.c.seq).limit(count)
+    over = mine.where(entry.c.seq <= cursor).order_by(entry.c.seq.desc()).limit(count)
+    return list(tx.scalars(waiting)), list(tx.scalars(over))
+
+
 def page(
-    tx: Tx, environment_id: str, *, after: tuple[int, str] | None, count: int
+    tx: Tx, environment_id: str, *, after: tuple[int, str] | None, count: int, only: Only = EVERY
 ) -> list[tuple[tuple[int, str], QueueView]]:
     """Queues with their positions, held ones first; one more than `count` when there are more."""
     query = _view.add_columns(_rank.label("rank")).where(queue_head.c.environment_id == environment_id)
+    if only.states:
+        query = query.where(queue_head.c.state.in_(only.states))
+    if only.destination_id is not None:
+        query = query.where(queue_head.c.destination_id == only.destination_id)
+    if only.subscription_id is not None:
+        query = query.where(queue_head.c.subscription_id == only.subscription_id)
     if after is not None:
         query = query.where(sa.tuple_(_rank, queue_head.c.queue_id) > sa.tuple_(*map(sa.literal, after)))
     rows = tx.execute(query.order_by(_rank, queue_head.c.queue_id).limit(count + 1))

@@ -1,0 +1,18 @@
+"""`/dashboard` itself: on to the environment that was looked at last, or the first one there is."""
+
+from starlette.responses import Response
+
+from waypost.dashboard import guard
+from waypost.dashboard.routes import get
+from waypost.dashboard.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    """Go on to an environment, or say that there is none."""
+    environment_id = visit.last_environment()
+    if environment_id is None:
+        return await visit.page("home.html")
+    return visit.redirect(f"{guard.HOME}/environments/{environment_id}")
+
+
+PAGES = [get("", show)]

@@ -1,0 +1,164 @@
+"""What a page is given: who asks, what they sent, the services, and how to answer.
+
+    async def show(visit: Visit) -> Response:
+        environment_id = visit.path("environment_id")
+        found = await visit.services.sources.list(visit.caller, environment_id)
+        return await visit.page("sources/list.html", at=environment_id, sources=found)
+
+Services raise NotFound and Forbidden by themselves; `application.py` makes pages of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from waypost.access import Caller
+from waypost.dashboard import guard
+from waypost.dashboard.forms import Form
+from waypost.dashboard.guard import Resume, Session
+from waypost.dashboard.live import Poll
+from waypost.dashboard.places import Place, find
+from waypost.dashboard.services import Services
+from waypost.dashboard.view import Flash, View
+from waypost.errors import Fault, Invalid, Unauthenticated
+from waypost.web.callers import client_ip
+
+FLASH = "waypost_flash"
+FLASH_SECONDS = 60
+MOST_FLASH = 300
+LAST_ENVIRONMENT = "waypost_environment"
+LAST_SECONDS = 180 * 24 * 3600
+MOST_QUERY = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a browser. `form` is empty unless something was posted."""
+
+    request: Request
+    services: Services
+    view: View
+    resume: Resume
+    signed_in: Session | None
+    form: Form = field(default_factory=Form)
+
+    @property
+    def session(self) -> Session:
+        """Who is signed in; on every page but the open ones somebody is. Raises Unauthenticated."""
+        if self.signed_in is None:
+            raise Unauthenticated("Sign in first.")
+        return self.signed_in
+
+    @property
+    def caller(self) -> Caller:
+        """Who is signed in, as services take it."""
+        return caller_of(self.request, self.session)
+
+    @property
+    def is_htmx(self) -> bool:
+        """Whether htmx asks, for a part of a page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def path(self, name: str) -> str:
+        """A part of the address."""
+        return str(self.request.path_params[name])
+
+    def number(self, name: str) -> int:
+        """A part of the address that is a number; one that none can have when it is not."""
+        text = self.path(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
+
+    def query(self, name: str, default: str = "") -> str:
+        """A parameter of the address, without blanks around it."""
+        return self.request.query_params.get(name, default)[:MOST_QUERY].strip()
+
+    def cookie(self, name: str) -> str:
+        """A cookie's value; empty without it."""
+        return self.request.cookies.get(name, "")
+
+    async def place(self, environment_id: str | None, organization_id: int | None = None) -> Place:
+        """Where the page is: environment, organization, and what else the user can reach. Raises NotFound."""
+        user = self.session.user
+        return await self.services.db.read(lambda tx: find(tx, user, environment_id, organization_id))
+
+    async def page(
+        self,
+        template: str,
+        *,
+        at: str | None = None,
+        organization: int | None = None,
+        status: int = 200,
+        **values: Any,
+    ) -> Response:
+        """A whole page. `at` is the environment that it is in: the navigation leads through that one.
+
+        A page of an organization says so, and the navigation leads on through the environment seen last.
+        """
+        place = None
+        if self.signed_in is not None:
+            place = await self.place(at or self.last_environment(), organization)
+        html = self.view.page(self.request, template, place, self.signed_in, self._flash(), values)
+        answer = HTMLResponse(html, status)
+        if FLASH in self.request.cookies:
+            answer.delete_cookie(FLASH, path=guard.HOME)
+        if at is not None:
+            self._set(answer, LAST_ENVIRONMENT, at, LAST_SECONDS)
+        return answer
+
+    def fragment(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """A part of a page, for htmx."""
+        csrf = self.signed_in.csrf if self.signed_in is not None else ""
+        return HTMLResponse(self.view.render(template, csrf=csrf, **values), status)
+
+    def redirect(
+        self, url: str, flash: str = "", *, kind: str = "done", query: Mapping[str, str] | None = None
+    ) -> Response:
+        """Go on to another page of ours, and say there what was done (`kind`: done, note or warning)."""
+        target = url + (f"?{urlencode(query)}" if query else "")
+        answer: Response = RedirectResponse(target, 303)
+        if self.is_htmx:
+            answer = Response(status_code=200, headers={"hx-redirect": target})
+        if flash:
+            self._set(answer, FLASH, f"{kind}:{quote(flash[:MOST_FLASH])}", FLASH_SECONDS)
+        return answer
+
+    def stream(self, key: str, poll: Poll, *, at: str) -> Response:
+        """Live numbers of an environment (`live.py`), while the sign-in lasts and has a role there."""
+        cookie, ip = self.cookie(guard.cookie_name(self.request)), client_ip(self.request)
+
+        async def alive() -> bool:
+            found = await self.resume(cookie, ip)
+            return found is not None and not found.needs_second_factor and at in found.user.environments
+
+        return self.services.live.stream(session=self.session.csrf, key=f"{key} {at}", poll=poll, alive=alive)
+
+    def require(self, condition: bool, name: str, code: str, detail: str) -> None:
+        """Raise Invalid for a field of the form, in the shape of the services' own faults."""
+        if not condition:
+            raise Invalid([Fault(f"/{name}", code, detail)])
+
+    def last_environment(self) -> str | None:
+        """The environment that was looked at last, if the user still has a role there; else any one."""
+        known = self.session.user.environments
+        seen = self.cookie(LAST_ENVIRONMENT)
+        return seen if seen in known else next(iter(known), None)
+
+    def _flash(self) -> Flash | None:
+        kind, _, words = self.cookie(FLASH).partition(":")
+        return Flash.of(kind, unquote(words)[:MOST_FLASH])
+
+    def _set(self, answer: Response, name: str, value: str, seconds: int) -> None:
+        answer.set_cookie(
+            name, value, max_age=seconds, path=guard.HOME, httponly=True, samesite="lax",
+            secure=guard.is_secure(self.request),
+        )  # fmt: skip
+
+
+def caller_of(request: Request, session: Session) -> Caller:
+    """The session's user as the request's caller, for services and the audit trail."""
+    route = f"{request.method} {request.scope['path']}"
+    return Caller(session.user, client_ip(request), request.state.request_id, route)
