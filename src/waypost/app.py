@@ -26,7 +26,7 @@ from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
 from waypost.dashboard import application as dashboard
-from waypost.dashboard.guard import Resume, nobody
+from waypost.dashboard.guard import Resume
 from waypost.dashboard.live import Live
 from waypost.dashboard.services import Services
 from waypost.db import migrate
@@ -84,6 +84,7 @@ from waypost.sessions import invitations
 from waypost.sessions.accounts import Accounts
 from waypost.sessions.gate import Gate
 from waypost.sessions.invitations import Invitations
+from waypost.sessions.model import Session
 from waypost.sessions.oidc import Provider, Registration
 from waypost.sessions.opening import Opening
 from waypost.sessions.passwords import Cost, Passwords
@@ -205,7 +206,7 @@ class Waypost:
         self.upkeep = Upkeep(db, self.vault, clock, settings)
         self._build_notifications()
         self.live = Live()
-        self.resume: Resume = nobody
+        self.resume: Resume = self.sessions.resume
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
@@ -382,7 +383,7 @@ class Waypost:
             notifications_api.router(self.notifications),
         ]
         refused = Refusals(self.db, self.clock).record
-        pages = dashboard.routes(self._services(), lambda cookie, ip: self.resume(cookie, ip), refused)
+        pages = dashboard.routes(self._services(), self._resumed, refused)
         app = application(
             routers=routers,
             routes=[*messages_api.routes(self.intake, self.metrics), *pages],
@@ -405,16 +406,21 @@ class Waypost:
             refused=Refusals(self.db, self.clock).record,
         )
 
+    async def _resumed(self, cookie: str, ip: str, *, used: bool = True) -> Session | None:
+        return await self.resume(cookie, ip, used=used)
+
     def _services(self) -> Services:
         """What the pages of the dashboard stand on."""
         return Services(
             db=self.db,
             clock=self.clock,
             live=self.live,
+            accounts=self.accounts,
             apikeys=self.apikeys,
             credentials=self.credentials,
             destinations=self.destinations,
             egress_lists=self.egress_lists,
+            invitations=self.invitations,
             notifications=self.notifications,
             payload_searches=self.payload_searches,
             payloads=self.payloads,
@@ -422,12 +428,13 @@ class Waypost:
             replays=self.replays,
             roles=self.roles,
             samples=self.samples,
+            sessions=self.sessions,
             signing=self.signing,
             sources=self.sources,
             subscriptions=self.subscriptions,
             users=self.users,
             verification=self.verification,
-            address=lambda: self._address,
+            address=lambda: self.address,
         )
 
     async def _exposed(self) -> bytes:

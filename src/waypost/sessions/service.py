@@ -29,10 +29,11 @@ class Sessions:
         self._opening = opening
         self.provider = provider
 
-    async def resume(self, cookie: str, ip: str) -> Session | None:
+    async def resume(self, cookie: str, ip: str, *, used: bool = True) -> Session | None:
         """The session that a cookie brings back, with its user's roles as they are now; None when it has ended.
 
-        One read; at most once a minute a write, that moves the idle end.
+        One read; at most once a minute a write, that moves the idle end. Not `used`, it does not move: a page that
+        lies open is nobody at work.
         """
         if not model.is_cookie(cookie):
             return None
@@ -46,7 +47,7 @@ class Sessions:
         if found is None or found[1] is None:
             return None
         row, session = found
-        if now - row.seen_at >= model.SLIDE_MS:
+        if used and now - row.seen_at >= model.SLIDE_MS:
             # A store that takes no writes can still be looked at: that is when people need to.
             with suppress(Unavailable):
                 await self._db.write(lambda tx: store.slide(tx, row, ip, now))

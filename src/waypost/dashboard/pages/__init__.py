@@ -6,11 +6,19 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import home, overview
+from waypost.dashboard.pages import account, home, invitations, overview, provider, second_factor, sign_in
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
-PAGES: tuple[Page, ...] = (*home.PAGES, *overview.PAGES)
+PAGES: tuple[Page, ...] = (
+    *home.PAGES,
+    *overview.PAGES,
+    *sign_in.PAGES,
+    *provider.PAGES,
+    *invitations.PAGES,
+    *account.PAGES,
+    *second_factor.PAGES,
+)
 
 _HERE = "/environments/{environment}"
 _TENANT = "/organizations/{organization}"
