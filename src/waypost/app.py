@@ -27,7 +27,7 @@ from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
 from waypost.dashboard import application as dashboard
 from waypost.dashboard.glance import Glances
-from waypost.dashboard.guard import Resume, nobody
+from waypost.dashboard.guard import Resume
 from waypost.dashboard.live import Live
 from waypost.dashboard.services import Services
 from waypost.db import migrate
@@ -81,6 +81,15 @@ from waypost.roles import api as roles_api
 from waypost.roles.service import Roles
 from waypost.samples import api as samples_api
 from waypost.samples.service import Samples
+from waypost.sessions import invitations
+from waypost.sessions.accounts import Accounts
+from waypost.sessions.gate import Gate
+from waypost.sessions.invitations import Invitations
+from waypost.sessions.model import Session
+from waypost.sessions.oidc import Provider, Registration
+from waypost.sessions.opening import Opening
+from waypost.sessions.passwords import Cost, Passwords
+from waypost.sessions.service import Sessions
 from waypost.settings import Settings
 from waypost.sources import api as sources_api
 from waypost.sources.service import Sources
@@ -99,6 +108,10 @@ from waypost.vault.vault import Vault
 from waypost.web import root, unbuilt
 from waypost.web.application import application
 from waypost.web.limits import Limits
+
+PASSWORD_COST = Cost()
+"""What it takes to try a password: some 40 ms and 19 MiB."""
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def calm_collector() -> None:
@@ -138,6 +151,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.retention.stop)
         stack.push_async_callback(waypost.minutes.stop)
         stack.push_async_callback(waypost.notifier.stop)
+        stack.callback(waypost.passwords.close)
         yield waypost
 
 
@@ -184,22 +198,32 @@ class Waypost:
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
             self._audiences |= {f"{settings.base_url}/v2/auth/token"}
+        self._is_exposed = True
         self._bodies = settings.body_memory_mb * 1_000_000 // 3
         self._build_access()
+        self._build_sign_in()
         self._build_delivery()
         self._build_configuration()
         self.upkeep = Upkeep(db, self.vault, clock, settings)
         self._build_notifications()
         self.live = Live()
-        self.resume: Resume = nobody
+        self.resume: Resume = self.sessions.resume
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
         """Hear where the server listens: no delivery goes there, and on loopback it is the token audience."""
         self.policy.protect(host, port)
-        if self.settings.base_url is None and host in {"127.0.0.1", "::1", "localhost"}:
+        named = urlsplit(self.settings.base_url or "").hostname
+        behind_proxy = bool(self.settings.trusted_proxies)
+        self._is_exposed = host not in LOOPBACK or behind_proxy or (named is not None and named not in LOOPBACK)
+        if self.settings.base_url is None and host in LOOPBACK:
             shown = f"[{host}]" if ":" in host else host
             self._address = f"{'https' if tls else 'http'}://{shown}:{port}"
             self._audiences |= {f"{self._address}/v2/auth/token"}
+
+    @property
+    def address(self) -> str | None:
+        """Where clients reach this server; None while nobody has said so."""
+        return self._address
 
     def home_of(self, credential_id: str) -> str | None:
         """Where a credential's public key is shown; None while nobody has said where Waypost is."""
@@ -213,9 +237,24 @@ class Waypost:
     def _build_access(self) -> None:
         keysets = KeySets(self.client, self.clock)
         self.tokens = Tokens(self.db, self.vault, self.clock, keysets, audiences=lambda: self._audiences)
-        self.users = Users(self.db, self.clock, self.tokens.forget)
+        self.users = Users(self.db, self.clock, self.tokens.forget, left=invitations.forget)
         self.roles = Roles(self.db, self.clock, self.tokens.forget)
         self.apikeys = ApiKeys(self.db, self.clock, self.policy, self.tokens.forget)
+
+    def _build_sign_in(self) -> None:
+        settings = self.settings
+        provider = None
+        if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
+            us = Registration(settings.oidc_client_id, settings.oidc_secret)
+            provider = Provider(
+                self.client, self.clock, issuer=settings.oidc_issuer, us=us, home=lambda: self._address
+            )
+        self.passwords = Passwords(PASSWORD_COST)
+        gate = Gate(self.db, self.vault, self.clock, self.passwords)
+        opening = Opening(self.clock, exposed=lambda: self._is_exposed)
+        self.sessions = Sessions(self.db, self.clock, gate, opening, provider=provider)
+        self.accounts = Accounts(self.db, self.vault, self.clock, self.passwords, gate, opening)
+        self.invitations = Invitations(self.db, self.clock, self.passwords)
 
     def _build_delivery(self) -> None:
         sharing = Shared(self.db, self.vault) if self.db.shared else Alone()
@@ -345,7 +384,7 @@ class Waypost:
             notifications_api.router(self.notifications),
         ]
         refused = Refusals(self.db, self.clock).record
-        pages = dashboard.routes(self._services(), lambda cookie, ip: self.resume(cookie, ip), refused)
+        pages = dashboard.routes(self._services(), self._resumed, refused)
         app = application(
             routers=routers,
             routes=[*messages_api.routes(self.intake, self.metrics), *pages],
@@ -368,17 +407,22 @@ class Waypost:
             refused=Refusals(self.db, self.clock).record,
         )
 
+    async def _resumed(self, cookie: str, ip: str, *, used: bool = True) -> Session | None:
+        return await self.resume(cookie, ip, used=used)
+
     def _services(self) -> Services:
         """What the pages of the dashboard stand on."""
         return Services(
             db=self.db,
             clock=self.clock,
             live=self.live,
+            accounts=self.accounts,
             glances=Glances(self.db, self.clock),
             apikeys=self.apikeys,
             credentials=self.credentials,
             destinations=self.destinations,
             egress_lists=self.egress_lists,
+            invitations=self.invitations,
             notifications=self.notifications,
             payload_searches=self.payload_searches,
             payloads=self.payloads,
@@ -386,12 +430,13 @@ class Waypost:
             replays=self.replays,
             roles=self.roles,
             samples=self.samples,
+            sessions=self.sessions,
             signing=self.signing,
             sources=self.sources,
             subscriptions=self.subscriptions,
             users=self.users,
             verification=self.verification,
-            address=lambda: self._address,
+            address=lambda: self.address,
         )
 
     async def _exposed(self) -> bytes:

@@ -5,10 +5,11 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from waypost.folder import Folder
@@ -37,6 +38,31 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _issuer(value: str) -> str:
+    """An issuer is compared letter by letter, so that nothing is taken off it."""
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or not parts.hostname or not (parts.scheme == "https" or _is_local(parts)):
+        raise ValueError("must be an absolute https URL without query, as the provider itself spells it")
+    return value
+
+
+def _is_local(parts: SplitResult) -> bool:
+    try:
+        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _secret_file(value: Path) -> Path:
+    try:
+        empty = not value.read_text().strip()
+    except (OSError, ValueError):
+        raise ValueError("cannot be read") from None
+    if empty:
+        raise ValueError("is empty")
+    return value
+
+
 def _account_url(value: str) -> str:
     if value.count("{account}") != 1:
         raise ValueError("must have {account} in it, once")
@@ -55,6 +81,8 @@ Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Issuer = Annotated[str, AfterValidator(_issuer)]
+SecretFile = Annotated[Path, AfterValidator(_secret_file)]
 AccountUrl = Annotated[str, AfterValidator(_account_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgresql_url)]
 
@@ -115,6 +143,16 @@ class Settings(BaseSettings):
         description="Networks of reverse proxies whose `X-Forwarded-For` is believed, with `--behind-proxy`.",
     )
     metrics_token: str | None = Field(None, description="Bearer token for `/metrics` from outside loopback.")
+    oidc_issuer: Issuer | None = Field(
+        None, description="Identity provider (OpenID Connect) by which people may sign in to the dashboard."
+    )
+    oidc_client_id: str | None = Field(None, description="What the identity provider knows this Waypost by.")
+    oidc_client_secret: str | None = Field(
+        None, description="The secret that goes with it; unset for a client that has none.", repr=False
+    )
+    oidc_client_secret_file: SecretFile | None = Field(
+        None, description="A file with that secret, in place of the variable."
+    )
     application_name: str = Field(
         "RedoxEngine", description="Value of the `application-name` header.", pattern=r"^[\x21-\x7e]{1,64}$"
     )
@@ -127,6 +165,20 @@ class Settings(BaseSettings):
     )
     gcs_url: HttpUrl | None = Field(None, description="Cloud Storage endpoint in place of Google's.")
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.oidc_issuer is None) != (self.oidc_client_id is None):
+            raise ValueError("WAYPOST_OIDC_ISSUER and WAYPOST_OIDC_CLIENT_ID go together")
+        if self.oidc_client_secret is not None and self.oidc_client_secret_file is not None:
+            raise ValueError("WAYPOST_OIDC_CLIENT_SECRET and WAYPOST_OIDC_CLIENT_SECRET_FILE exclude each other")
+        return self
+
+    @property
+    def oidc_secret(self) -> str | None:
+        """The secret of the identity provider's client, from wherever it is."""
+        file = self.oidc_client_secret_file
+        return self.oidc_client_secret if file is None else file.read_text().strip()
+
     @property
     def key_file(self) -> Path:
         """Where the sealing keys are."""
@@ -138,5 +190,10 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        lines = [f"WAYPOST_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsInvalid("\n".join(lines)) from None
+        raise SettingsInvalid("\n".join(map(_line, error.errors()))) from None
+
+
+def _line(fault: ErrorDetails) -> str:
+    """A fault in words, with its variable; what is wrong with several names them itself."""
+    place = fault["loc"]
+    return f"WAYPOST_{str(place[0]).upper()}: {fault['msg']}" if place else fault["msg"]

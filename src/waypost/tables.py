@@ -14,6 +14,8 @@ from waypost.notifications import store as notifications
 from waypost.queues import purged, shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
+from waypost.sessions import factors, throttle
+from waypost.sessions import store as sessions
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
 from waypost.tokens import store as tokens
@@ -26,6 +28,7 @@ __all__ = [
     "credentials",
     "destinations",
     "environments",
+    "factors",
     "idempotency",
     "logs",
     "minutes",
@@ -34,10 +37,12 @@ __all__ = [
     "purged",
     "queues",
     "replays",
+    "sessions",
     "shards",
     "sharing",
     "sources",
     "subscriptions",
+    "throttle",
     "tokens",
     "users",
     "vault",

@@ -14,15 +14,17 @@ from waypost.access import EnvironmentRole, OrganizationRole, Principal, operato
 from waypost.audit import store as audit
 from waypost.audit.store import Filter
 from waypost.clock import iso
-from waypost.db.database import Database
+from waypost.db.database import Database, Tx
 from waypost.errors import Unauthenticated
 from waypost.roles import api
 from waypost.roles.model import role_id
 from waypost.roles.service import Roles
+from waypost.sessions import factors
 from waypost.tokens.assertion import public_of
 from waypost.users import memberships, store
 from waypost.users.model import NewUser, PublicKeys
 from waypost.users.service import Users
+from waypost.vault.vault import INSTALLATION, Vault
 
 OWNER, ADMIN, MEMBER = OrganizationRole.owner, OrganizationRole.admin, OrganizationRole.member
 ENGINEER, VIEWER = EnvironmentRole.engineer, EnvironmentRole.viewer
@@ -123,6 +125,20 @@ async def test_organization_memberships_have_the_documented_shape(world: World) 
     }
     assert (admin["role"]["name"], admin["user"]["lastLogin"]) == ("admin", None)
     assert member["user"]["id"] == "3"
+
+
+async def test_a_member_who_gives_codes_is_told_of(world: World, vault: Vault) -> None:
+    await vault.prepare(INSTALLATION)
+
+    def begin(tx: Tx) -> None:
+        for user_id in (1, 3):
+            factors.begin(tx, vault, user_id, b"a secret of a phone", "a session")
+        factors.confirm(tx, 3, world.clock.now_ms())
+
+    await world.db.write(begin)
+
+    found = [member["user"] for member in world.organization("GET").payload["memberships"]]
+    assert {user["id"]: user["verified2fa"] for user in found} == {"1": False, "2": False, "3": True}
 
 
 async def test_environment_memberships_have_the_documented_shape(world: World) -> None:

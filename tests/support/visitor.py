@@ -15,27 +15,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.support.house import House
-from waypost import access
 from waypost.dashboard import guard
-from waypost.dashboard.guard import Session
+from waypost.sessions.model import LONGEST_MS, Means, Session
 from waypost.users import memberships
 
 CSRF = "a-token-of-this-sign-in"
-
-
-@dataclass(frozen=True)
-class SignedIn:
-    """A session as the dashboard sees it."""
-
-    user: access.User
-    email: str
-    name: str
-    csrf: str = CSRF
-    needs_second_factor: bool = False
-
-    @property
-    def user_id(self) -> int:
-        return self.user.id
 
 
 @dataclass
@@ -78,7 +62,7 @@ class Visitor:
     def __init__(self, house: House, who: str | None = "engineer") -> None:
         self.house = house
         self.cookies: dict[str, str] = {}
-        house.waypost.resume = lambda cookie, ip: resumed(house, cookie)
+        house.waypost.resume = lambda cookie, ip, used=True: resumed(house, cookie)
         if who is not None:
             self.cookies[guard.COOKIE] = who.replace(" ", "_")
 
@@ -134,7 +118,8 @@ async def resumed(house: House, cookie: str) -> Session | None:
     user = await house.waypost.db.read(lambda tx: memberships.principal(tx, client_id))
     if user is None:
         return None
-    return SignedIn(user, f"{who.replace(' ', '.')}@clinic.test", who.title())
+    email, now = f"{who.replace(' ', '.')}@clinic.test", house.clock.now_ms()
+    return Session(cookie, user, email, who.title(), CSRF, Means.password, False, now, now + LONGEST_MS)
 
 
 def _page(answer: http.client.HTTPResponse, html: str) -> Page:

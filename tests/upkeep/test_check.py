@@ -21,7 +21,8 @@ async def test_a_sound_store_holds(store: Store) -> None:
     assert report["ok"]
     assert report["checked"] == {
         "queues": 1, "logs": DELIVERED + WAITING, "dataKeys": 1, "credentials": 1, "destinations": 1,
-        "notifications": 0, "signingSecrets": 0, "messages": DELIVERED + WAITING, "answers": 1, "organizations": 1,
+        "notifications": 0, "signingSecrets": 0, "secondFactors": 0, "messages": DELIVERED + WAITING,
+        "answers": 1, "organizations": 1,
     }  # fmt: skip
     assert (await store.events())[-1] == ("store-checked", "waypost check")
 

@@ -257,7 +257,7 @@ async def test_a_pass_that_dies_at_any_commit_leaves_everything_consistent(world
     world.clock.advance(TERM * DAY)
     died, left = 0, 10
     while left:
-        dying: Any = Dying(world.db, 4)  # three for the small tables, and one for two logs
+        dying: Any = Dying(world.db, 8)  # seven for the small tables, and one for two logs
         with pytest.raises(Unavailable):
             await keeper(world, db=dying, rows_a_commit=8).run()
         died, before = died + 1, left

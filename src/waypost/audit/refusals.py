@@ -31,7 +31,7 @@ class Refusals:
         caller: Caller | None = getattr(request.state, "caller", None)
         if caller is None or not isinstance(caller.principal, User):
             return
-        if not self._limiter.hit(self._item, caller.principal.client_id):
+        if not self._limiter.hit(self._item, caller.principal.client_id, str(caller.principal.id)):
             return
         organizations = caller.principal.organizations
         details = {"detail": error.detail}

@@ -11,12 +11,17 @@ from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
 from waypost.app import Waypost
 from waypost.cli import founding
 from waypost.cli.output import Failure, words
+from waypost.clock import iso
 from waypost.db.database import Tx
 from waypost.environments import store as environments
 from waypost.environments.store import Environment, Organization
 from waypost.errors import NotFound, WaypostError
+from waypost.folder import Folder
 from waypost.users.model import NewUser, PublicKeys
 from waypost.validation import Body, Line, checked
+
+USUAL = "http://127.0.0.1:8080"
+"""Where `waypost serve` listens unless it is told otherwise."""
 
 Params = dict[str, Any]
 Act = Callable[[Waypost, Params], Awaitable[dict[str, Any]]]
@@ -114,6 +119,22 @@ async def revoke_user_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     return {"apiKey": {"clientId": params["clientId"]}}
 
 
+async def invite_user(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`email`, `resetSecondFactor` → the user and the link that sets their password."""
+    caller = operator("users invite")
+    made = await waypost.invitations.invite(caller, params["email"], drops_factor=params["resetSecondFactor"])
+    invitation = {"url": _home(waypost) + made.path, "expiresAt": iso(made.expires_at_ms)}
+    return {"user": {"id": made.user_id, "email": made.email}, "invitation": invitation}
+
+
+async def end_sessions(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`email` → the user, and how many sessions ended."""
+    caller = operator("users sessions end")
+    user = (await waypost.users.find(caller, params["email"])).user
+    ended = await waypost.sessions.sign_out_everywhere(caller, user.id)
+    return {"user": {"id": user.id, "email": user.email}, "ended": ended}
+
+
 async def add_api_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`environment`, `name`, `publicKey` → the client id."""
     caller = operator("apikeys add")
@@ -148,6 +169,8 @@ ACTS: dict[str, Act] = {
     "users add": add_user,
     "users list": list_users,
     "users remove": remove_user,
+    "users invite": invite_user,
+    "users sessions end": end_sessions,
     "users keys add": add_user_key,
     "users keys revoke": revoke_user_key,
     "apikeys add": add_api_key,
@@ -156,6 +179,12 @@ ACTS: dict[str, Act] = {
     "backup": backup,
     "check": check,
 }
+
+
+def _home(waypost: Waypost) -> str:
+    """Where a browser finds this server, as far as that is known here."""
+    running = Folder(waypost.settings.data).running().get("url")
+    return waypost.address or running or USUAL
 
 
 def _keys(params: Params) -> PublicKeys:

@@ -149,4 +149,5 @@ def _text(data: Path, result: dict[str, Any]) -> list[str]:
     lines.append(f"User {result['user']['id']}, {result['user']['email']}, with the API key {key['clientId']}")
     if key["privateKeyFile"]:
         lines.append(f"Private key: {key['privateKeyFile']}")
-    return [*lines, f"Start the server: waypost serve --data {data}"]
+    lines.append(f"Start the server: waypost serve --data {data}")
+    return [*lines, f"Sign in to the dashboard: waypost users invite {result['user']['email']} --data {data}"]

@@ -13,7 +13,9 @@ from waypost.folder import Folder
 
 users = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)
+sessions = typer.Typer(no_args_is_help=True)
 users.add_typer(keys, name="keys", help="User-level API keys: add, revoke.")
+users.add_typer(sessions, name="sessions", help="Sessions in the dashboard: end.")
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", show_default=False)]
 Jwks = Annotated[
@@ -36,6 +38,9 @@ def add(
     ] = None,
     organization: OrganizationNumber = None,
     jwks: Jwks = None,
+    invite: Annotated[
+        bool, typer.Option("--invite", help="Print a link as well that sets the user's password.")
+    ] = False,
     data: Data = FOLDER,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +60,26 @@ def add(
             **made.params,
         },
     )
+    if invite:
+        params = {"email": result["user"]["email"], "resetSecondFactor": False}
+        result |= session.perform(data, "users invite", params)
     _show_key(Folder(data), made, result, as_json=as_json)
+
+
+@users.command("invite")
+def invite(
+    email: Email,
+    reset_second_factor: Annotated[
+        bool,
+        typer.Option("--reset-second-factor", help="The link takes the second factor away, too."),
+    ] = False,
+    data: Data = FOLDER,
+    as_json: Json = False,
+) -> None:
+    """Make a link that sets a user's password for the dashboard, once, within 72 hours."""
+    params = {"email": email, "resetSecondFactor": reset_second_factor}
+    result = session.perform(data, "users invite", params)
+    show(result, as_json=as_json, text=_invitation(result))
 
 
 @users.command("list")
@@ -73,6 +97,14 @@ def remove(
     result = session.perform(data, "users remove", {"email": email, "organization": organization})
     keyfiles.drop(Folder(data), result["revoked"])
     show(result, as_json=as_json, text=(f"Removed {result['user']['email']}.",))
+
+
+@sessions.command("end")
+def end_sessions(email: Email, data: Data = FOLDER, as_json: Json = False) -> None:
+    """Sign a user out of the dashboard, everywhere."""
+    result = session.perform(data, "users sessions end", {"email": email})
+    text = f"Ended {result['ended']} sessions of {result['user']['email']}."
+    show(result, as_json=as_json, text=(text,))
 
 
 @keys.command("add")
@@ -112,7 +144,16 @@ def _show_key(folder: Folder, made: publickeys.Keys, result: dict[str, Any], *, 
     text = [f"User {user['id']}, {user['email']}, has the API key {key['clientId']}."]
     if key["privateKeyFile"]:
         text.append(f"Private key: {key['privateKeyFile']}")
-    show({"user": user, "apiKey": key}, as_json=as_json, text=text)
+    shown = {"user": user, "apiKey": key}
+    if "invitation" in result:
+        shown["invitation"] = result["invitation"]
+        text += _invitation(result)
+    show(shown, as_json=as_json, text=text)
+
+
+def _invitation(result: dict[str, Any]) -> list[str]:
+    email, invitation = result["user"]["email"], result["invitation"]
+    return [f"{email} sets a password at this address, until {invitation['expiresAt']}:", invitation["url"]]
 
 
 def _lines(user: dict[str, Any]) -> list[str]:

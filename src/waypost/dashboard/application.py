@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from waypost import errors
 from waypost.dashboard import failures, forms, guard, security
 from waypost.dashboard.assets import Assets
-from waypost.dashboard.guard import Resume, Session
+from waypost.dashboard.guard import Resume
 from waypost.dashboard.pages import NAVIGATION, PAGES
 from waypost.dashboard.routes import Page
 from waypost.dashboard.services import Services
@@ -26,6 +26,7 @@ from waypost.dashboard.view import View
 from waypost.dashboard.visit import Visit, caller_of
 from waypost.errors import UnsupportedMedia
 from waypost.logging import where
+from waypost.sessions.model import Session, csrf_of
 from waypost.web.body import read
 from waypost.web.callers import client_ip
 from waypost.web.problems import Refused
@@ -138,12 +139,13 @@ class Dashboard:
             if not page.is_open:
                 if session is None:
                     return failures.to_sign_in(request)
-                if session.needs_second_factor:
+                if session.needs_second_factor and not page.is_owed:
                     return failures.to_sign_in(request, guard.SECOND_FACTOR)
+            browser = guard.browser_of(request)
             form = forms.Form()
             if page.method != "GET":
-                form = await _checked_form(request, session)
-            visit = Visit(request, self._services, self._view, self._resume, session, form)
+                form = await _checked_form(request, session.csrf if session is not None else csrf_of(browser))
+            visit = Visit(request, self._services, self._view, self._resume, session, browser, form)
             return await page.show(visit)
 
         return serve
@@ -170,17 +172,15 @@ class _Plain:
         await answer(scope, receive, send)
 
 
-async def _checked_form(request: Request, session: Session | None) -> forms.Form:
-    """What was posted, by a page of ours and in this sign-in. Raises ForeignRequest."""
+async def _checked_form(request: Request, csrf: str) -> forms.Form:
+    """What was posted, by a page of ours and with this token. Raises ForeignRequest."""
     guard.require_our_page(request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in {FORM, ""}:
         raise UnsupportedMedia("This address takes what a form of the dashboard sends.")
     async with read(request, forms.MOST_BYTES) as data:
         form = forms.parsed(data)
-    if session is not None:
-        given = request.headers.get(guard.CSRF_HEADER) or form.raw(guard.CSRF_FIELD)
-        guard.require_csrf(session, given)
+    guard.require_csrf(csrf, request.headers.get(guard.CSRF_HEADER) or form.raw(guard.CSRF_FIELD))
     return form
 
 

@@ -5,67 +5,39 @@ scheme: under TLS it has the `__Host-` prefix, so that no other host and no plai
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from waypost.access import User
+from waypost import ids
 from waypost.errors import Forbidden
+from waypost.sessions import model
+from waypost.sessions.model import Session
 
 COOKIE = "waypost_session"
-SECURE_COOKIE = "__Host-waypost_session"
+BROWSER_COOKIE = "waypost_browser"
+"""Stands for a browser in which nobody is signed in, so that the forms it sends are those it was given."""
 
 HOME = "/dashboard"
 SIGN_IN = "/dashboard/sign-in"
-SECOND_FACTOR = "/dashboard/sign-in/second-factor"
+SECOND_FACTOR = "/dashboard/account/second-factor"
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "x-csrf-token"
 
 
-class Session(Protocol):
-    """Somebody who signed in. `user` has the roles as they are now."""
+class Resume(Protocol):
+    """From the cookie's value and the caller's address to the session; None when there is none or it has ended.
 
-    @property
-    def user(self) -> User:
-        """The principal that services take."""
+    With `used` its idle end moves: somebody is there.
+    """
+
+    def __call__(self, cookie: str, ip: str, *, used: bool = True) -> Awaitable[Session | None]:
+        """The session."""
         ...
-
-    @property
-    def user_id(self) -> int:
-        """The user's number."""
-        ...
-
-    @property
-    def email(self) -> str:
-        """What the user signs in with."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What the user is called."""
-        ...
-
-    @property
-    def csrf(self) -> str:
-        """What every form of this session carries."""
-        ...
-
-    @property
-    def needs_second_factor(self) -> bool:
-        """Whether the sign-in is only half done."""
-        ...
-
-
-Resume = Callable[[str, str], Awaitable[Session | None]]
-"""From the cookie's value and the caller's address to the session, None when there is none or it has ended."""
-
-
-async def nobody(cookie: str, ip: str) -> Session | None:
-    """The `Resume` of a server where no one can sign in."""
-    return None
 
 
 class ForeignRequest(Forbidden):
@@ -80,9 +52,40 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-def cookie_name(request: Request) -> str:
-    """What the session cookie is called on this connection."""
-    return SECURE_COOKIE if is_secure(request) else COOKIE
+def cookie_name(request: Request, name: str = COOKIE) -> str:
+    """What the session cookie, or another of signing in, is called on this connection."""
+    return f"__Host-{name}" if is_secure(request) else name
+
+
+def keep(answer: Response, request: Request, name: str, value: str, *, seconds: int | None = None) -> None:
+    """Have the browser keep a cookie of signing in: for our pages, from our pages, and for no script."""
+    answer.set_cookie(
+        cookie_name(request, name), value, max_age=seconds, path=_path(request), httponly=True, samesite="lax",
+        secure=is_secure(request),
+    )  # fmt: skip
+
+
+def drop(answer: Response, request: Request, name: str) -> None:
+    """Have the browser forget such a cookie."""
+    answer.delete_cookie(
+        cookie_name(request, name), path=_path(request), httponly=True, samesite="lax", secure=is_secure(request)
+    )
+
+
+def _path(request: Request) -> str:
+    """`__Host-` cookies are for the whole host; others need not be sent beyond our pages."""
+    return "/" if is_secure(request) else HOME
+
+
+def browser_of(request: Request) -> str:
+    """What stands for this browser while nobody is signed in; a fresh secret where there is none yet."""
+    given = request.cookies.get(cookie_name(request, BROWSER_COOKIE), "")
+    return given if model.is_cookie(given) else ids.new_secret()
+
+
+def told_path(path: str) -> str:
+    """The path of a request as it may be written down: without the secret of an invitation."""
+    return f"{model.INVITATIONS}/…" if path.startswith(f"{model.INVITATIONS}/") else path
 
 
 def sign_in_url(request: Request) -> str:
@@ -117,7 +120,7 @@ def require_our_page(request: Request) -> None:
         raise ForeignRequest("Another site sent this, or the browser does not say who did. Open the page here.")
 
 
-def require_csrf(session: Session, given: str) -> None:
-    """Raise ForeignRequest unless the form carries the session's token."""
-    if not given or not hmac.compare_digest(given.encode(), session.csrf.encode()):
+def require_csrf(csrf: str, given: str) -> None:
+    """Raise ForeignRequest unless the form carries the token of this sign-in, or of this browser before it."""
+    if not given or not hmac.compare_digest(given.encode(errors="replace"), csrf.encode()):
         raise ForeignRequest("This page is from an earlier sign-in. Load it again, and then send it.")

@@ -16,12 +16,16 @@ Show = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One method of one path. On `is_open` pages `visit.signed_in` may be None."""
+    """One method of one path. On `is_open` pages `visit.signed_in` may be None.
+
+    Whoever still owes a second factor sees `is_owed` and open pages alone.
+    """
 
     method: str
     path: str
     show: Show
     is_open: bool = False
+    is_owed: bool = False
 
 
 def get(path: str, show: Show) -> Page:
@@ -32,6 +36,16 @@ def get(path: str, show: Show) -> Page:
 def post(path: str, show: Show) -> Page:
     """What a form is sent to; the session's token has been checked when `show` is called."""
     return Page("POST", path, show)
+
+
+def owed_get(path: str, show: Show) -> Page:
+    """A page for whoever is signed in, also while a second factor is still owed."""
+    return Page("GET", path, show, is_owed=True)
+
+
+def owed_post(path: str, show: Show) -> Page:
+    """What a form of such a page is sent to."""
+    return Page("POST", path, show, is_owed=True)
 
 
 def open_get(path: str, show: Show) -> Page:

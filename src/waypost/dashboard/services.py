@@ -20,6 +20,9 @@ from waypost.queues.service import Queues
 from waypost.replays.service import Replays
 from waypost.roles.service import Roles
 from waypost.samples.service import Samples
+from waypost.sessions.accounts import Accounts
+from waypost.sessions.invitations import Invitations
+from waypost.sessions.service import Sessions
 from waypost.sources.service import Sources
 from waypost.subscriptions.service import Subscriptions
 from waypost.users.service import Users
@@ -32,11 +35,13 @@ class Services:
     db: Database
     clock: Clock
     live: Live
+    accounts: Accounts
     glances: Glances
     apikeys: ApiKeys
     credentials: Credentials
     destinations: Destinations
     egress_lists: EgressLists
+    invitations: Invitations
     notifications: Notifications
     payload_searches: PayloadSearches
     payloads: Payloads
@@ -44,6 +49,7 @@ class Services:
     replays: Replays
     roles: Roles
     samples: Samples
+    sessions: Sessions
     signing: SigningSecrets
     sources: Sources
     subscriptions: Subscriptions

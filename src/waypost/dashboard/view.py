@@ -13,8 +13,9 @@ from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.clock import Clock
 from waypost.dashboard import words
 from waypost.dashboard.assets import Assets
-from waypost.dashboard.guard import HOME, Session
+from waypost.dashboard.guard import HOME
 from waypost.dashboard.places import Place
+from waypost.sessions.model import Session
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -19,12 +19,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from waypost.access import ANY_ROLE, Caller, EnvironmentRole
 from waypost.dashboard import guard
 from waypost.dashboard.forms import Form
-from waypost.dashboard.guard import Resume, Session
+from waypost.dashboard.guard import Resume
 from waypost.dashboard.live import Poll
 from waypost.dashboard.places import Place, find
 from waypost.dashboard.services import Services
 from waypost.dashboard.view import Flash, View
 from waypost.errors import Fault, Invalid, Unauthenticated
+from waypost.sessions.model import Session, csrf_of
 from waypost.web.callers import client_ip
 
 FLASH = "waypost_flash"
@@ -37,13 +38,17 @@ MOST_QUERY = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a browser. `form` is empty unless something was posted."""
+    """One request of a browser, which `browser` stands for before anybody has signed in.
+
+    `form` is empty unless something was posted.
+    """
 
     request: Request
     services: Services
     view: View
     resume: Resume
     signed_in: Session | None
+    browser: str
     form: Form = field(default_factory=Form)
 
     @property
@@ -57,6 +62,11 @@ class Visit:
     def caller(self) -> Caller:
         """Who is signed in, as services take it."""
         return caller_of(self.request, self.session)
+
+    @property
+    def csrf(self) -> str:
+        """What the forms of this page carry."""
+        return csrf_of(self.browser) if self.signed_in is None else self.signed_in.csrf
 
     @property
     def is_htmx(self) -> bool:
@@ -104,10 +114,13 @@ class Visit:
         A page of an organization says so, and the navigation leads on through the environment seen last.
         """
         place = None
-        if self.signed_in is not None:
+        if self.signed_in is not None and not self.signed_in.needs_second_factor:
             place = await self.place(at or self.last_environment(), organization)
-        html = self.view.page(self.request, template, place, self.signed_in, self._flash(), values)
+        shown = {"csrf": self.csrf, **values}
+        html = self.view.page(self.request, template, place, self.signed_in, self._flash(), shown)
         answer = HTMLResponse(html, status)
+        if self.signed_in is None:
+            guard.keep(answer, self.request, guard.BROWSER_COOKIE, self.browser)
         if FLASH in self.request.cookies:
             answer.delete_cookie(FLASH, path=guard.HOME)
         if at is not None:
@@ -116,8 +129,7 @@ class Visit:
 
     def fragment(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A part of a page, for htmx."""
-        csrf = self.signed_in.csrf if self.signed_in is not None else ""
-        return HTMLResponse(self.view.render(template, csrf=csrf, **values), status)
+        return HTMLResponse(self.view.render(template, csrf=self.csrf, **values), status)
 
     def redirect(
         self, url: str, flash: str = "", *, kind: str = "done", query: Mapping[str, str] | None = None
@@ -152,7 +164,7 @@ class Visit:
         cookie, ip = self.cookie(guard.cookie_name(self.request)), client_ip(self.request)
 
         async def alive() -> bool:
-            found = await self.resume(cookie, ip)
+            found = await self.resume(cookie, ip, used=False)
             return found is not None and not found.needs_second_factor and found.user.environments.get(at) in roles
 
         return self.services.live.stream(
@@ -183,5 +195,5 @@ class Visit:
 
 def caller_of(request: Request, session: Session) -> Caller:
     """The session's user as the request's caller, for services and the audit trail."""
-    route = f"{request.method} {request.scope['path']}"
+    route = f"{request.method} {guard.told_path(request.scope['path'])}"
     return Caller(session.user, client_ip(request), request.state.request_id, route)

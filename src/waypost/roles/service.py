@@ -170,7 +170,7 @@ def _organization_memberships(tx: Tx, organization_id: int) -> list[dict[str, An
                 "fullname": row.fullname,
                 "lowercaseEmail": row.email,
                 "lastLogin": None if row.last_login is None else iso(row.last_login),
-                "verified2fa": False,
+                "verified2fa": row.confirmed_at is not None,
             },
         }
         for row in store.of_organization(tx, organization_id)

@@ -6,12 +6,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
+from waypost.sessions.factors import second_factor
 from waypost.users.store import app_user, environment_role, organization_role
 
 
 def of_organization(tx: Tx, organization_id: int) -> Sequence[sa.Row[Any]]:
-    """The organization's members by number: `role` and the columns of the user."""
-    query = sa.select(organization_role.c.role, app_user).join_from(organization_role, app_user)
+    """The organization's members by number: `role`, the columns of the user, and since when they give codes."""
+    factor = second_factor.c
+    query = sa.select(organization_role.c.role, app_user, factor.confirmed_at).join_from(
+        organization_role, app_user
+    )
+    query = query.outerjoin(second_factor, factor.user_id == app_user.c.id)
     return tx.execute(
         query.where(organization_role.c.organization_id == organization_id).order_by(app_user.c.id)
     ).all()

@@ -21,6 +21,7 @@ from waypost.logs.store import attempt
 from waypost.notifications import store as notifications
 from waypost.queues import recount
 from waypost.queues.store import message
+from waypost.sessions import factors
 from waypost.tokens import store as tokens
 from waypost.vault import keyring
 from waypost.vault.keyring import KeyFileInvalid
@@ -33,6 +34,7 @@ NAMES = {
     "destinations": "secrets of destinations",
     "notifications": "secrets of notifications",
     "signingSecrets": "signing secrets",
+    "secondFactors": "second factors",
     "messages": "message bodies",
     "answers": "kept answers",
 }
@@ -161,11 +163,16 @@ def _of_signing(vault: Vault, tx: Tx) -> list[str]:
     return [_fault(partial(open_, sealed.secret, row=sealed.id)) for sealed in tokens.secrets(tx)]
 
 
+def _of_factors(vault: Vault, tx: Tx) -> list[str]:
+    return [_fault(partial(factors.open_secret, tx, vault, factor)) for factor in factors.list_all(tx)]
+
+
 _SMALL: dict[str, Callable[[Vault, Tx], list[str]]] = {
     "credentials": _of_credentials,
     "destinations": _of_destinations,
     "notifications": _of_notifications,
     "signingSecrets": _of_signing,
+    "secondFactors": _of_factors,
 }
 
 

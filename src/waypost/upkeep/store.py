@@ -11,12 +11,14 @@ from waypost.messages.idempotency import idempotency_key
 from waypost.queues import purged
 from waypost.queues.store import entry, message
 from waypost.replays.store import replay
+from waypost.sessions.store import invitation, session, sign_in_step
+from waypost.sessions.throttle import throttle
 from waypost.tokens.store import refresh_token, token_assertion
 
 Position = tuple[int, str]
 """Where a walk stands: a log's time of acceptance, in ms, and its id."""
 
-EXPIRING = (token_assertion, refresh_token, idempotency_key)
+EXPIRING = (token_assertion, refresh_token, idempotency_key, session, sign_in_step, invitation, throttle)
 """Tables whose rows mean nothing once their `expires_at` is over."""
 
 

@@ -1,6 +1,7 @@
 """What can be done with users. Only the command line does it: the vendor's API invites nobody.
 
-`changed` is told after every commit, so that roles and keys held in memory are read anew.
+`changed` is told after every commit, so that roles and keys held in memory are read anew; `left` within it, of a
+user who has left the last organization.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +20,18 @@ from waypost.users.model import Added, Member, NewUser, PublicKeys, User, UserKe
 class Users:
     """Users and their user-level API keys."""
 
-    def __init__(self, db: Database, clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        changed: Callable[[], None],
+        *,
+        left: Callable[[Tx, int], None] = lambda tx, user_id: None,
+    ) -> None:
         self._db = db
         self._clock = clock
         self._changed = changed
+        self._left = left
 
     async def add(self, caller: Caller, new: NewUser) -> Added:
         """A new user with a key, or a known one who joins a further organization. Raises Invalid, Conflict."""
@@ -48,7 +57,7 @@ class Users:
     async def remove(self, caller: Caller, user_id: int, *, organization_id: int | None = None) -> None:
         """Take a user out of one organization, or out of all. Raises NotFound, Conflict for the last owner.
 
-        With the last organization go the user's keys.
+        With the last organization go the user's keys, and what they sign in with.
         """
         _operator_only(caller)
         await self._db.write(lambda tx: self._remove(tx, caller, user_id, organization_id))
@@ -91,6 +100,7 @@ class Users:
         if len(leaving) == len(held):
             for key in store.keys_of(tx, user_id):
                 store.revoke_key(tx, key.client_id, now)
+            self._left(tx, user_id)
 
     def _add_key(
         self, tx: Tx, caller: Caller, user_id: int, name: str, keys: PublicKeys, client_id: str | None

@@ -34,7 +34,7 @@ class Limits:
         if isinstance(caller.principal, Source):
             item, key = self._items["endpoint"], caller.ip
         else:
-            item, key = self._items["platform"], f"{caller.principal.client_id} {caller.ip}"
+            item, key = self._items["platform"], f"{caller.principal.client_id} {caller.user_id} {caller.ip}"
         if not self._limiter.hit(item, key):
             window = self._limiter.get_window_stats(item, key)
             wait = max(1, math.ceil(window.reset_time - time.time()))

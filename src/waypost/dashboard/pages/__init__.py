@@ -7,6 +7,7 @@ it asks for; who goes there all the same is told so by the service.
 
 from waypost.access import OWNER_OR_ADMIN
 from waypost.dashboard.pages import (
+    account,
     apikeys,
     audit,
     credential,
@@ -23,6 +24,7 @@ from waypost.dashboard.pages import (
     destinations,
     egress,
     home,
+    invitations,
     ledger,
     log,
     logs,
@@ -30,9 +32,12 @@ from waypost.dashboard.pages import (
     messages,
     notifications,
     overview,
+    provider,
     queue,
     queues,
     replays,
+    second_factor,
+    sign_in,
     sources,
     subscriptions,
 )
@@ -68,6 +73,11 @@ PAGES: tuple[Page, ...] = (
     *egress.PAGES,
     *members.PAGES,
     *audit.PAGES,
+    *sign_in.PAGES,
+    *provider.PAGES,
+    *invitations.PAGES,
+    *account.PAGES,
+    *second_factor.PAGES,
 )
 
 _HERE = "/environments/{environment}"

@@ -1,0 +1,74 @@
+"""What the pages of signing in share: the form, its refusals, and the cookie of whoever has got in."""
+
+from dataclasses import dataclass, replace
+
+from starlette.responses import Response
+
+from waypost.dashboard import forms, guard
+from waypost.dashboard.forms import State
+from waypost.dashboard.visit import Visit
+from waypost.dashboard.words import span
+from waypost.sessions.model import Arrival, Refused, SignedIn
+from waypost.web.callers import client_ip
+
+STEP_COOKIE = "waypost_step"
+FLOW_COOKIE = "waypost_flow"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What a refusal says: `now` to whoever may try again at once, `later` to whoever has to wait."""
+
+    now: str
+    later: str
+
+
+PASSWORD = Wrong("The e-mail address or the password is wrong.", "That was wrong, or was tried too often.")
+CODE = Wrong("This code is wrong, or was used before.", "That was wrong, or was tried too often.")
+
+
+def arrival(visit: Visit) -> Arrival:
+    """The request, for the audit trail."""
+    request = visit.request
+    route = f"{request.method} {guard.told_path(request.scope['path'])}"
+    return Arrival(client_ip(request), request.state.request_id, route)
+
+
+async def sign_in_form(visit: Visit, wanted: str, headline: str = "", *, status: int = 200) -> Response:
+    """The form to sign in with, and why the last try did not work."""
+    provider = visit.services.sessions.provider
+    return await visit.page(
+        "sign_in.html",
+        status=status,
+        form=State(forms.given(visit.form, "password"), headline=headline),
+        wanted=wanted,
+        provider=None if provider is None else provider.name,
+    )
+
+
+def refusal(refused: Refused, wrong: Wrong) -> tuple[str, int]:
+    """A refusal in words, and its status."""
+    if not refused.wait_seconds:
+        return wrong.now, 403
+    return f"{wrong.later} No try counts for the next {span(refused.wait_seconds)}.", 429
+
+
+async def let_in(visit: Visit, signed_in: SignedIn, wanted: str) -> Response:
+    """On to the page that was wanted, with the new session; one that this browser had before ends."""
+    if visit.signed_in is not None:
+        await visit.services.sessions.sign_out(visit.signed_in)
+    answer = visit.redirect(guard.next_page(wanted))
+    give(answer, visit, signed_in)
+    for name in (STEP_COOKIE, FLOW_COOKIE, guard.BROWSER_COOKIE):
+        guard.drop(answer, visit.request, name)
+    return answer
+
+
+def give(answer: Response, visit: Visit, signed_in: SignedIn) -> None:
+    """Give the browser the session's cookie; it keeps it while it is open."""
+    guard.keep(answer, visit.request, guard.COOKIE, signed_in.cookie)
+
+
+def renewed(visit: Visit, signed_in: SignedIn) -> Visit:
+    """The visit, in the session under its new cookie: what the page shows has the new token."""
+    return replace(visit, signed_in=signed_in.session)

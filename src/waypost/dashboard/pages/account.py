@@ -1,0 +1,59 @@
+"""The own account: the password, the second factor, and the other sessions."""
+
+from starlette.responses import Response
+
+from waypost.dashboard import entry
+from waypost.dashboard.forms import State
+from waypost.dashboard.routes import get, post
+from waypost.dashboard.visit import Visit
+from waypost.errors import Invalid
+from waypost.sessions.model import Refused
+
+ACCOUNT = "/dashboard/account"
+
+
+async def show(visit: Visit) -> Response:
+    """Everything about it."""
+    return await shown(visit)
+
+
+async def change_password(visit: Visit) -> Response:
+    """Another password, for whoever knows the one so far."""
+    current, new, again = (visit.form.raw(name) for name in ("current", "password", "again"))
+    try:
+        visit.require(new == again, "again", "differs", "These are two different passwords.")
+        changed = await visit.services.accounts.change_password(visit.caller, visit.session, current, new)
+    except Invalid as error:
+        state = State(faults=error.faults, headline="The password is as it was.")
+        return await shown(visit, password=state, status=400)
+    if isinstance(changed, Refused):
+        words, status = entry.refusal(changed, entry.Wrong("The current password is wrong.", entry.PASSWORD.later))
+        return await shown(visit, password=State(headline=words), status=status)
+    answer = visit.redirect(ACCOUNT, "The password is changed, and every other session has ended.")
+    entry.give(answer, visit, changed)
+    return answer
+
+
+async def end_others(visit: Visit) -> Response:
+    """End every other session."""
+    session = visit.session
+    ended = await visit.services.sessions.sign_out_everywhere(visit.caller, session.user_id, but=session.id)
+    words = "There was no other session." if not ended else f"Other sessions that have ended: {ended}."
+    return visit.redirect(ACCOUNT, words)
+
+
+async def shown(
+    visit: Visit, *, password: State | None = None, factor: State | None = None, status: int = 200
+) -> Response:
+    """The page, with what was wrong in one of its forms."""
+    account = await visit.services.accounts.look(visit.session)
+    return await visit.page(
+        "account.html", status=status, account=account, password=password or State(), factor=factor or State()
+    )
+
+
+PAGES = [
+    get("/account", show),
+    post("/account/password", change_password),
+    post("/account/sessions/end", end_others),
+]

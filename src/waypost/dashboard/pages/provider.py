@@ -1,0 +1,51 @@
+"""Signing in by the identity provider: off to it, and back.
+
+The browser keeps one secret meanwhile, and behind it the page to go on to.
+"""
+
+from urllib.parse import quote, unquote
+
+from starlette.responses import RedirectResponse, Response
+
+from waypost.dashboard import entry, guard
+from waypost.dashboard.routes import open_get
+from waypost.dashboard.visit import Visit
+from waypost.errors import NotFound
+from waypost.sessions.model import COOKIE_LENGTH, Refused
+from waypost.sessions.oidc import NotVouched
+
+FLOW_SECONDS = 600
+
+
+async def start(visit: Visit) -> Response:
+    """Off to the provider."""
+    provider = visit.services.sessions.provider
+    if provider is None:
+        raise NotFound("identity provider")
+    wanted = guard.next_page(visit.query("next"))
+    flow = await provider.start()
+    if isinstance(flow, NotVouched):
+        return await entry.sign_in_form(visit, wanted, flow.reason, status=503)
+    answer = RedirectResponse(flow.url, 303)
+    kept = flow.secret + quote(wanted, safe="")
+    guard.keep(answer, visit.request, entry.FLOW_COOKIE, kept, seconds=FLOW_SECONDS)
+    return answer
+
+
+async def come_back(visit: Visit) -> Response:
+    """Back from the provider, with what it says of who was there."""
+    kept = visit.cookie(guard.cookie_name(visit.request, entry.FLOW_COOKIE))
+    flow, wanted = kept[:COOKIE_LENGTH], guard.next_page(unquote(kept[COOKIE_LENGTH:]))
+    given, arrival = dict(visit.request.query_params), entry.arrival(visit)
+    entered = await visit.services.sessions.come_from_provider(
+        flow, given, ip=arrival.ip, request_id=arrival.request_id, route=arrival.route
+    )
+    if isinstance(entered, NotVouched):
+        return await entry.sign_in_form(visit, wanted, entered.reason, status=403)
+    if isinstance(entered, Refused):
+        words, status = entry.refusal(entered, entry.PASSWORD)
+        return await entry.sign_in_form(visit, wanted, words, status=status)
+    return await entry.let_in(visit, entered, wanted)
+
+
+PAGES = [open_get("/sign-in/provider", start), open_get("/sign-in/provider/callback", come_back)]

@@ -1,0 +1,1 @@
+"""Sessions: how people sign in to the dashboard, and what they prove themselves with."""
