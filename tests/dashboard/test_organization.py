@@ -1,5 +1,6 @@
 """Pages of members, notifications, egress lists and the audit trail."""
 
+import re
 from pathlib import Path
 
 from tests.support.house import House
@@ -62,6 +63,22 @@ def test_a_member_is_removed(house: House) -> None:
     owner, url = Visitor(house, "owner"), one_of(house, "support")
     assert "no longer a member" in owner.get(owner.submit(owner.get(url).form("/remove")).goes_to).text
     assert owner.get(url).status == 404
+
+
+def test_an_admin_hands_out_a_link_that_sets_a_password(house: House) -> None:
+    admin, url = Visitor(house, "admin without a role"), one_of(house, "viewer")
+    page = admin.submit(admin.get(url).form("/invite"))
+    found = re.search(r"/dashboard/invitations/[\w-]+", page.text)
+    assert found
+    assert page.headers["cache-control"] == "no-store"
+    invited = Visitor(house, None).get(found.group())
+    assert invited.status == 200
+    assert "viewer" in invited.text.lower()
+    assert found.group() not in admin.get(url).html
+
+
+def test_an_admin_makes_no_link_for_an_owner(house: House) -> None:
+    assert Visitor(house, "admin without a role").post(f"{one_of(house, 'owner')}/invite").status == 403
 
 
 def test_members_are_for_owners_and_admins(shared: House) -> None:

@@ -55,6 +55,17 @@ async def update(visit: Visit) -> Response:
     return visit.redirect(_url(visit, member), words if changed else "Nothing was different.")
 
 
+async def invite(visit: Visit) -> Response:
+    """A link with which the member sets a password; shown this once."""
+    member, _ = await _member(visit)
+    made = await visit.services.invitations.invite(
+        visit.caller, member.user["lowercaseEmail"], drops_factor="dropsFactor" in visit.form
+    )
+    return await _shown(
+        visit, State(), link=(visit.services.address() or "") + made.path, until=made.expires_at_ms
+    )
+
+
 async def remove(visit: Visit) -> Response:
     """Take a member out of the organization."""
     organization_id = visit.number("organization_id")
@@ -109,7 +120,9 @@ async def _member(visit: Visit) -> tuple[Member, list[Environment]]:
     raise NotFound("member")
 
 
-async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _shown(
+    visit: Visit, form: State, *, status: int = 200, link: str = "", until: int | None = None
+) -> Response:
     organization_id = visit.number("organization_id")
     member, places = await _member(visit)
     return await visit.page(
@@ -120,6 +133,8 @@ async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
         may_direct=_is_owner(visit, organization_id),
         organization_roles=[role.value for role in OrganizationRole],
         environment_roles=[role.value for role in EnvironmentRole],
+        link=link,
+        until=until,
         form=form,
         status=status,
     )
@@ -146,5 +161,6 @@ PAGES = [
     get(LIST, list_),
     get(ONE, show),
     post(ONE, update),
+    post(f"{ONE}/invite", invite),
     post(f"{ONE}/remove", remove),
 ]
