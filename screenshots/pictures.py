@@ -65,5 +65,18 @@ PICTURES = (
     Picture("messages", _environment("/logs/messages")),
     Picture("replay", _environment("/replays/new?status=failed")),
     Picture("ledger", _environment("/ledger")),
+    Picture("subscriptions", _environment("/subscriptions")),
+    Picture("subscription", lambda stage: f"/dashboard/subscriptions/{stage.queues['Care coordination']}"),
+    Picture("sources", _environment("/sources")),
+    Picture("apikeys", _environment("/apikeys")),
+    Picture("apikey-new", _environment("/apikeys/new")),
+    Picture("notifications", _environment("/notifications")),
+    Picture("egress", _environment("/egress"), by="owner"),
+    Picture(
+        "members", lambda stage: f"/dashboard/organizations/{stage.house.household.clinic.id}/members", by="owner"
+    ),
+    Picture(
+        "audit", lambda stage: f"/dashboard/organizations/{stage.house.household.clinic.id}/audit", by="owner"
+    ),
     Picture("error", lambda stage: "/dashboard/nowhere"),
 )
