@@ -84,8 +84,7 @@ async def run(
         if role != "api":
             await waypost.worker.start()
             await waypost.retention.start()
-        if role != "worker":
-            await waypost.replaying.start()
+        await waypost.replaying.start()
         await waypost.notifier.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         http = waypost.vitals if role == "worker" else waypost.http
