@@ -3,8 +3,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from tests.cli.conftest import Copy
 from tests.support.authority import Authority
 from tests.support.receiver import Receiver, answer, stall
-from tests.support.waypost import Server, message, number_of, waypost
+from tests.support.waypost import COMMAND, Server, message, number_of, plain_environment, waypost
 from waypost.cli.listen import Listen, Role
 from waypost.cli.serve import refusals
 from waypost.settings import Settings, load
@@ -174,6 +177,31 @@ def test_a_store_that_is_not_one_is_refused_in_words(copy: Copy) -> None:
 
     assert ran.returncode == 1
     assert ran.stderr == "waypost: The store cannot be used (file is not a database).\n"
+
+
+def test_a_store_of_a_newer_version_is_refused_in_words(copy: Copy) -> None:
+    made = copy()
+    with closing(sqlite3.connect(made.data / "waypost.sqlite3")) as store, store:
+        store.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    ran = made.cli("serve", "--port", "0", check=False)
+
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "waypost: The store is at schema 9999, which this version does not know. Use a newer one.\n"
+    )
+
+
+def test_it_starts_from_nothing_as_an_operator_starts_it(tmp_path: Path) -> None:
+    """All other tests fork it from a process that has its imports."""
+    data, environment = ["--data", str(tmp_path / "data")], plain_environment()
+    subprocess.run([*COMMAND, "init", *data], env=environment, stdout=subprocess.DEVNULL, timeout=120, check=True)
+    serve = [*COMMAND, "serve", "--port", "0", *data]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith("Waypost is ready on http://127.0.0.1:")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
 
 
 def test_off_loopback_every_missing_protection_is_named_and_nothing_starts(template: Server) -> None:

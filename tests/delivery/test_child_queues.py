@@ -182,10 +182,7 @@ def test_pausing_one_patient_holds_what_names_two(quick: House) -> None:
         ward.refuse("ann")
         ward.send("ann")
         [queue] = until(lambda: [each for each in ward.queues() if each["state"] == "held"], "a held queue")
-        assert (
-            quick.call("POST", f"/waypost/v1/queues/{queue['queueId']}/pause").payload["queue"]["state"]
-            == "paused"
-        )
+        ward.pause(queue["queueId"])
         ward.refuse()
         ward.send(("ann", "bob"), "cid", "bob")
         ward.arrived(1)
@@ -204,7 +201,7 @@ def test_a_merge_at_the_head_of_a_paused_queue_is_not_sent_by_the_other(quick: H
         until(lambda: ward.lane.attempts(merged), "an attempt")
         ids = [queue["queueId"] for queue in ward.queues()]
         for queue_id in ids:
-            assert quick.call("POST", f"/waypost/v1/queues/{queue_id}/pause").status == 200
+            ward.pause(queue_id)
         until(lambda: {queue["state"] for queue in ward.queues()} == {"paused"}, "both paused")
         ward.refuse()
         assert quick.call("POST", f"/waypost/v1/queues/{ids[0]}/resume").status == 200

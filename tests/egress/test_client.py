@@ -298,7 +298,7 @@ async def test_an_unusable_answer_ends_the_call_within_its_time(
     assert found.code == code
     assert found.maybe_processed
     assert found.reason.endswith("The request may have been processed.")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
 
 
 async def test_after_misbehaviour_the_next_call_is_whole(client: Client, receiver: Receiver) -> None:
@@ -335,7 +335,7 @@ async def test_status_and_headers_stand_when_the_body_never_ends(
     assert (found.status, found.complete) == (201, False)
     assert found.body.startswith(body)
     assert len(found.body) <= 1000
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
 
 
 async def test_a_post_is_never_sent_twice_by_itself(client: Client, receiver: Receiver) -> None:

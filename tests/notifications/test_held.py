@@ -2,11 +2,14 @@
 
 import json
 
+import sqlalchemy as sa
+
 from tests.notifications.conftest import Watch, smtp_of
 from tests.support.lanes import Lane
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver, answer
 from tests.support.waiting import until
+from tests.support.wards import MR
 
 
 def sent(watch: Watch, kind: str, about: str) -> bool:
@@ -158,3 +161,52 @@ def test_no_message_content_is_in_a_notice_or_its_row(
     (told,), (mailed,) = hook.wait(1), mail.wait(1)
     for text in (told.body.decode(), mailed.text, json.dumps(watch.notices()), json.dumps(watch.house.events())):
         assert "4711-secret" not in text
+
+
+def test_many_child_queues_that_are_held_are_one_notice_of_their_subscription(
+    watch: Watch, lane: Lane, hook: Receiver, ward: Receiver
+) -> None:
+    watch.set_up(webhook={"url": hook.url})
+    path = f"/waypost/v1/subscriptions/{lane.queue_id}"
+    assert watch.house.call("PATCH", path, {"childQueues": MR}).status == 200
+    lane.send(1, 2, 3, 3)
+    until(lambda: held(lane) == 3, "three held queues")
+    watch.later(301)
+    (told,) = hook.wait(1)
+    lane.send(4)
+    until(lambda: held(lane) == 4, "the fourth")
+    watch.later(301)
+
+    ward.behave(answer(200), answer(503))
+    retry(lane, told.json["data"]["queueId"])
+    until(lambda: held(lane) == 3, "one to go on")
+    watch.look()
+    assert [each["type"] for each in watch.notices(about=lane.queue_id)] == ["queue.held"]
+    ward.behave(answer(200))
+    lane.patch(name="Ward 8")  # another version: all are tried
+    until(lambda: held(lane) == 0 and pending(lane) == 0, "all to be delivered")
+    watch.look()
+    watch.look()
+    first, last = hook.wait(2)
+
+    data = first.json["data"]
+    assert (data["childQueues"], data["depth"], data["subscription"]) == (3, 4, {"id": lane.queue_id})
+    assert "Child queues to “Ward 7” are held: 3, the first since" in data["text"]
+    assert (last.json["type"], last.json["data"]["answers"]) == ("queue.drained", data["noticeId"])
+    assert "have drained" in last.json["data"]["text"]
+    assert len(hook.requests) == 2
+
+
+def held(lane: Lane) -> int:
+    """How many of the subscription's queues are held."""
+    query = sa.text("SELECT count(*) FROM queue_head WHERE subscription_id = :id AND state = 'held'")
+    return int(lane.house.read(lambda tx: tx.scalar(query, {"id": lane.queue_id})) or 0)
+
+
+def pending(lane: Lane) -> int:
+    query = sa.text("SELECT count(*) FROM log WHERE subscription_id = :id AND state = 'pending'")
+    return int(lane.house.read(lambda tx: tx.scalar(query, {"id": lane.queue_id})) or 0)
+
+
+def retry(lane: Lane, queue_id: str) -> None:
+    assert lane.house.call("POST", f"/waypost/v1/queues/{queue_id}/retry").status == 200

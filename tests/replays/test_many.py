@@ -172,6 +172,19 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path, receiver: Receiver) -> N
         assert house.read(recount.faults) == []
 
 
+def test_what_a_dead_node_leaves_goes_on_on_another_within_fifteen_seconds(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with House(tmp_path, on="postgresql", allowed_networks=LOOPBACK) as house:
+        route = house.subscription(house.source(), house.destination(endpoint=receiver.url))
+        logs.until_state(house, logs.send_many(house, route, MANY)[-1], "delivered")
+        replay_id = begun(house, MANY)  # as a node does that dies at once
+        until(lambda: progress(house, replay_id).payload["replay"]["replayed"], "going on", seconds=15)
+        until_done(house, replay_id)
+        receiver.wait(2 * MANY)
+        assert numbers(receiver, MANY) == list(range(MANY))
+
+
 def test_a_subscription_deleted_meanwhile_takes_no_more(
     house: House, receiver: Receiver, route: dict[str, Any], sent: list[str]
 ) -> None:

@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 LOOPBACK = "127.0.0.0/8,::1/128"
 EVERYWHERE = ("Development", "Staging", "Production")
-START_SECONDS = 30
+START_SECONDS = 60
 TOKEN_LIFE_SECONDS = 200
 
 

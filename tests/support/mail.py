@@ -17,7 +17,7 @@ from email.message import EmailMessage
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-SECONDS = 10
+SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from waypost.db import migrate
 T = TypeVar("T")
 
 GUARD = Path(__file__).with_name("guard.py")
-START_SECONDS = 30
+START_SECONDS = 60
 TEMPLATE = "waypost_template"
 # The tests read what was committed, from the same server: only those about durability turn fsync on.
 QUICK = ("fsync=off", "synchronous_commit=on", "full_page_writes=off")
@@ -194,7 +194,7 @@ def _command(program: str, *arguments: str) -> list[str]:
 
 
 def _run(program: str, *arguments: str) -> None:
-    ran = subprocess.run(_command(program, *arguments), capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(_command(program, *arguments), capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, f"{program}: {ran.stderr[-2000:]}"
 
 

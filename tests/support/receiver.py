@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
+SECONDS = 60.0
 _PEER_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
@@ -275,14 +276,14 @@ class Receiver(AbstractContextManager["Receiver"]):
         ]
         return [body for body in decoded if "Meta" in body]
 
-    def wait(self, count: int, seconds: float = 10) -> list[Request]:
+    def wait(self, count: int, seconds: float = SECONDS) -> list[Request]:
         """The requests so far, once there are `count`; fails when that takes longer than `seconds`."""
         with self._changed:
             enough = self._changed.wait_for(lambda: len(self._requests) >= count, seconds)
             assert enough, f"{len(self._requests)} of {count} requests came within {seconds} s"
             return list(self._requests)
 
-    async def closed(self, count: int, seconds: float = 10) -> None:
+    async def closed(self, count: int, seconds: float = SECONDS) -> None:
         """Once so many connections have ended on this side."""
 
         def wait() -> None:
@@ -291,7 +292,7 @@ class Receiver(AbstractContextManager["Receiver"]):
 
         await asyncio.to_thread(wait)
 
-    async def arrived(self, count: int, seconds: float = 10) -> list[Request]:
+    async def arrived(self, count: int, seconds: float = SECONDS) -> list[Request]:
         """`wait`, for async tests."""
         return await asyncio.to_thread(self.wait, count, seconds)
 

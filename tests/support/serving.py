@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-START_SECONDS = 10
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Client:
         *,
         token: str | None = None,
         headers: dict[str, str] | None = None,
-        timeout: float = 30,
+        timeout: float = 60,
     ) -> Answer:
         sent = {"accept": "application/json"}
         bearer = self.token if token is None else token

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 15.0
+SECONDS = 60.0
+"""How long until it is a failure: long, as a machine may be busy. What passes does not wait for it."""
 _FIRST, _LONGEST = 0.005, 0.05
 """Looking often, and by HTTP at that, takes the time of whoever is waited for."""
 

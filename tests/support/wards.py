@@ -50,6 +50,12 @@ class Ward(AbstractContextManager["Ward"]):
         """Refuse messages of these patients, or with these numbers, from now on; no others."""
         self._refused = frozenset(those)
 
+    def pause(self, queue_id: str) -> None:
+        """Pause a queue, and wait for the end of what it has on its way."""
+        found = self.house.call("POST", f"/waypost/v1/queues/{queue_id}/pause")
+        assert found.payload["queue"]["state"] == "paused"
+        until(lambda: not self.house.waypost.worker.is_running(queue_id), "the end of its attempt")
+
     def send(self, *messages: Patients) -> list[str]:
         """Send a message for each, numbered from 1 on; their log ids."""
         return [self._send((each,) if isinstance(each, str) else each) for each in messages]

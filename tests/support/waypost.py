@@ -31,9 +31,9 @@ from tests.support import prefork
 from tests.support.serving import Answer, Client
 from waypost.tokens import assertion
 
-READY_SECONDS = 30
+READY_SECONDS = 60
 STOP_SECONDS = 40
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 120
 TOKEN_LIFE_SECONDS = 200
 COMMAND = (sys.executable, "-m", "waypost")
 """From nothing, for tests of the start itself; all else is forked."""

@@ -115,6 +115,8 @@ def test_every_operation_says_how_it_can_fail(operations: list[Operation]) -> No
         ("updateDestination", "200 400 401 403 404 412 413 415 429 503"),
         ("deleteDestination", "200 400 401 403 404 409 413 415 429 503"),
         ("verifyDestination", "200 400 401 403 404 409 413 415 429 503"),
+        ("getCredentialKeys", "200 404 429 503"),
+        ("exchangeToken", "200 400 401 413 429 503"),
         ("sendMessage", "200 400 401 403 409 413 415 429 503"),
     ],
 )

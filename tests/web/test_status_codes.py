@@ -11,6 +11,7 @@ from tests.support.serving import Answer
 
 from waypost.access import operator
 from waypost.apikeys import store as apikeys
+from waypost.errors import RateLimited
 from waypost.web.limits import Limits
 
 NOWHERE = "7d7f5d4e-3c49-4b53-8d5c-2a1f6f1f0b11"
@@ -252,6 +253,45 @@ def test_429_on_the_message_path_has_the_same_headers(breakable: House) -> None:
     answers = [breakable.call("POST", "/endpoint", {}, by="source") for _ in range(3)]
     assert [answer.status for answer in answers] == [400, 400, 429]
     assert (answers[2].headers["x-ratelimit-limit"], "retry-after" in answers[2].headers) == ("2", True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v2/auth/token"),
+        ("POST", "/auth/authenticate"),
+        ("POST", "/auth/refreshToken"),
+        ("GET", f"/waypost/v1/credentials/{NOWHERE}/jwks.json"),
+        ("GET", f"/waypost/v1/credentials/{NOWHERE}/.well-known/openid-configuration"),
+    ],
+)
+def test_429_where_no_token_is_asked_for_counts_the_address(breakable: House, method: str, path: str) -> None:
+    breakable.waypost.http.state.limits = Limits({"open": 2})
+    answers = [breakable.call(method, path, by=None) for _ in range(3)]
+    assert 429 not in {answer.status for answer in answers[:2]}
+    assert (answers[2].status, answers[2].json["type"]) == (429, "/problems/rate_limited")
+    assert (answers[2].headers["x-ratelimit-limit"], "retry-after" in answers[2].headers) == ("2", True)
+    assert breakable.call("GET", "/health/live", by=None).status == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "together"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("unknown", "unknown", True),
+    ],
+)
+def test_addresses_that_one_caller_has_all_of_are_counted_together(one: str, other: str, together: bool) -> None:
+    limits = Limits({"open": 1})
+    limits.count_open(one)
+    if not together:
+        limits.count_open(other)
+        return
+    with pytest.raises(RateLimited):
+        limits.count_open(other)
 
 
 def test_503_says_when_to_come_back_while_the_store_is_away(breakable: House) -> None:

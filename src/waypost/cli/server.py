@@ -85,8 +85,7 @@ async def run(
             await waypost.worker.start()
             await waypost.retention.start()
             await waypost.minutes.start()
-        if role != "worker":
-            await waypost.replaying.start()
+        await waypost.replaying.start()
         await waypost.notifier.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         http = waypost.vitals if role == "worker" else waypost.http

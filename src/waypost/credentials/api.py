@@ -11,7 +11,7 @@ from waypost.credentials.model import Credential, shown
 from waypost.credentials.service import Credentials
 from waypost.errors import NotFound
 from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
+from waypost.web.callers import UserCaller, anybody
 from waypost.web.envelope import Envelope, Message, answer
 from waypost.web.openapi import problems_of
 
@@ -24,14 +24,14 @@ IfMatch = Annotated[str | None, Header(description="The `ETag` that was read; an
 
 def public(credentials: Credentials, home: Callable[[str], str | None]) -> APIRouter:
     """What the world may know of a credential's key (ours). `home` says where a credential is shown."""
-    api = APIRouter(prefix="/waypost/v1/credentials", tags=["Auth credentials"])
+    api = APIRouter(prefix="/waypost/v1/credentials", tags=["Auth credentials"], dependencies=[Depends(anybody)])
 
     @api.get(
         "/{id}/jwks.json",
         operation_id="getCredentialKeys",
         summary="Get a credential's public keys",
         response_model=schemas.KeySet,
-        responses=problems_of(404, 503),
+        responses=problems_of(404, 429, 503),
     )
     async def key_set(credential_id: CredentialId) -> Response:
         """The JWKS (RFC 7517) that whoever checks Waypost's signatures needs. Open to all."""
@@ -42,7 +42,7 @@ def public(credentials: Credentials, home: Callable[[str], str | None]) -> APIRo
         operation_id="getCredentialIssuer",
         summary="Get a credential's issuer metadata",
         response_model=schemas.Issuer,
-        responses=problems_of(404, 503),
+        responses=problems_of(404, 429, 503),
     )
     async def issuer(credential_id: CredentialId) -> Response:
         """What an identity pool reads (OpenID Connect Discovery) to find the key set. Open to all."""

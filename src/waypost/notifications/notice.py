@@ -61,6 +61,12 @@ def key_of(kind: Kind, subject: str) -> str:
 def sentence(kind: Kind, data: Mapping[str, Any]) -> str:
     """One or two sentences; nothing from outside but names that an engineer gave."""
     match kind:
+        case Kind.held if "childQueues" in data:
+            reason = data.get("reason") or "No reason is known."
+            return (
+                f"Child queues to {_named(data)} are held: {data['childQueues']}, the first since "
+                f"{data['heldSince']}; {data['depth']} messages wait in them. {reason}"
+            )
         case Kind.held:
             reason = data.get("reason") or "No reason is known."
             return (
@@ -69,6 +75,8 @@ def sentence(kind: Kind, data: Mapping[str, Any]) -> str:
             )
         case Kind.drained if data.get("closed"):
             return f"The queue to {_named(data)} is closed; what waited in it has ended."
+        case Kind.drained if "childQueues" in data:
+            return f"The child queues to {_named(data)}, held since {data['heldSince']}, have drained."
         case Kind.drained:
             return f"The queue to {_named(data)}, held since {data['heldSince']}, has drained."
         case Kind.disk_low:

@@ -1,6 +1,8 @@
 """What should be told, read off the queues' rows: held too long, drained, without a key; and the node's disk.
 
 Everything here reads what is, not what happened: a look that did not take place, a node that died, lose nothing.
+
+Child queues are told of by their subscription, all in one: a destination that is gone holds one for each patient.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,19 +25,27 @@ from waypost.vault.keyring import MISSING
 MOST_A_LOOK = 200
 
 _head, _tail = queue_head.c, queue_tail.c
-_open_key = sa.literal(f"{Kind.held.value} ", sa.String) + _head.queue_id
+_CHILDREN = "children "
+_is_child = _head.since.is_not(None)
+_open_key = (
+    sa.literal(f"{Kind.held.value} ", sa.String)
+    + sa.case((_is_child, _CHILDREN), else_="")
+    + sa.case((_is_child, _head.subscription_id), else_=_head.queue_id)
+)
 _overdue = (
-    sa.select(
-        queue_head,
-        destination.c.name,
-        depth,
-    )
+    sa.select(queue_head, destination.c.name, depth)
     .join(notification, notification.c.environment_id == _head.environment_id)
     .join(queue_tail, _tail.queue_id == _head.queue_id)
     .join(destination, destination.c.id == _head.destination_id)
     .outerjoin(notice, notice.c.open_key == _open_key)
     .where(store.tells, _head.state == State.held, _head.closed_at.is_(None), notice.c.id.is_(None))
 )
+_together = sa.select(  # of a subscription's child queues
+    _head.subscription_id,
+    sa.func.count(_head.held_since),
+    sa.func.min(sa.case((_tail.last_seq > _head.cursor, _head.cursor))),
+    sa.func.max(_tail.last_seq),
+).join(queue_tail, _tail.queue_id == _head.queue_id)
 _told = (
     sa.select(
         notice, _tail.last_seq, _head.cursor, _head.held_since, _head.closed_at, _head.queue_id.label("there")
@@ -120,27 +130,45 @@ def tell(tx: Tx, found: Found, now_ms: int) -> list[Kind]:
 
 
 def _held(tx: Tx, now_ms: int) -> Iterator[Raised]:
-    query = _overdue.where(_head.held_since <= now_ms - notification.c.held_after_ms)
-    for row in tx.execute(query.order_by(_head.held_since).limit(MOST_A_LOOK)):
-        data = {
-            "queueId": row.queue_id,
-            "subscription": {"id": row.subscription_id},
-            "destination": {"id": row.destination_id, "name": row.name},
-            "reason": row.reason,
-            "lastStatus": row.last_status,
-            "heldSince": iso(row.held_since),
-            "depth": row.depth,
-        }
-        key = key_of(Kind.held, row.queue_id)
-        yield Raised(row.environment_id, Kind.held, data, key, row.queue_id, row.destination_id)
+    """One notice a queue, and one a subscription with child queues, with how many of them are held."""
+    overdue = _overdue.where(_head.held_since <= now_ms - notification.c.held_after_ms)
+    own = overdue.where(sa.not_(_is_child))
+    for row in tx.execute(own.order_by(_head.held_since).limit(MOST_A_LOOK)):
+        yield _raised(row, key_of(Kind.held, row.queue_id), row.queue_id, {"depth": row.depth})
+    figures = (_head.subscription_id, sa.func.count().label("queues"), sa.func.sum(depth).label("depth"))
+    children = overdue.where(_is_child)
+    owners = children.with_only_columns(*figures).group_by(_head.subscription_id).limit(MOST_A_LOOK)
+    for owner in tx.execute(owners).all():
+        mine = children.where(_head.subscription_id == owner.subscription_id)
+        first = tx.execute(mine.order_by(_head.held_since, _head.queue_id).limit(1)).one()
+        key = key_of(Kind.held, _CHILDREN + owner.subscription_id)
+        yield _raised(first, key, owner.subscription_id, {"depth": int(owner.depth), "childQueues": owner.queues})
+
+
+def _raised(row: Any, key: str, queue_id: str, figures: Mapping[str, int]) -> Raised:
+    data = {
+        "queueId": row.queue_id,
+        "subscription": {"id": row.subscription_id},
+        "destination": {"id": row.destination_id, "name": row.name},
+        "reason": row.reason,
+        "lastStatus": row.last_status,
+        "heldSince": iso(row.held_since),
+        **figures,
+    }
+    return Raised(row.environment_id, Kind.held, data, key, queue_id, row.destination_id)
 
 
 def _recovering(tx: Tx, found: Found) -> None:
-    for row in tx.execute(_told):
-        is_there = row.there is not None and row.closed_at is None
+    told = tx.execute(_told).all()
+    owners = {row.queue_id for row in told if _is_of_children(row)}
+    query = _together.where(_is_child, _head.subscription_id.in_(owners)).group_by(_head.subscription_id)
+    children = {row[0]: row for row in tx.execute(query)} if owners else {}
+    for row in told:
         queue = Standing(False, False)
-        if is_there:
+        if row.there is not None and row.closed_at is None:
             queue = Standing(True, row.held_since is not None, row.cursor, row.last_seq, row.mark)
+            if _is_of_children(row):
+                queue = _all_of(children.get(row.queue_id), row.mark)
         match after(queue):
             case "drained":
                 found.ended.append((row.id, _drained(row)))
@@ -150,9 +178,22 @@ def _recovering(tx: Tx, found: Found) -> None:
                 found.marks.append((row.id, seq))
 
 
+def _is_of_children(row: Any) -> bool:
+    return str(row.open_key).startswith(key_of(Kind.held, _CHILDREN))
+
+
+def _all_of(children: Any, mark: int | None) -> Standing:
+    """A subscription's child queues as if they were one, which stands where the last of them does."""
+    if children is None:  # all are idle, and were taken away
+        return Standing(True, False, mark=mark)
+    _, held, cursor, last_seq = children
+    return Standing(True, held > 0, last_seq if cursor is None else cursor, last_seq, mark)
+
+
 def _drained(row: Any) -> Raised:
     said: Mapping[str, Any] = outbox.data_of(row)
-    data = {name: said[name] for name in ("queueId", "subscription", "destination", "heldSince")}
+    kept = ("queueId", "subscription", "destination", "heldSince", "childQueues")
+    data = {name: said[name] for name in kept if name in said}
     data |= {} if row.closed_at is None else {"closed": True}  # an idle child queue just goes
     return Raised(
         row.environment_id,

@@ -1,15 +1,18 @@
 """Carrying out replays of many: page by page in the background, each page and its cursor in one transaction.
 
-What a crash interrupts goes on at the next start, with no log replayed twice.
+What a crash interrupts goes on at the next start, or on another node that sees it stand still, with no log
+replayed twice: a page counts only from where its part's cursor is.
 """
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
+from waypost.errors import Unavailable
 from waypost.queues.model import Replay, Target
 from waypost.queues.port import Hot
 from waypost.replays import places, store
@@ -19,6 +22,8 @@ from waypost.vault.vault import Vault
 
 LOGS_A_PAGE = 100
 REST_SECONDS = 2.0
+LOOK_SECONDS = 4.0
+"""A replay that has not moved from one look to the next has nobody who carries it out."""
 
 Arrived = Callable[[str, str], None]
 """Told of a queue and its destination when there is something new in it."""
@@ -45,15 +50,21 @@ class Running:
         self._arrived = arrived
         self._require_room = room
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Go on with every replay that is not done."""
-        for replay_id in await self._db.read(store.unfinished):
+        """Go on with every replay that is not done, as far as no other node may be at it; look after the rest."""
+        standing = await self._db.read(store.standing)
+        if self._db.shared:
+            self._looking = self._looking or asyncio.create_task(self._look_until_stopped(standing))
+            return
+        for replay_id in standing:
             self.begin(replay_id)
 
     async def stop(self) -> None:
-        """Leave the rest for the next start."""
-        tasks = list(self._tasks.values())
+        """Leave the rest for the next start, or for another node."""
+        tasks = [*([self._looking] if self._looking else []), *self._tasks.values()]
+        self._looking = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -67,13 +78,23 @@ class Running:
         task.add_done_callback(lambda _: self._tasks.pop(replay_id, None))
 
     async def step(self, replay_id: str) -> bool:
-        """Carry out the next page; False once there is none and the replay is done. Safe on many nodes at once."""
+        """Carry out the next page; False when the replay is done, or another node was quicker. Safe on many."""
         page = await self._db.read(lambda tx: self._page(tx, replay_id))
         if page is None:
             await self._db.write(lambda tx: store.finish(tx, replay_id, self._clock.now_ms()))
             return False
-        await self._put(page)
-        return True
+        return await self._put(page)
+
+    async def _look_until_stopped(self, before: dict[str, store.Standing]) -> None:
+        """Go on with what stands still: the node that was at it has died, or has stopped."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(Unavailable):
+                now = await self._db.read(store.standing)
+                for replay_id, standing in now.items():
+                    if before.get(replay_id) == standing:
+                        self.begin(replay_id)
+                before = now
 
     async def _run(self, replay_id: str) -> None:
         more = True
@@ -94,13 +115,13 @@ class Running:
         cursor = rows[-1].seq if len(rows) == LOGS_A_PAGE else part.last
         return of, part, [(row.id, row.subscription_id, row.message_id) for row in rows], cursor
 
-    async def _put(self, page: Page) -> None:
-        """Put a page's logs at the tails of their queues, those that can still be sent."""
+    async def _put(self, page: Page) -> bool:
+        """Put a page's logs at the tails of their queues, if they can still be sent; False if another node did."""
         of, part, found, cursor = page
 
-        def write(tx: Tx) -> set[str]:
+        def write(tx: Tx) -> set[str] | None:
             if not store.move(tx, part, cursor):
-                return set()
+                return None
             kept = store.still(tx, [log_id for log_id, *_ in found])
             now, put = self._clock.now_ms(), 0
             queues: set[str] = set()
@@ -113,8 +134,10 @@ class Running:
             store.add(tx, of.id, put)
             return queues
 
-        for queue_id in await self._db.write(write):
+        queues = await self._db.write(write)
+        for queue_id in queues or ():
             self._arrived(queue_id, part.destination_id)
+        return queues is not None
 
     def _target(self, tx: Tx, subscription_id: str, message_id: str) -> Target | None:
         """Where a log goes again; None when its subscription, its message or the key of either is gone."""

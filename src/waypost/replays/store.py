@@ -43,6 +43,10 @@ replay_part = sa.Table(
 )
 
 
+Standing = tuple[int, int]
+"""How far a replay has come: it moves with every page."""
+
+
 def shares(tx: Tx, environment_id: str, wanted: MetadataSearch, now_ms: int) -> list[tuple[Part, int]]:
     """What there is to replay: for each destination its span, without a replay's id, and how many logs."""
     c = log.c
@@ -91,10 +95,17 @@ def get(tx: Tx, replay_id: str) -> Progress | None:
     return None if row is None else _progress(row)
 
 
-def unfinished(tx: Tx) -> list[str]:
-    """Ids of the replays that are not done, oldest first."""
-    query = sa.select(replay.c.id).where(replay.c.state == State.running)
-    return list(tx.scalars(query.order_by(replay.c.created_at, replay.c.id)))
+def standing(tx: Tx) -> dict[str, Standing]:
+    """Where each replay that is not done stands, oldest first."""
+    c = replay.c
+    query = (
+        sa.select(c.id, c.replayed, sa.func.coalesce(sa.func.sum(replay_part.c.cursor), 0))
+        .outerjoin(replay_part, replay_part.c.replay_id == c.id)
+        .where(c.state == State.running)
+        .group_by(c.id, c.replayed, c.created_at)
+        .order_by(c.created_at, c.id)
+    )
+    return {row[0]: (row[1], int(row[2])) for row in tx.execute(query)}
 
 
 def next_part(tx: Tx, replay_id: str) -> Part | None:

@@ -13,6 +13,7 @@ from waypost.tokens.model import LegacyIssued, LegacyLogin, LegacyRefresh, Refus
 from waypost.tokens.service import Tokens
 from waypost.web import body
 from waypost.web.body import JsonBody
+from waypost.web.callers import anybody
 from waypost.web.openapi import problems_of
 
 FORM = "application/x-www-form-urlencoded"
@@ -65,7 +66,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 def router(tokens: Tokens) -> APIRouter:
     """The routes of the token exchange."""
-    routes = APIRouter(tags=["Authentication"])
+    routes = APIRouter(tags=["Authentication"], dependencies=[Depends(anybody)])
     _oauth(routes, tokens)
     _legacy(routes, tokens)
     return routes
@@ -77,7 +78,7 @@ def _oauth(routes: APIRouter, tokens: Tokens) -> None:
         operation_id="exchangeToken",
         summary="Exchange a signed assertion for an access token",
         response_model=TokenAnswer,
-        responses={**problems_of(413, 503), **REFUSALS},
+        responses={**problems_of(413, 429, 503), **REFUSALS},
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": FORM_SCHEMA}}}},
     )
     async def exchange(request: Request) -> Response:
@@ -96,7 +97,7 @@ def _legacy(routes: APIRouter, tokens: Tokens) -> None:
         operation_id="authenticateLegacyKey",
         summary="Exchange a legacy key and secret for an access token",
         response_model=LegacyAnswer,
-        responses=problems_of(400, 401, 413, 415, 503),
+        responses=problems_of(400, 401, 413, 415, 429, 503),
     )
     async def authenticate(raw: Annotated[Any, Depends(JsonBody(LegacyLogin))]) -> Response:
         return _issued(await tokens.log_in(raw))
@@ -106,7 +107,7 @@ def _legacy(routes: APIRouter, tokens: Tokens) -> None:
         operation_id="refreshLegacyToken",
         summary="Exchange a refresh token for the next access token",
         response_model=LegacyAnswer,
-        responses=problems_of(400, 401, 413, 415, 503),
+        responses=problems_of(400, 401, 413, 415, 429, 503),
     )
     async def refresh(raw: Annotated[Any, Depends(JsonBody(LegacyRefresh))]) -> Response:
         return _issued(await tokens.refresh(raw))

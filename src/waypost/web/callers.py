@@ -43,6 +43,11 @@ async def source(request: Request) -> Caller:
     return caller
 
 
+async def anybody(request: Request) -> None:
+    """Count a request to an address that needs no token, where any answer takes work. Raises RateLimited."""
+    request.app.state.limits.count_open(client_ip(request))
+
+
 def client_ip(request: Request) -> str:
     """The peer's address, or the one a trusted proxy gave (uvicorn has put it in the scope)."""
     return request.client.host if request.client else "unknown"
