@@ -79,17 +79,11 @@ def test_pages_are_accessible_and_markup_stays_text(lively: House, lane: Lane, s
     needs_axe()
     home = Visitor(lively).home
     head = lane.queue()["head"]["logId"]
-    paths = (
-        home,
-        f"{home}/queues",
-        f"/dashboard/queues/{lane.queue_id}",
-        f"{home}/logs",
-        f"/dashboard/logs/{head}",
-    )
+    queue, log = f"/dashboard/queues/{lane.queue_id}", f"/dashboard/logs/{head}"
 
     async def story(page: Page) -> None:
         page.on("dialog", lambda dialog: pytest.fail("a script in a name or an answer has run"))
-        for path in paths:
+        for path in (home, f"{home}/queues", queue, f"{home}/logs", log):
             await page.goto(path)
             await expect(page.get_by_text(MARKUP).first).to_be_attached()
             assert await page.locator("img").count() == 0
