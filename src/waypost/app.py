@@ -26,6 +26,7 @@ from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
 from waypost.dashboard import application as dashboard
+from waypost.dashboard.glance import Glances
 from waypost.dashboard.guard import Resume, nobody
 from waypost.dashboard.live import Live
 from waypost.dashboard.services import Services
@@ -373,6 +374,7 @@ class Waypost:
             db=self.db,
             clock=self.clock,
             live=self.live,
+            glances=Glances(self.db, self.clock),
             apikeys=self.apikeys,
             credentials=self.credentials,
             destinations=self.destinations,

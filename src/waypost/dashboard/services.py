@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from waypost.apikeys.service import ApiKeys
 from waypost.clock import Clock
 from waypost.credentials.service import Credentials
+from waypost.dashboard.glance import Glances
 from waypost.dashboard.live import Live
 from waypost.db.database import Database
 from waypost.destinations.service import Destinations
@@ -31,6 +32,7 @@ class Services:
     db: Database
     clock: Clock
     live: Live
+    glances: Glances
     apikeys: ApiKeys
     credentials: Credentials
     destinations: Destinations

@@ -20,7 +20,14 @@ from waypost.dashboard.pages import (
     destination_verify,
     destinations,
     home,
+    ledger,
+    log,
+    logs,
+    messages,
     overview,
+    queue,
+    queues,
+    replays,
 )
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
@@ -40,6 +47,13 @@ PAGES: tuple[Page, ...] = (
     *credentials.PAGES,
     *credential_edit.PAGES,
     *credential.PAGES,
+    *queues.PAGES,
+    *queue.PAGES,
+    *logs.PAGES,
+    *messages.PAGES,
+    *log.PAGES,
+    *replays.PAGES,
+    *ledger.PAGES,
 )
 
 _HERE = "/environments/{environment}"
