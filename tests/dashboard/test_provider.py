@@ -26,7 +26,11 @@ def theirs() -> Iterator[IdentityProvider]:
 def house(tmp_path: Path, theirs: IdentityProvider) -> Iterator[House]:
     secret = tmp_path / "secret"
     secret.write_text("the-secret\n")
-    told: dict[str, Any] = {"oidc_issuer": theirs.issuer, "oidc_client_id": "waypost", "oidc_client_secret_file": secret}
+    told: dict[str, Any] = {
+        "oidc_issuer": theirs.issuer,
+        "oidc_client_id": "waypost",
+        "oidc_client_secret_file": secret,
+    }
     (tmp_path / "house").mkdir()
     with House(tmp_path / "house", deliver=False, allowed_networks=LOOPBACK, **told) as house:
         theirs.callback = f"http://127.0.0.1:{house.port}{CALLBACK}"

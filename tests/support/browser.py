@@ -1,19 +1,22 @@
 """Somebody who signs in for real, in a browser: no cookie but those that the server has given.
 
+In front of a house, or of a server process.
+
 ann = Browser(house)
-ann.accept(house.invite("engineer"))              # sets PASSWORD by the link
+ann.accept(invited(house, "engineer"))            # sets PASSWORD by the link
 ann.sign_in("engineer")                           # the page that follows
 ann.submit(page.form("/account/password"), …)     # as on every Visitor; the form's own token is sent
-app.code(…)                                       # `Phone` shows codes
+secret, recovery = ann.enrol()                    # a second factor; `ann.code(secret)` is what the app shows
 """
 
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from tests.support import authenticator
-from tests.support.house import House
+from tests.support.house import House, MovedClock
 from tests.support.visitor import Form, Page, Visitor
+from tests.support.waypost import Server
 from waypost.access import operator
 
 PASSWORD = "seven wild geese"
@@ -36,8 +39,9 @@ def invited(house: House, who: str) -> str:
 class Browser(Visitor):
     """With `https`, a proxy that the server believes says so."""
 
-    def __init__(self, house: House, *, https: bool = False) -> None:
-        self.house = house
+    def __init__(self, house: House | Server, *, https: bool = False) -> None:
+        self.house = cast(House, house)  # its port and environments are all that is asked of it
+        self.clock = house.clock if isinstance(house, House) else MovedClock()
         self.cookies: dict[str, str] = {}
         self._scheme = "https" if https else "http"
 
@@ -81,12 +85,12 @@ class Browser(Visitor):
         secret = secret_on(page)
         done = self.submit(page.form("/confirm"), code=self.code(secret))
         assert done.status == 200, done.text
-        self.house.clock.ahead_ms += authenticator.STEP_SECONDS * 1000
+        self.clock.ahead_ms += authenticator.STEP_SECONDS * 1000
         return secret, _CODE.findall(done.text)
 
     def code(self, secret: str) -> str:
         """What the app shows now."""
-        return authenticator.code(secret, self.house.clock.now_ms())
+        return authenticator.code(secret, self.clock.now_ms())
 
 
 def secret_on(page: Page) -> str:
