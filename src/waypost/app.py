@@ -102,6 +102,7 @@ from waypost.tokens.keysets import KeySets
 from waypost.tokens.service import Tokens
 from waypost.upkeep.retention import Retention
 from waypost.upkeep.service import Upkeep
+from waypost.users.model import on_loopback
 from waypost.users.service import Users
 from waypost.vault import keyring
 from waypost.vault.vault import Vault
@@ -247,7 +248,12 @@ class Waypost:
         if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
             us = Registration(settings.oidc_client_id, settings.oidc_secret)
             provider = Provider(
-                self.client, self.clock, issuer=settings.oidc_issuer, us=us, home=lambda: self._address
+                self.client,
+                self.clock,
+                issuer=settings.oidc_issuer,
+                us=us,
+                home=lambda: self._address,
+                https_only=not on_loopback(settings.oidc_issuer),
             )
         self.passwords = Passwords(PASSWORD_COST)
         gate = Gate(self.db, self.vault, self.clock, self.passwords)

@@ -30,6 +30,7 @@ from waypost.notifications import sending as notices
 from waypost.notifications.model import Webhook
 from waypost.notifications.notice import Kind, Notice
 from waypost.queues.model import Pending
+from waypost.sessions.oidc import NotVouched, Provider, Registration
 from waypost.tokens.keysets import KeySets
 
 CALLER = operator("test")
@@ -157,10 +158,19 @@ async def notify(scene: Scene, client: Client, url: str) -> str | None:
     return await notices.Sender(client, Clock()).send(opened, [notice])
 
 
+async def sign_in(scene: Scene, client: Client, url: str) -> str | None:
+    us = Registration("waypost")
+    provider = Provider(client, Clock(), issuer=url, us=us, home=lambda: "http://127.0.0.1:8080", https_only=False)
+    found = await provider.start()
+    assert isinstance(found, NotVouched)
+    return found.reason if "does not answer" in found.reason else None  # what answers is no provider
+
+
 DIALLED: Mapping[str, Dialled] = {
     "delivery": deliver,
     "token endpoint": fetch_token,
     "key set": fetch_keys,
     "verification": shake_hands,
     "notification webhook": notify,
+    "identity provider": sign_in,
 }

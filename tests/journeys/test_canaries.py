@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
 from tests.support.authority import Authority
 from tests.support.canaries import canary, leaks, spellings
+from tests.support.newcomer import SIGN_IN, Newcomer
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer, garbage, hang_up, reset
 from tests.support.serving import Answer, Client
@@ -148,6 +149,25 @@ class Story:
             assert refused.status in {400, 401}
             self.said.append(refused.body)
 
+    def plant_sign_in(self) -> None:
+        """A link, a password, a second factor and a session in the dashboard, used rightly and wrongly."""
+        added = self.server.cli("users", "add", "pat@example.org", "--invite", "--json").stdout
+        path = urlsplit(json.loads(added)["invitation"]["url"]).path
+        password = self.planted["sign-in password"] = canary("sign-in")
+        self.planted["invitation"] = path.rpartition("/")[2]
+        pat = Newcomer(self.server)
+        assert pat.post(path, {"password": password}).status == 403
+        pat.accept(path, password)
+        for wrong in (password + "!", password * 10):
+            form = pat.form(SIGN_IN, SIGN_IN)
+            assert pat.submit(form, email="pat@example.org", password=wrong).status == 403
+        assert pat.submit(pat.form(SIGN_IN, SIGN_IN), email="pat@example.org", password=password).status == 303
+        secret, recovery = pat.enrol(password)
+        self.planted |= {"cookie": pat.cookies["waypost_session"], "recovery code": recovery[0]}
+        self.planted |= {"second factor": secret, "second factor, raw": base64.b32decode(secret).hex()}
+        self.planted["form token"] = pat.form("/dashboard/account", "/sign-out").fields["csrf"]
+        assert pat.submit(pat.form("/dashboard/account", "/remove"), code=recovery[0]).status == 303
+
     def send(self, destination: Mapping[str, Any], source: Mapping[str, Any], client: str, number: int) -> str:
         sent = message(destination, source, number)
         sent["Patient"] = {"Identifiers": [{"ID": self.planted["patient"], "IDType": "MR"}]}
@@ -184,6 +204,7 @@ def test_no_secret_and_no_message_content_turns_up_anywhere(story: Story) -> Non
     credential = story.plant_credentials()
     destination = story.plant_destination(credential)
     story.plant_legacy_key()
+    story.plant_sign_in()
     path = f"/platform/v1/destinations/{destination['id']}"
     source, client = server.source(), server.client_id()
     subscription = server.subscribe(source, destination)

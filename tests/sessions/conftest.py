@@ -1,16 +1,12 @@
 """A clinic with people who sign in, on a store of its own; passwords cost next to nothing here."""
 
-import base64
-import hashlib
-import hmac
 import json
-import struct
 from typing import Any
 
 import pytest
 
 from tests.conftest import SetClock
-from tests.support import keys, tenants
+from tests.support import authenticator, keys, tenants
 from tests.support.tenants import Tenant
 from waypost.access import Caller, OrganizationRole, operator
 from waypost.audit import store as audit
@@ -100,7 +96,7 @@ class World:
 
     def code(self, enrolment: Enrolment) -> str:
         """What the app shows now."""
-        return code_of(enrolment, self.clock.now_ms())
+        return authenticator.code(enrolment.secret, self.clock.now_ms())
 
     async def enrol(self, entered: SignedIn, password: str = PASSWORD) -> tuple[Enrolment, WithCodes]:
         """The session with a second factor; the clock is moved past the code that was used."""
@@ -117,16 +113,6 @@ class World:
         number = (tenant or self.tenant).id
         rows = await self.db.read(lambda tx: audit.page(tx, number, Filter(types=types), offset=0, count=500))
         return [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
-
-
-def code_of(enrolment: Enrolment, now_ms: int) -> str:
-    """By an implementation of RFC 6238 that is not ours."""
-
-    secret = base64.b32decode(enrolment.secret)
-    mac = hmac.digest(secret, struct.pack(">Q", now_ms // 1000 // 30), hashlib.sha1)
-    place = mac[-1] & 15
-    number = struct.unpack(">I", mac[place : place + 4])[0] & 0x7FFFFFFF
-    return f"{number % 1_000_000:06}"
 
 
 @pytest.fixture

@@ -52,7 +52,9 @@ class Browser:
     def __init__(self, world: World, theirs: IdentityProvider, client: Client) -> None:
         self.world, self.theirs = world, theirs
         us = Registration(theirs.client_id, theirs.secret)
-        self.provider = Provider(client, world.clock, issuer=theirs.issuer, us=us, home=lambda: HOME)
+        self.provider = Provider(
+            client, world.clock, issuer=theirs.issuer, us=us, home=lambda: HOME, https_only=False
+        )
         self.sessions = world.by(self.provider)
 
     async def start(self) -> Flow:
@@ -264,6 +266,14 @@ async def test_every_call_obeys_the_egress_policy(world: World, theirs: Identity
     assert theirs.requests == []
 
 
+async def test_a_provider_is_asked_over_https_only(world: World, theirs: IdentityProvider, client: Client) -> None:
+    us = Registration(theirs.client_id, theirs.secret)
+    provider = Provider(client, world.clock, issuer=theirs.issuer, us=us, home=lambda: HOME)
+
+    assert isinstance(await provider.start(), NotVouched)
+    assert theirs.requests == []
+
+
 async def test_what_the_provider_says_of_itself_is_asked_for_once_an_hour(browser: Browser) -> None:
     for _ in range(3):
         await browser.start()
@@ -285,7 +295,7 @@ async def test_without_an_address_of_our_own_nobody_is_sent_off(
     world: World, theirs: IdentityProvider, client: Client
 ) -> None:
     us = Registration(theirs.client_id, theirs.secret)
-    provider = Provider(client, world.clock, issuer=theirs.issuer, us=us, home=lambda: None)
+    provider = Provider(client, world.clock, issuer=theirs.issuer, us=us, home=lambda: None, https_only=False)
 
     found = await provider.start()
 

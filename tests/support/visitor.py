@@ -43,6 +43,7 @@ class Page:
     text: str = ""
     links: tuple[str, ...] = ()
     forms: tuple[Form, ...] = ()
+    set_cookies: tuple[str, ...] = ()
 
     @property
     def goes_to(self) -> str:
@@ -124,17 +125,14 @@ async def resumed(house: House, cookie: str) -> Session | None:
 
 def _page(answer: http.client.HTTPResponse, html: str) -> Page:
     headers = {name.lower(): value for name, value in answer.getheaders()}
-    cookies = dict(
-        value.partition(";")[0].split("=", 1)
-        for name, value in answer.getheaders()
-        if name.lower() == "set-cookie"
-    )
+    lines = tuple(value for name, value in answer.getheaders() if name.lower() == "set-cookie")
+    cookies = dict(line.partition(";")[0].split("=", 1) for line in lines)
     if not headers.get("content-type", "").startswith("text/html"):
-        return Page(answer.status, headers, html, cookies)
+        return Page(answer.status, headers, html, cookies, set_cookies=lines)
     found = _Reader()
     found.feed(html)
     text = " ".join(" ".join(found.words).split())
-    return Page(answer.status, headers, html, cookies, text, tuple(found.links), tuple(found.forms))
+    return Page(answer.status, headers, html, cookies, text, tuple(found.links), tuple(found.forms), lines)
 
 
 class _Reader(HTMLParser):

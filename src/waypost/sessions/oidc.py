@@ -24,7 +24,6 @@ from waypost.egress.client import Answer, Client, Unreached
 from waypost.sessions import idtoken, model
 from waypost.sessions.idtoken import Claims
 from waypost.tokens.keysets import KeySets
-from waypost.users.model import on_loopback
 
 CALLBACK = "/dashboard/sign-in/provider/callback"
 SCOPE = "openid email profile"
@@ -70,14 +69,21 @@ class Provider:
     """The identity provider that the operator has named. `home` is where the browser reaches this server."""
 
     def __init__(
-        self, client: Client, clock: Clock, *, issuer: str, us: Registration, home: Callable[[], str | None]
+        self,
+        client: Client,
+        clock: Clock,
+        *,
+        issuer: str,
+        us: Registration,
+        home: Callable[[], str | None],
+        https_only: bool = True,
     ) -> None:
         self._client = client
         self._clock = clock
         self._issuer = issuer
         self._us = us
         self._home = home
-        self._https_only = not on_loopback(issuer)
+        self._https_only = https_only
         self._keysets = KeySets(client, clock)
         self._said: tuple[int, OpenIDProviderMetadata] | None = None
 

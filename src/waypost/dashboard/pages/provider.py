@@ -12,16 +12,14 @@ from waypost.dashboard.routes import open_get
 from waypost.dashboard.visit import Visit
 from waypost.errors import NotFound
 from waypost.sessions.model import COOKIE_LENGTH, Refused
-from waypost.sessions.oidc import NotVouched
+from waypost.sessions.oidc import NotVouched, Provider
 
 FLOW_SECONDS = 600
 
 
 async def start(visit: Visit) -> Response:
     """Off to the provider."""
-    provider = visit.services.sessions.provider
-    if provider is None:
-        raise NotFound("identity provider")
+    provider = _provider(visit)
     wanted = guard.next_page(visit.query("next"))
     flow = await provider.start()
     if isinstance(flow, NotVouched):
@@ -34,6 +32,7 @@ async def start(visit: Visit) -> Response:
 
 async def come_back(visit: Visit) -> Response:
     """Back from the provider, with what it says of who was there."""
+    _provider(visit)
     kept = visit.cookie(guard.cookie_name(visit.request, entry.FLOW_COOKIE))
     flow, wanted = kept[:COOKIE_LENGTH], guard.next_page(unquote(kept[COOKIE_LENGTH:]))
     given, arrival = dict(visit.request.query_params), entry.arrival(visit)
@@ -46,6 +45,13 @@ async def come_back(visit: Visit) -> Response:
         words, status = entry.refusal(entered, entry.PASSWORD)
         return await entry.sign_in_form(visit, wanted, words, status=status)
     return await entry.let_in(visit, entered, wanted)
+
+
+def _provider(visit: Visit) -> Provider:
+    found = visit.services.sessions.provider
+    if found is None:
+        raise NotFound("identity provider")
+    return found
 
 
 PAGES = [open_get("/sign-in/provider", start), open_get("/sign-in/provider/callback", come_back)]
