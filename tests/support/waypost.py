@@ -36,7 +36,10 @@ Ran = subprocess.CompletedProcess[str]
 
 
 class Server(AbstractContextManager["Server"]):
-    """A data folder under `place`, and its server. `like` copies a folder that was set up before."""
+    """A data folder under `place`, and its server. `like` copies a folder that was set up before.
+
+    `files` is how many file descriptors the server may have.
+    """
 
     def __init__(
         self,
@@ -45,12 +48,14 @@ class Server(AbstractContextManager["Server"]):
         settings: Mapping[str, str] | None = None,
         init: Sequence[str] = (),
         like: "Server | None" = None,
+        files: int | None = None,
     ) -> None:
         self.data = place / "data"
         self.log = place / "log"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._args = args
+        self._files = files
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
         self._tokens: dict[tuple[str, ...], tuple[float, str]] = {}
@@ -97,6 +102,8 @@ class Server(AbstractContextManager["Server"]):
     def launch(self) -> None:
         """Start the server and wait for nothing."""
         command = [*COMMAND, "serve", "--data", str(self.data), "--port", str(self.port), *self._args]
+        if self._files is not None:
+            command = ["sh", "-c", f'ulimit -n {self._files}; exec "$0" "$@"', *command]
         environment = plain_environment() | self.environment
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
