@@ -30,6 +30,8 @@ Operation = APIOperation[Any, Any, Any, Any]
 
 MESSAGES = ("/endpoint", "/waypost/v1/messages")
 LINES = "application/x-ndjson"
+CLOSED_PROXY = "http://127.0.0.1:9"
+"""An egress proxy that nobody is: whatever a case would have called is not reached."""
 CALLERS = ("right",) * 8 + ("viewer", "outsider", "source", "nobody")
 CHECKS = [
     checks.status_code_conformance,
@@ -65,6 +67,14 @@ class Contract:
         self.document: dict[str, Any] = house.call("GET", "/openapi.json", by=None).json
         schemathesis.serializer(LINES)(_lines)
         self.schema: BaseSchema = schemathesis.openapi.from_dict(self.document)
+
+    def paths(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Every operation of the document by its method and path."""
+        return {
+            (method.upper(), path): operation
+            for path, methods in self.document["paths"].items()
+            for method, operation in methods.items()
+        }
 
     def operations(self) -> Iterator[Operation]:
         """Every operation, those that remove things last."""
@@ -108,7 +118,7 @@ class Contract:
         request = requests.Request(**{name: wanted[name] for name in fields if name in wanted}).prepare()
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         headers.pop("authorization", None)  # the document has it drawn
-        headers |= self._authorization(case, caller)
+        headers |= self._authorization(case.operation.path, caller)
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
         assert request.url is not None
@@ -117,14 +127,24 @@ class Contract:
         )
         return Response(got.status, got.headers, got.body, request, got.seconds, False, got.phrase)
 
+    def plainly(
+        self, method: str, path: str, *, by: str = "right", body: bytes = b"{}", **headers: str
+    ) -> int:
+        """The status of a request that names real things and says nothing."""
+        taken = self.paths()[method, path].get("requestBody", {}).get("content", {})
+        sent = {"host": "x", "content-type": next(iter(taken), "application/json")}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= self._authorization(path, by)
+        return inside.call(self.house, method, path.format(**self.scene.in_path), sent, body).status
+
     def judge(self, case: Case, answer: Response) -> None:
         """Count the case, and keep what is wrong with the answer."""
         self.tally.add(case.operation.label, answer.status_code, _wrong(case, answer))
 
-    def _authorization(self, case: Case, caller: str) -> Mapping[str, str]:
+    def _authorization(self, path: str, caller: str) -> Mapping[str, str]:
         if caller == "nobody":
             return {}
-        right = "source" if case.operation.path in MESSAGES else "owner"
+        right = "source" if path in MESSAGES else "owner"
         return {"authorization": "Bearer " + self.house.token(right if caller == "right" else caller)}
 
 
