@@ -16,6 +16,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_WORDS = ("token", "secret", "password", "authorization", "body")
 CHATTY = ("uvicorn", "aiohttp", "alembic", "asyncio")
+STRANGERS = "uvicorn.error.strangers"
+"""Says of every request that is none that it is none; a stranger could fill the disk with its warnings."""
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -51,6 +53,7 @@ def configure(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger(STRANGERS).setLevel(max(level, logging.ERROR))
 
 
 def guard(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

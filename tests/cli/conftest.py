@@ -28,10 +28,12 @@ def copy(template: Server, tmp_path: Path) -> Iterator[Copy]:
     """Makes copies of the template; whatever still runs at the end is killed."""
     made: list[Server] = []
 
-    def make(*args: str, settings: dict[str, str] | None = None, name: str = "copy") -> Server:
+    def make(
+        *args: str, settings: dict[str, str] | None = None, name: str = "copy", files: int | None = None
+    ) -> Server:
         place = tmp_path / name
         place.mkdir()
-        made.append(Server(place, *args, settings=settings, like=template))
+        made.append(Server(place, *args, settings=settings, like=template, files=files))
         return made[-1]
 
     yield make

@@ -25,8 +25,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import uvicorn
-
 from tests.support import keys, postgresql, tenants
 from tests.support.serving import Answer, Client, Server
 from tests.support.tenants import Tenant
@@ -35,6 +33,7 @@ from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey
 from waypost.audit import store as audit
+from waypost.cli import server
 from waypost.clock import Clock
 from waypost.db import migrate
 from waypost.db.database import Tx
@@ -281,15 +280,12 @@ class House(AbstractContextManager["House"]):
             await self.waypost.worker.start()
             await self.waypost.replaying.start()
             await self.waypost.notifier.start()
-        config = uvicorn.Config(
-            self.waypost.http, http="httptools", ws="none", log_config=None, lifespan="off", access_log=False
-        )
-        server = Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        running = Server(server.config(self.waypost.http))
+        serving = asyncio.create_task(running.serve(sockets=[listener]))
         self._ready.set()
         await self._stop.wait()
         self.waypost.live.stop()
-        server.end()
+        running.end()
         await serving
         await self.waypost.worker.stop(within_seconds=0)
 

@@ -82,13 +82,22 @@ class Forked:
 
 
 def start(
-    arguments: Sequence[str], environment: Mapping[str, str], *, stdout: IO[Any], stderr: IO[Any]
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: IO[Any],
+    stderr: IO[Any],
+    files: int | None = None,
 ) -> Process:
-    """Start `waypost` with these arguments and this environment alone, in this folder and a session of its own."""
-    if sys.platform == "linux":
+    """Start `waypost` with these arguments and this environment alone, in this folder and a session of its own.
+
+    One that may have so many `files` open is started from nothing: the limit has to stand before it begins.
+    """
+    if sys.platform == "linux" and files is None:
         return _parent().fork(arguments, environment, stdout, stderr)
+    limited = [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"']
     return subprocess.Popen(
-        [sys.executable, "-m", "waypost", *arguments],
+        [*limited, sys.executable, "-m", "waypost", *arguments],
         stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, start_new_session=True,
     )  # fmt: skip
 

@@ -99,12 +99,12 @@ class Server(uvicorn.Server):
 
 
 class Serving(AbstractContextManager["Serving"]):
-    """`with Serving(app) as served: served.client("GET", "/…")`."""
+    """`with Serving(app) as served: served.client("GET", "/…")`; `http` is uvicorn's protocol or ours."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, http: Any = "auto") -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
+        config = uvicorn.Config(app, http=http, log_config=None, lifespan="off", access_log=False)
         self._server = Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._loop: asyncio.AbstractEventLoop

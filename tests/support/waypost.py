@@ -48,6 +48,7 @@ class Server(AbstractContextManager["Server"]):
     """A data folder under `place`, and its server. `like` copies a folder that was set up before.
 
     Without `like`, and with nothing else that `init` is to heed, it is a copy of the one that `founded` gives.
+    `files` is how many file descriptors the server may have.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Server(AbstractContextManager["Server"]):
         settings: Mapping[str, str] | None = None,
         init: Sequence[str] = (),
         like: "Server | None" = None,
+        files: int | None = None,
     ) -> None:
         self.data = place / "data"
         self.log = place / "log"
@@ -64,6 +66,7 @@ class Server(AbstractContextManager["Server"]):
         self.url = f"http://127.0.0.1:{self.port}"
         self._args = args
         self._process: prefork.Process | None = None
+        self._files = files
         self._ready = threading.Event()
         self._tokens: dict[tuple[str, ...], tuple[float, str]] = {}
         own = {"WAYPOST_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128", "WAYPOST_BASE_URL": self.url}
@@ -114,7 +117,7 @@ class Server(AbstractContextManager["Server"]):
         environment = plain_environment() | self.environment
         ours, theirs = os.pipe()
         with self.log.open("ab") as log, os.fdopen(theirs, "wb") as out:
-            self._process = prefork.start(arguments, environment, stdout=out, stderr=log)
+            self._process = prefork.start(arguments, environment, stdout=out, stderr=log, files=self._files)
         self._ready = threading.Event()
         threading.Thread(target=_listen, args=(os.fdopen(ours), self._ready), daemon=True).start()
 

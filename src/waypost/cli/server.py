@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from waypost import logging as log_lines
 from waypost.app import Waypost, calm_collector, opened
@@ -22,10 +25,12 @@ from waypost.cli.token import PATH
 from waypost.db import sqlite
 from waypost.folder import Folder, write_private
 from waypost.settings import Settings
-from waypost.web.protocol import Protocol
+from waypost.web.protocol import Bounds, Full, Protocol
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 65
+FILES_KEPT = 2_000
+"""File descriptors that are not for connections of clients: deliveries, look-ups, the store."""
 
 log = structlog.get_logger("waypost.server")
 
@@ -115,11 +120,11 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
 
 
-def config(http: FastAPI, **more: Any) -> uvicorn.Config:
+def config(http: ASGIApp, *, bounds: Bounds | None = None, **more: Any) -> uvicorn.Config:
     """How uvicorn serves here, always; `more` is what else it is told."""
     return uvicorn.Config(
         http,
-        http=Protocol,
+        http=partial(Protocol, bounds=bounds or Bounds(), full=Full()),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -134,10 +139,17 @@ def config(http: FastAPI, **more: Any) -> uvicorn.Config:
 def _config(http: FastAPI, settings: Settings, listen: "Listen", tls: ssl.SSLContext | None) -> uvicorn.Config:
     return config(
         http,
+        bounds=Bounds(connections=_most_connections()),
         proxy_headers=listen.behind_proxy,
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         ssl_context_factory=None if tls is None else lambda *_: tls,
     )
+
+
+def _most_connections() -> int:
+    """As many as leave file descriptors for the store and for deliveries."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return files - min(files // 2, FILES_KEPT)
 
 
 def _url(host: str, port: int, *, tls: bool) -> str:

@@ -37,9 +37,9 @@ class SigningSecrets:
 
     async def change(self, caller: Caller, destination_id: str, raw: Any) -> str:
         """Make a new secret; it is told this once. Raises NotFound, Forbidden, Invalid, Conflict."""
-        environment_id = await self._db.read(lambda tx: store.environment_of(tx, destination_id))
-        if environment_id is not None:
-            await self._vault.prepare(environment_id)
+        found = await self._db.read(lambda tx: store.get(tx, destination_id))
+        require_environment(caller, found.environment_id, ENGINEER, "destination")
+        await self._vault.prepare(found.environment_id)
         made = signatures.new_secret()
         changed_id = await self._db.write(lambda tx: self._keep(tx, caller, destination_id, raw, made))
         self._wake(changed_id)

@@ -50,7 +50,7 @@ def router(db: Database) -> APIRouter:
         operation_id="getDeliveries",
         summary="Get a destination's deliveries behind a sequence number",
         response_model=Envelope[DeliveriesPayload],
-        responses=problems_of(400, 401, 403, 404, 429, 503),
+        responses=problems_of(400, 401, 404, 429, 503),
     )
     async def list_(
         caller: AnyCaller,

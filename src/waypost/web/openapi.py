@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from waypost.web import links
 from waypost.web.body import JsonBody
 
 
@@ -73,6 +74,7 @@ def document(app: FastAPI, plain: Mapping[str, Any]) -> dict[str, Any]:
     for path, methods in made["paths"].items():
         for operation in methods.values():
             _complete(path, operation)
+    links.add(made)
     return made
 
 
@@ -83,7 +85,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     failing = {503}
     if not path.startswith(_OPEN) and not path.endswith(_OPEN_ENDS):
         operation["security"] = [{"bearer": []}]
-        failing |= {401, 403, 429}
+        failing |= {401, 429} if operation["operationId"] in _FOR_ANY_CALLER else {401, 403, 429}
     if "{" in path:
         failing |= {404}
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
@@ -115,6 +117,8 @@ def _schemas(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
 
 
 _FRAMEWORKS = ("HTTPValidationError", "ValidationError")
+_FOR_ANY_CALLER = ("getDeliveries",)
+"""Users and sources alike, whatever their role: who has none hears 404, and nobody 403."""
 _OPEN = ("/health/", "/v2/auth/", "/auth/", "/metrics", "/openapi.json")
 _OPEN_ENDS = ("/jwks.json", "/.well-known/openid-configuration")
 _DESCRIPTION = """
