@@ -16,10 +16,10 @@ def here(house: House, noun: str) -> str:
     return f"/dashboard/environments/{house.environments['Development']}/{noun}"
 
 
-def test_a_source_is_made_changed_and_taken_away(house: House) -> None:
-    ann = Visitor(house)
+def test_a_source_is_made_changed_and_taken_away(lively: House) -> None:
+    ann = Visitor(lively)
     made = ann.submit(
-        ann.get(here(house, "sources/new")).form("/sources/new"), name="Ward 7", timeZone="Europe/Rome"
+        ann.get(here(lively, "sources/new")).form("/sources/new"), name="Ward 7", timeZone="Europe/Rome"
     )
     page = ann.get(made.goes_to)
     assert "Ward 7 is there." in page.text
@@ -32,10 +32,10 @@ def test_a_source_is_made_changed_and_taken_away(house: House) -> None:
     assert ann.get(made.goes_to).status == 404
 
 
-def test_a_refused_source_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(shared: House) -> None:
-    ann = Visitor(shared)
+def test_a_refused_source_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(quiet: House) -> None:
+    ann = Visitor(quiet)
     page = ann.submit(
-        ann.get(here(shared, "sources/new")).form("/sources/new"), name=" ", timeZone="Mars/Base", ehr="Epic"
+        ann.get(here(quiet, "sources/new")).form("/sources/new"), name=" ", timeZone="Mars/Base", ehr="Epic"
     )
     assert page.status == 400
     assert "2 things are wrong" in page.text
@@ -43,17 +43,17 @@ def test_a_refused_source_says_what_is_wrong_beside_the_field_and_keeps_what_was
     assert page.form("/sources/new").fields["ehr"] == "Epic"
 
 
-def test_a_source_in_use_is_not_deleted_and_says_why(house: House) -> None:
-    source, destination = house.source(), house.destination(endpoint="http://127.0.0.1:9/")
-    house.subscription(source, destination)
-    page = Visitor(house).post(f"/dashboard/sources/{source['id']}/delete")
+def test_a_source_in_use_is_not_deleted_and_says_why(lively: House) -> None:
+    source, destination = lively.source(), lively.destination(endpoint="http://127.0.0.1:9/")
+    lively.subscription(source, destination)
+    page = Visitor(lively).post(f"/dashboard/sources/{source['id']}/delete")
     assert page.status == 409
     assert "1 subscription(s) use this source" in page.text
 
 
-def test_an_unfinished_source_is_finished_by_a_click(house: House) -> None:
-    source = house.source(setupState={"step": "name"})
-    ann = Visitor(house)
+def test_an_unfinished_source_is_finished_by_a_click(lively: House) -> None:
+    source = lively.source(setupState={"step": "name"})
+    ann = Visitor(lively)
     page = ann.get(f"/dashboard/sources/{source['id']}")
     assert "no destination can subscribe" in page.text
     assert "The set-up is finished." in ann.get(ann.submit(page.form("/finish")).goes_to).text
@@ -85,9 +85,9 @@ def test_a_subscription_is_made_and_gets_its_rules(house: House) -> None:
     assert (whole["childQueues"], whole["park"]) == (None, None)
 
 
-def test_wrong_rules_are_refused_beside_their_fields(house: House) -> None:
-    made = house.subscription(house.source(), house.destination(endpoint="http://127.0.0.1:9/"))
-    ann, url = Visitor(house), f"/dashboard/subscriptions/{made['id']}"
+def test_wrong_rules_are_refused_beside_their_fields(lively: House) -> None:
+    made = lively.subscription(lively.source(), lively.destination(endpoint="http://127.0.0.1:9/"))
+    ann, url = Visitor(lively), f"/dashboard/subscriptions/{made['id']}"
     page = ann.submit(
         ann.get(url).form(url), perPatient="on", childQueues__path="a b", parking="on", park__statuses="200 x"
     )
@@ -96,37 +96,37 @@ def test_wrong_rules_are_refused_beside_their_fields(house: House) -> None:
     assert page.form(url).fields["park/statuses"] == "200 x"
 
 
-def test_the_same_subscription_twice_is_refused_in_words(house: House) -> None:
-    source, destination = house.source(), house.destination(endpoint="http://127.0.0.1:9/")
-    house.subscription(source, destination)
-    page = Visitor(house).post(
-        here(house, "subscriptions/new"),
+def test_the_same_subscription_twice_is_refused_in_words(lively: House) -> None:
+    source, destination = lively.source(), lively.destination(endpoint="http://127.0.0.1:9/")
+    lively.subscription(source, destination)
+    page = Visitor(lively).post(
+        here(lively, "subscriptions/new"),
         {"source/id": source["id"], "destination/id": destination["id"], "dataModel": "patient admin"},
     )
     assert page.status == 409
     assert "There is a subscription of this data model" in page.text
 
 
-def test_what_is_pending_needs_a_reason_to_end(house: House) -> None:
-    source, destination = house.source(), house.destination(endpoint="http://127.0.0.1:9/")
-    made = house.subscription(source, destination)
-    house.call("POST", f"/waypost/v1/queues/{made['id']}/pause", {})
-    house.message(source, destination)
-    ann, url = Visitor(house), f"/dashboard/subscriptions/{made['id']}"
+def test_what_is_pending_needs_a_reason_to_end(lively: House) -> None:
+    source, destination = lively.source(), lively.destination(endpoint="http://127.0.0.1:9/")
+    made = lively.subscription(source, destination)
+    lively.call("POST", f"/waypost/v1/queues/{made['id']}/pause", {})
+    lively.message(source, destination)
+    ann, url = Visitor(lively), f"/dashboard/subscriptions/{made['id']}"
     assert ann.post(f"{url}/delete").status == 409
     form = ann.get(url).form("/delete")
     gone = ann.submit(form, reason="The ward has closed")
     assert "1 pending messages ended skipped." in ann.get(gone.goes_to).text
 
 
-def test_an_api_key_is_made_of_a_pasted_key_and_revoked(house: House) -> None:
-    ann = Visitor(house)
+def test_an_api_key_is_made_of_a_pasted_key_and_revoked(lively: House) -> None:
+    ann = Visitor(lively)
     public = assertion.public_of(keys.rsa("a"))
-    form = ann.get(here(house, "apikeys/new")).form("/apikeys/new")
+    form = ann.get(here(lively, "apikeys/new")).form("/apikeys/new")
     made = ann.submit(form, name="Engine", jwkSet=json.dumps(public))
     page = ann.get(made.goes_to)
     assert public["kid"] in page.text
-    assert "1 key" in ann.get(here(house, "apikeys")).text
+    assert "1 key" in ann.get(here(lively, "apikeys")).text
     cleared = ann.submit(page.form(made.goes_to), jwkSet="")
     assert "It has no public key" in ann.get(cleared.goes_to).text
     gone = ann.submit(page.form("/delete"))
@@ -134,51 +134,49 @@ def test_an_api_key_is_made_of_a_pasted_key_and_revoked(house: House) -> None:
 
 
 @pytest.mark.parametrize("pasted", ["{", "[]", "7", "[" * 100_000])
-def test_what_is_no_key_is_refused(shared: House, pasted: str) -> None:
-    page = Visitor(shared).post(here(shared, "apikeys/new"), {"name": "Engine", "jwkSet": pasted})
+def test_what_is_no_key_is_refused(quiet: House, pasted: str) -> None:
+    page = Visitor(quiet).post(here(quiet, "apikeys/new"), {"name": "Engine", "jwkSet": pasted})
     assert page.status == 400
     assert "Paste a public key, or a set, as JSON." in page.text
 
 
-def test_a_private_key_is_refused_and_not_shown_again_in_the_words(shared: House) -> None:
-    page = Visitor(shared).post(
-        here(shared, "apikeys/new"), {"name": "Engine", "jwkSet": json.dumps(keys.rsa("b"))}
-    )
+def test_a_private_key_is_refused_and_not_shown_again_in_the_words(quiet: House) -> None:
+    page = Visitor(quiet).post(here(quiet, "apikeys/new"), {"name": "Engine", "jwkSet": json.dumps(keys.rsa("b"))})
     assert page.status == 400
-    assert "This is a private or shared key." in page.text
+    assert "This is a private or quiet key." in page.text
 
 
 @pytest.mark.parametrize("noun", ["sources", "subscriptions", "apikeys"])
-def test_a_viewer_sees_what_there_is_and_may_change_nothing(shared: House, noun: str) -> None:
-    viewer = Visitor(shared, "viewer")
-    page = viewer.get(here(shared, noun))
+def test_a_viewer_sees_what_there_is_and_may_change_nothing(quiet: House, noun: str) -> None:
+    viewer = Visitor(quiet, "viewer")
+    page = viewer.get(here(quiet, noun))
     assert page.status == 200
     assert not [link for link in page.links if link.endswith("/new")]
-    refused = viewer.get(here(shared, f"{noun}/new"))
+    refused = viewer.get(here(quiet, f"{noun}/new"))
     assert refused.status == 403
     assert "This needs the environment role engineer; yours is viewer." in refused.text
-    assert viewer.post(here(shared, f"{noun}/new"), {"name": "x"}).status == 403
+    assert viewer.post(here(quiet, f"{noun}/new"), {"name": "x"}).status == 403
 
 
-def test_one_thing_offers_a_viewer_no_form(house: House) -> None:
-    made = house.subscription(house.source(), house.destination(endpoint="http://127.0.0.1:9/"))
+def test_one_thing_offers_a_viewer_no_form(lively: House) -> None:
+    made = lively.subscription(lively.source(), lively.destination(endpoint="http://127.0.0.1:9/"))
     for path in (f"sources/{made['source']['id']}", f"subscriptions/{made['id']}"):
-        page = Visitor(house, "viewer").get(f"/dashboard/{path}")
+        page = Visitor(lively, "viewer").get(f"/dashboard/{path}")
         assert [form.action for form in page.forms] == ["/dashboard/sign-out"]
-        assert Visitor(house, "viewer").post(f"/dashboard/{path}", {"name": "x"}).status == 403
-        assert Visitor(house, "outsider").get(f"/dashboard/{path}").status == 404
+        assert Visitor(lively, "viewer").post(f"/dashboard/{path}", {"name": "x"}).status == 403
+        assert Visitor(lively, "outsider").get(f"/dashboard/{path}").status == 404
 
 
-def test_markup_in_names_stays_text(house: House) -> None:
-    source = house.source(name=MARKUP, ehr=MARKUP)
-    made = house.subscription(source, house.destination(endpoint="http://127.0.0.1:9/", name=MARKUP))
-    ann = Visitor(house)
+def test_markup_in_names_stays_text(lively: House) -> None:
+    source = lively.source(name=MARKUP, ehr=MARKUP)
+    made = lively.subscription(source, lively.destination(endpoint="http://127.0.0.1:9/", name=MARKUP))
+    ann = Visitor(lively)
     for path in (
-        here(house, "sources"),
-        here(house, "subscriptions"),
+        here(lively, "sources"),
+        here(lively, "subscriptions"),
         f"/dashboard/sources/{source['id']}",
         f"/dashboard/subscriptions/{made['id']}",
-        here(house, "subscriptions/new"),
+        here(lively, "subscriptions/new"),
     ):
         page = ann.get(path)
         assert page.status == 200

@@ -96,7 +96,7 @@ def test_half_a_sign_in_is_none(quiet: House) -> None:
     ann = Visitor(quiet)
     signed_in = quiet.waypost.resume
 
-    async def half(cookie: str, ip: str) -> Any:
+    async def half(cookie: str, ip: str, *, used: bool = True) -> Any:
         found: Any = await signed_in(cookie, ip)
         return type(found)(found.user, found.email, found.name, needs_second_factor=True)
 

@@ -43,8 +43,8 @@ def test_an_owner_gives_and_takes_roles(house: House) -> None:
     assert Visitor(house, "viewer").get(here(house, "sources")).status == 404
 
 
-def test_an_admin_gives_roles_in_environments_but_not_in_the_organization(house: House) -> None:
-    admin, url = Visitor(house, "admin without a role"), one_of(house, "viewer")
+def test_an_admin_gives_roles_in_environments_but_not_in_the_organization(lively: House) -> None:
+    admin, url = Visitor(lively, "admin without a role"), one_of(lively, "viewer")
     page = admin.get(url)
     assert "organizationRole" not in page.form(url).fields
     assert not [form for form in page.forms if form.action.endswith("/remove")]
@@ -52,8 +52,8 @@ def test_an_admin_gives_roles_in_environments_but_not_in_the_organization(house:
     assert admin.post(f"{url}/remove").status == 403
 
 
-def test_the_last_owner_stays(house: House) -> None:
-    owner, url = Visitor(house, "owner"), one_of(house, "owner")
+def test_the_last_owner_stays(lively: House) -> None:
+    owner, url = Visitor(lively, "owner"), one_of(lively, "owner")
     page = owner.post(f"{url}/remove")
     assert page.status == 409
     assert "An organization keeps at least one owner" in page.text
@@ -65,26 +65,26 @@ def test_a_member_is_removed(house: House) -> None:
     assert owner.get(url).status == 404
 
 
-def test_an_admin_hands_out_a_link_that_sets_a_password(house: House) -> None:
-    admin, url = Visitor(house, "admin without a role"), one_of(house, "viewer")
+def test_an_admin_hands_out_a_link_that_sets_a_password(lively: House) -> None:
+    admin, url = Visitor(lively, "admin without a role"), one_of(lively, "viewer")
     page = admin.submit(admin.get(url).form("/invite"))
     found = re.search(r"/dashboard/invitations/[\w-]+", page.text)
     assert found
     assert page.headers["cache-control"] == "no-store"
-    invited = Visitor(house, None).get(found.group())
+    invited = Visitor(lively, None).get(found.group())
     assert invited.status == 200
     assert "viewer" in invited.text.lower()
     assert found.group() not in admin.get(url).html
 
 
-def test_an_admin_makes_no_link_for_an_owner(house: House) -> None:
-    assert Visitor(house, "admin without a role").post(f"{one_of(house, 'owner')}/invite").status == 403
+def test_an_admin_makes_no_link_for_an_owner(lively: House) -> None:
+    assert Visitor(lively, "admin without a role").post(f"{one_of(lively, 'owner')}/invite").status == 403
 
 
-def test_members_are_for_owners_and_admins(shared: House) -> None:
-    assert Visitor(shared, "engineer").get(of_clinic(shared, "members")).status == 403
-    assert Visitor(shared, "outsider").get(of_clinic(shared, "members")).status == 404
-    assert Visitor(shared, "outsider").get("/dashboard/organizations/nonsense/members").status == 404
+def test_members_are_for_owners_and_admins(quiet: House) -> None:
+    assert Visitor(quiet, "engineer").get(of_clinic(quiet, "members")).status == 403
+    assert Visitor(quiet, "outsider").get(of_clinic(quiet, "members")).status == 404
+    assert Visitor(quiet, "outsider").get("/dashboard/organizations/nonsense/members").status == 404
 
 
 def test_notifications_are_set_and_secrets_stay(house: House) -> None:
@@ -107,8 +107,8 @@ def test_notifications_are_set_and_secrets_stay(house: House) -> None:
     assert kept["webhook"] is None
 
 
-def test_what_is_wrong_with_notifications_stands_beside_the_field(shared: House) -> None:
-    ann, url = Visitor(shared), here(shared, "notifications")
+def test_what_is_wrong_with_notifications_stands_beside_the_field(quiet: House) -> None:
+    ann, url = Visitor(quiet), here(quiet, "notifications")
     wrong = {"byMail": "on", "smtp/host": "mail.example.org", "smtp/port": "many", "smtp/from": "nobody"}
     page = ann.submit(ann.get(url).form(url), **wrong)
     assert page.status == 400
@@ -135,46 +135,46 @@ def test_an_owner_sets_the_egress_list_and_others_read_it(house: House) -> None:
     assert Visitor(house, "engineer").post(url, {"hosts": ""}).status == 403
 
 
-def test_a_wrong_egress_list_is_refused_beside_its_field(shared: House) -> None:
-    page = Visitor(shared, "owner").post(
-        here(shared, "egress"), {"hosts": "10.0.0.1", "cidrs": "169.254.0.0/16", "ports": "0"}
+def test_a_wrong_egress_list_is_refused_beside_its_field(quiet: House) -> None:
+    page = Visitor(quiet, "owner").post(
+        here(quiet, "egress"), {"hosts": "10.0.0.1", "cidrs": "169.254.0.0/16", "ports": "0"}
     )
     assert page.status == 400
     assert "This is an address; put it among the cidrs" in page.text
 
 
-def test_the_audit_trail_shows_who_did_what(house: House) -> None:
-    source = house.source()
-    Visitor(house).post(f"/dashboard/sources/{source['id']}", {"name": "Ward 9", "timeZone": ""})
-    Visitor(house, "viewer").post(f"/dashboard/sources/{source['id']}", {"name": "no"})
-    owner = Visitor(house, "owner")
-    page = owner.get(of_clinic(house, "audit") + "?type=source-updated")
+def test_the_audit_trail_shows_who_did_what(lively: House) -> None:
+    source = lively.source()
+    Visitor(lively).post(f"/dashboard/sources/{source['id']}", {"name": "Ward 9", "timeZone": ""})
+    Visitor(lively, "viewer").post(f"/dashboard/sources/{source['id']}", {"name": "no"})
+    owner = Visitor(lively, "owner")
+    page = owner.get(of_clinic(lively, "audit") + "?type=source-updated")
     assert f"POST /dashboard/sources/{source['id']}" in page.text
     assert "Ward 9" in page.text
     assert "source-created" not in page.text
-    refused = owner.get(of_clinic(house, "audit") + "?status=refused")
+    refused = owner.get(of_clinic(lively, "audit") + "?status=refused")
     assert "refused" in refused.text
     assert f"/dashboard/sources/{source['id']}" in refused.text
 
 
-def test_a_search_of_the_trail_that_cannot_be_made_says_why(shared: House) -> None:
-    page = Visitor(shared, "owner").get(of_clinic(shared, "audit") + "?from=yesterday&user=x")
+def test_a_search_of_the_trail_that_cannot_be_made_says_why(quiet: House) -> None:
+    page = Visitor(quiet, "owner").get(of_clinic(quiet, "audit") + "?from=yesterday&user=x")
     assert page.status == 400
     assert "Write a date, or date and time in UTC" in page.text
 
 
-def test_a_long_trail_has_pages(house: House) -> None:
+def test_a_long_trail_has_pages(lively: House) -> None:
     for number in range(60):
-        house.call("PATCH", f"/platform/v1/sources/{_first(house)}", {"name": f"Ward {number}"})
-    owner = Visitor(house, "owner")
-    page = owner.get(of_clinic(house, "audit"))
+        lively.call("PATCH", f"/platform/v1/sources/{_first(lively)}", {"name": f"Ward {number}"})
+    owner = Visitor(lively, "owner")
+    page = owner.get(of_clinic(lively, "audit"))
     following = [link for link in page.links if "page=2" in link]
     assert following
     assert owner.get(following[0]).status == 200
 
 
-def test_the_trail_is_for_owners_and_admins(shared: House) -> None:
-    assert Visitor(shared, "engineer").get(of_clinic(shared, "audit")).status == 403
+def test_the_trail_is_for_owners_and_admins(quiet: House) -> None:
+    assert Visitor(quiet, "engineer").get(of_clinic(quiet, "audit")).status == 403
 
 
 def _first(house: House) -> str:
