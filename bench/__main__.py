@@ -1,4 +1,4 @@
-"""`python -m bench [--full] [--only NAME] [--store KIND] [--rounds N]`: measures, and writes `docs/performance`."""
+"""`python -m bench [--full] [--only NAME] [--store KIND] [--rounds N]` measures, and writes `docs/performance`."""
 
 import argparse
 import dataclasses

@@ -50,8 +50,8 @@ def batch(bench: Bench) -> list[Figure]:
             "accept in batches, against raw batched inserts", rounds, "batches", "inserts",
             f"`POST {BATCH}`, {size.batch_lines} messages a request over {size.batches} connections, each durable"
             " before its result line; against the bare inserts of the same sealed rows (message, log and entry,"
-            f" {size.batch_lines} messages a transaction, {size.batches} waiting at a time): no HTTP, no routing, no"
-            " sealing, no counters.", target=at_least(0.6),
+            f" {size.batch_lines} messages a transaction, {size.batches} waiting at a time): no HTTP, no routing,"
+            " no sealing, no counters.", target=at_least(0.6),
         )
     ]  # fmt: skip
 

@@ -75,7 +75,7 @@ def both(bench: Bench) -> list[Figure]:
     )
     return [
         ratio("end to end: accepted while delivering, against an empty route", rounds, "accepted", "empty",
-              f"{what}: those that were accepted, against requests to the empty route while nothing else happens."),
+              f"{what}: what is accepted, against requests to the empty route while nothing else happens."),
         ratio("end to end: delivered while accepting, against aiohttp", rounds, "delivered", "aiohttp",
               f"{what}: all of them from the first request until the receiver has the last, against a bare aiohttp"
               " client while nothing else happens."),

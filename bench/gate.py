@@ -1,4 +1,4 @@
-"""Commands that keep messages back until all is ready: on a shared store the workers are processes of their own."""
+"""Commands that keep messages back until all is ready: on a shared store workers are processes of their own."""
 
 import asyncio
 import time

@@ -82,8 +82,8 @@ class Connection(asyncio.Protocol):
 
 
 async def flood(
-    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], connections: int, seconds: float,
-    lines: int = 1,
+    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], connections: int,
+    seconds: float, lines: int = 1,
 ) -> dict[str, float]:  # fmt: skip
     """Post messages over so many connections, each as soon as the last was answered; how many in how long.
 
@@ -112,6 +112,23 @@ async def flood(
     for connection in opened:
         connection.close()
     return {"done": sum(sent), "seconds": took, "began": began}
+
+
+async def post_lines(
+    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], count: int, lines: int
+) -> dict[str, float]:
+    """Post so many numbered messages, `lines` a request, one by one; in how long. Raises Refused."""
+    bodies = [messages.numbered(source, destinations[n % len(destinations)], n) for n in range(count)]
+    requests = [(_lines(path, token, some), len(some)) for some in _portions(bodies, lines)]
+    connection = await Connection.open(port)
+    began = time.monotonic()
+    for request, size in requests:
+        answer = await connection.send(request)
+        if answer.count(b'"status":200') != size:
+            raise Refused(answer[:300].decode(errors="replace"))
+    took = time.monotonic() - began
+    connection.close()
+    return {"done": count, "seconds": took}
 
 
 async def pace(
@@ -188,6 +205,10 @@ class Patcher:
         return calls
 
 
+def _portions(bodies: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
+    return [bodies[start : start + size] for start in range(0, len(bodies), size)]
+
+
 def _lines(path: str, token: str, bodies: Iterable[bytes]) -> bytes:
     return _request("POST", path, token, b"".join(body + b"\n" for body in bodies), "application/x-ndjson")
 
@@ -204,6 +225,7 @@ async def _run() -> None:
     commands: dict[str, Any] = {
         "flood": flood,
         "pace": pace,
+        "post_lines": post_lines,
         "post_bare": post_bare,
         "patch": Patcher().patch,
     }

@@ -42,6 +42,8 @@ def summary(sections: Sequence[Section]) -> str:
     """How many targets are met, in a sentence."""
     asked = [figure for section in sections for figure in section.figures if figure.target]
     missed = [figure.name for figure in asked if not figure.is_met]
+    if not asked:
+        return "No target is set for these."
     return f"{len(asked) - len(missed)} of {len(asked)} targets are met." + (
         f" Not met: {'; '.join(missed)}." if missed else ""
     )
@@ -54,8 +56,8 @@ def head(rounds: int) -> str:
 `make bench` measures and writes this page; nothing here is written by hand. [How to read it](how-to-read.md).
 
 A ratio compares two things that were measured in turns in the same run on the same machine, and travels to other
-machines; times and sizes are absolute, and hold for this machine and this moment only. Each figure is the median of
-{rounds} rounds, with the least and the greatest; whether a target is met goes by the median. Everything runs on
+machines; times and sizes are absolute, and hold for this machine and this moment only. Each figure is the median
+of {rounds} rounds, with the least and the greatest; whether a target is met goes by the median. Everything runs on
 loopback, with server, clients and receiver in processes of their own on the same cores. Messages have 2 KiB."""
 
 

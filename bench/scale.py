@@ -72,16 +72,16 @@ def scale(bench: Bench) -> list[Figure]:
     )
     claim = "finding what is due and loading its messages"
     return [
-        ratio(f"claim cost of a message, {size.scale_queues} queues against {size.scale_few}", rounds, "many claim",
-              "few claim", f"{claim}, {what}.", unit=" µs", target=_bound(size.scale_queues)),
-        ratio(f"claim cost of a message, {size.scale_most} queues against {size.scale_few}", rounds, "most claim",
-              "few claim", f"{claim}, among {size.scale_most} queues, one in {DEAD} of them dead.", unit=" µs",
+        ratio(f"claim cost of a message, {size.scale_queues} queues against {size.scale_few}", rounds,
+              "many claim", "few claim", f"{claim}, {what}.", unit=" µs", target=_bound(size.scale_queues)),
+        ratio(f"claim cost of a message, {size.scale_most} queues against {size.scale_few}", rounds,
+              "most claim", "few claim", f"{claim}, among {size.scale_most} queues, one in {DEAD} of them dead.", unit=" µs",
               target=_bound(size.scale_most)),
         ratio("processor time of a delivery, many queues against few", rounds, "many cpu", "few cpu",
               f"everything the server does for a message, {what}.", unit=" µs"),
         absolute("resident memory with many queues", rounds, "many MB",
-                 f"the most that the server's process has had at a time, with {size.scale_deep} messages pending in"
-                 " one queue.", f"{median(rounds, 'few MB'):.0f} MB with {size.scale_few} queues", unit="MB",
+                 f"the most that the server's process has had at a time, with {size.scale_deep} messages pending"
+                 " in one queue.", f"{median(rounds, 'few MB'):.0f} MB with {size.scale_few} queues", unit="MB",
                  target=at_most(300)),
         ratio(f"PATCH that wakes {size.scale_crowd} held queues, against one that wakes none", woken, "waking",
               "plain", f"one PATCH of a destination, until its answer; against the median of {PLAIN_CALLS} that"

@@ -26,6 +26,7 @@ class Sink:
         self._first = self._last = 0.0
         self._sample = b""
         self._times: list[tuple[int, float]] | None = None
+        self.delay = 0.0
         self._wanted = 0
         self._enough = asyncio.Event()
 
@@ -41,13 +42,14 @@ class Sink:
         if self._received == self._wanted:
             self._enough.set()
 
-    async def reset(self, *, recording: bool = False) -> None:
-        """Count from zero; `recording` keeps when each message came."""
+    async def reset(self, *, recording: bool = False, delay: float = 0.0) -> None:
+        """Count from zero; `recording` keeps when each message came, `delay` is how long an answer takes."""
+        self.delay = delay
         self._received, self._first, self._last, self._sample = 0, 0.0, 0.0, b""
         self._times = [] if recording else None
 
     async def wait(self, *, count: int, seconds: float) -> dict[str, Any]:
-        """Wait until so many were received, for so long; how many there are, and when the first and the last came."""
+        """Wait until so many were received, for so long; how many came, and when the first and the last."""
         self._wanted = count
         self._enough.clear()
         if self._received < count:
@@ -105,10 +107,16 @@ class _Connection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        if self._transport is not None:
-            self._transport.write(ANSWER)
+        if self._sink.delay:
+            asyncio.get_running_loop().call_later(self._sink.delay, self._answer)
+        else:
+            self._answer()
         self._sink.got(b"".join(self._pieces))
         self._pieces.clear()
+
+    def _answer(self) -> None:
+        if self._transport is not None:
+            self._transport.write(ANSWER)
 
 
 async def _run() -> None:

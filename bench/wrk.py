@@ -24,7 +24,7 @@ def is_there() -> bool:
 
 
 def post(url: str, sample: str, *, at_once: int, seconds: int, place: Path) -> float:
-    """How often a second it posts that request's headers and body, over so many connections. Raises BenchFailed."""
+    """How often a second it posts that request, over so many connections. Raises BenchFailed."""
     head, _, body = sample.encode("latin-1").partition(b"\r\n\r\n")
     kept = [line for line in head.split(b"\r\n")[1:] if line.partition(b":")[0].lower() not in {b"host"}]
     (place / "head").write_bytes(b"\n".join(kept))
