@@ -5,7 +5,7 @@ import statistics
 from bench.figure import Figure, at_most
 from bench.interleaving import measured
 from bench.processes import BenchFailed
-from bench.stage import Bench, Stage, server
+from bench.stage import Bench, Stage
 
 HOURS = 24
 TERM_DAYS = 1
@@ -14,7 +14,7 @@ TERM_DAYS = 1
 def growth(bench: Bench) -> list[Figure]:
     """A day without anything to remove, then as many days as there are rounds, each of which removes one."""
     size = bench.size
-    with bench.place() as place, server(bench.store, place, WAYPOST_RETENTION_DAYS=str(TERM_DAYS)) as made:
+    with bench.fresh(WAYPOST_RETENTION_DAYS=str(TERM_DAYS)) as made:
         on = Stage(made, bench.load, bench.sink, size)
         empty = made.ask("stored")
         days = []

@@ -37,9 +37,14 @@ class Keeping:
         return await self._waypost.retention.run()
 
     async def stored(self) -> dict[str, int]:
-        """What the store takes on disk, and how many logs it has."""
-        logs = await self._waypost.db.read(lambda tx: tx.scalar(sa.select(sa.func.count()).select_from(log)))
-        return {"bytes": await self._waypost.db.read(self._bytes), "logs": logs or 0}
+        """What the store takes on disk, how many logs it has, and how many of them are not delivered."""
+        return await self._waypost.db.read(
+            lambda tx: {
+                "bytes": self._bytes(tx),
+                "logs": _logs(tx),
+                "pending": _logs(tx, log.c.state == "pending"),
+            }
+        )
 
     def _bytes(self, tx: Tx) -> int:
         """Pages that are free count too: they are on the disk. What is only in SQLite's log does not yet."""
@@ -47,3 +52,7 @@ class Keeping:
             return int(tx.exec_driver_sql("SELECT pg_database_size(current_database())").scalar() or 0)
         pages, each = (tx.exec_driver_sql(f"PRAGMA {name}").scalar() or 0 for name in ("page_count", "page_size"))
         return int(pages) * int(each)
+
+
+def _logs(tx: Tx, *where: sa.ColumnElement[bool]) -> int:
+    return tx.scalar(sa.select(sa.func.count()).select_from(log).where(*where)) or 0

@@ -28,15 +28,12 @@ class Node(AbstractContextManager["Node"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        process = self._process
-        if process is None:
+        if self._process is None:
             return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        self.kill()
 
     def start(self) -> None:
         """Start it, and wait until it is ready. Raises BenchFailed."""
@@ -48,7 +45,8 @@ class Node(AbstractContextManager["Node"]):
                 command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
                 env={**environment(), **self._place.environment},
             )  # fmt: skip
-        threading.Thread(target=_listen, args=(self._process.stdout, ready), daemon=True).start()
+        self._listener = threading.Thread(target=_listen, args=(self._process.stdout, ready), daemon=True)
+        self._listener.start()
         while not ready.wait(0.01):
             if self._process.poll() is not None or time.monotonic() - began > READY_SECONDS:
                 said = self._log.read_text(errors="replace").strip()[-600:]
@@ -58,12 +56,16 @@ class Node(AbstractContextManager["Node"]):
 
     def kill(self) -> float:
         """End it as a power cut would; the moment it was gone."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            self._process.wait()
-            self._process = None
-        return time.monotonic()
+        process, self._process = self._process, None
+        if process is None:
+            return time.monotonic()
+        process.kill()
+        process.wait()
+        at = time.monotonic()
+        self._listener.join()
+        if process.stdout is not None:
+            process.stdout.close()
+        return at
 
 
 def _listen(stdout: IO[str] | None, ready: threading.Event) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from bench.figure import Figure, percentile
 from bench.interleaving import Round, absolute, interleaved
 from bench.processes import BenchFailed, Child
-from bench.stage import Bench, server
+from bench.stage import Bench
 
 DEAD = 20
 """One queue in so many is dead."""
@@ -42,7 +42,7 @@ DASHBOARD_COOKIE: Callable[[Child], str] | None = None
 def pages(bench: Bench) -> list[Figure]:
     """Each page once and once more in every round, on one populated store."""
     size = bench.size
-    with bench.place() as place, server(bench.store, place) as made:
+    with bench.fresh() as made:
         _populate(bench, made)
         port, environment = made.hello["port"], bench.store.environment_id
         wanted = [each for each in PAGES if not each.signed_in or DASHBOARD_COOKIE is not None]

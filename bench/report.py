@@ -64,10 +64,13 @@ loopback, with server, clients and receiver in processes of their own on the sam
 def write(page: Path, head: str, sections: Sequence[Section], machine: Machine, seconds: float) -> None:
     """The page with its pictures beside it; those of an older run go."""
     page.parent.mkdir(parents=True, exist_ok=True)
-    stem = "" if page.stem == "README" else f"{page.stem}-"
+    stem = "bench" if page.stem == "README" else page.stem
+    for old in page.parent.glob(f"{stem}-*.svg"):
+        old.unlink()
     for section in sections:
         for unit in PICTURED:
-            _pictured(page.parent / _name(stem, section, unit), section, unit)
+            if figures := [figure for figure in section.figures if figure.unit == unit]:
+                (page.parent / _name(stem, section, unit)).write_text(picture(figures, section.title))
     page.write_text(_page(head, sections, machine, seconds, stem))
 
 
@@ -96,12 +99,4 @@ def _described(sections: Sequence[Section]) -> list[str]:
 
 
 def _name(stem: str, section: Section, unit: Unit) -> str:
-    return f"{stem}{section.stem}-{'ratios' if unit == 'ratio' else 'times'}.svg"
-
-
-def _pictured(path: Path, section: Section, unit: Unit) -> None:
-    figures = [figure for figure in section.figures if figure.unit == unit]
-    if figures:
-        path.write_text(picture(figures, section.title))
-    else:
-        path.unlink(missing_ok=True)
+    return f"{stem}-{section.stem}-{'ratios' if unit == 'ratio' else 'times'}.svg"

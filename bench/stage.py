@@ -115,8 +115,14 @@ class Bench:
     @contextmanager
     def stage(self) -> Iterator[Stage]:
         """The bench's server on a copy of the new store."""
-        with self.place() as place, server(self.store, place) as made:
+        with self.fresh() as made:
             yield Stage(made, self.load, self.sink, self.size)
+
+    @contextmanager
+    def fresh(self, **settings: str) -> Iterator[Child]:
+        """The bench's server on a copy of the new store, with nothing made in it."""
+        with self.place() as place, server(self.store, place, **settings) as made:
+            yield made
 
     def note(self, words: str) -> None:
         """Say what is not measured."""

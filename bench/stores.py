@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from servers.postgresql import awaited, statement
 from waypost.demo.server import waypost
 
 Kind = Literal["sqlite", "postgresql"]
-_TEMPLATE = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +59,27 @@ class Store:
         folder = shutil.copytree(self._new.folder, to)
         if self._server is None:
             return replace(self._new, folder=folder)
-        name = f"bench_{next(self._numbers)}"
-        awaited(statement(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+        template = str(self._new.url).rpartition("/")[2]
+        name = f"{template}_{next(self._numbers)}"
+        awaited(statement(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}"))
         return replace(self._new, folder=folder, url=self._server.url(name))
 
 
 @contextmanager
 def opened(kind: Kind, place: Path) -> Iterator[Store]:
     """A new store in that folder."""
-    folder, key_file = place / "new", place / "bench.key"
     if kind == "sqlite":
-        yield Store(Place(folder, None, key_file), None)
+        yield Store(Place(place / "new", None, place / "bench.key"), None)
         return
     server = postgresql.Postgresql(place / "postgresql", *postgresql.SAFE).start()
     try:
-        awaited(statement(server.url("postgres"), f"CREATE DATABASE {_TEMPLATE}"))
-        yield Store(Place(folder, server.url(_TEMPLATE), key_file), server)
+        yield on(server, place)
     finally:
         server.stop()
+
+
+def on(server: postgresql.Postgresql, place: Path) -> Store:
+    """A new store in a database of its own on that server, with its folder in `place`."""
+    template = f"bench_{secrets.token_hex(4)}"
+    awaited(statement(server.url("postgres"), f"CREATE DATABASE {template}"))
+    return Store(Place(place / "new", server.url(template), place / "bench.key"), server)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -33,6 +33,8 @@ from waypost.demo.progress import Progress
 from waypost.demo.server import DemoFailed
 
 PAGE = OURS.with_name("peers.md")
+
+Entered = Callable[[Field, str], Iterable[Contestant]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,8 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def run(size: Size, console: Console, page: Path | None, names: Sequence[str] = NAMES) -> bool:
-    """Measure, print the tables, and write the page if there is to be one; whether everybody came through."""
+def run(
+    size: Size,
+    console: Console,
+    page: Path | None,
+    names: Sequence[str] = NAMES,
+    *,
+    entered: Entered = Field.entered,
+) -> bool:
+    """Measure, print the tables, and write the page if there is to be one; whether everybody came through.
+
+    `entered` starts the contestants of a name.
+    """
     began, progress = time.monotonic(), Progress(console)
     with tempfile.TemporaryDirectory(prefix="waypost-peers-", dir=PLACE if PLACE.is_dir() else None) as place:
         folder = Path(place)
@@ -78,7 +90,7 @@ def run(size: Size, console: Console, page: Path | None, names: Sequence[str] = 
             Child("bench.sink", log=folder / "sink.log") as sink,
         ):
             field = Field(stack, load, sink, size, folder)
-            contestants, absent = _entered(field, names, progress)
+            contestants, absent = _entered(field, names, progress, entered)
             sections, failed = _measured(contestants, size, progress)
             stack.close()
     sections[0] = dataclasses.replace(sections[0], failed=(*absent, *failed))
@@ -95,14 +107,16 @@ def run(size: Size, console: Console, page: Path | None, names: Sequence[str] = 
     return not sections[0].failed
 
 
-def _entered(field: Field, names: Sequence[str], progress: Progress) -> tuple[list[Contestant], list[str]]:
+def _entered(
+    field: Field, names: Sequence[str], progress: Progress, entered: Entered
+) -> tuple[list[Contestant], list[str]]:
     """Everybody who can be started, and why the others cannot."""
     contestants: list[Contestant] = []
     absent = []
     for name in names:
         try:
             with progress.step(f"Starting {name}"):
-                contestants += field.entered(name)
+                contestants += entered(field, name)
         except (BenchFailed, DemoFailed, ServerFailed) as error:
             absent.append(f"{name}: {error}")
             progress.say(f"Not there: {absent[-1]}")

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from bench.accepting import BATCH
 from bench.interleaving import Round, rate
 from bench.node import Node
-from bench.peers.contestant import RESTART_SECONDS, Size, aftermath, drained, latencies, wait
+from bench.peers.contestant import RESTART_SECONDS, Size, accounted, aftermath, drained, latencies, wait
 from bench.processes import BenchFailed, Child
 from bench.stage import Size as StageSize
 from bench.stage import Stage, server
@@ -20,9 +20,12 @@ CONNECTIONS = 32
 class Ours:
     """Waypost on one store, every message durable before it is acknowledged."""
 
-    def __init__(self, name: str, store: Store, load: Child, sink: Child, size: Size) -> None:
+    def __init__(
+        self, name: str, store: Store, load: Child, sink: Child, size: Size, *, queues: int = QUEUES
+    ) -> None:
         self.name = name
-        self.about = f"one process, {QUEUES} destinations, each delivered in order, one message at a time"
+        self.about = f"one process, {queues} destinations, each delivered in order, one message at a time"
+        self._queues = queues
         self._store, self._load, self._sink, self._size = store, load, sink, size
         self._stage: Stage | None = None
 
@@ -58,22 +61,22 @@ class Ours:
     def killed(self) -> Round:
         """The same on a store of its own: what is killed is `waypost serve`."""
         size = self._size
-        with ExitStack() as stack:
-            place = self._filled()
-            self._sink.ask("reset", recording=True, delay=size.kill_delay)
-            node = stack.enter_context(Node(place))
+        place = self._store.copy(self._store.folder / f"killed-{time.monotonic_ns()}" / "data")
+        with server(self._store, place) as made:
+            self._posted(self._prepared(made), size.kill_count)
+        self._sink.ask("reset", recording=True, delay=size.kill_delay)
+        with Node(place) as node:
             wait(self._sink, size.kill_count // 3, size)
             at = node.kill()
             time.sleep(RESTART_SECONDS)
             node.start()
-            return aftermath(self._sink, at, size, lambda: 0)
+            found = aftermath(self._sink, at, size)
+        return accounted(found, self._left(place) if found["missing"] else 0)
 
-    def _filled(self) -> Place:
-        folder = self._store.folder / f"killed-{time.monotonic_ns()}" / "data"
-        place = self._store.copy(folder)
+    def _left(self, place: Place) -> int:
+        """How many messages a store that nothing runs on has not delivered."""
         with server(self._store, place) as made:
-            self._posted(self._prepared(made), self._size.kill_count)
-        return place
+            return int(made.ask("stored")["pending"])
 
     def _posted(self, on: Stage, count: int) -> float:
         done = self._load.ask(
@@ -82,7 +85,7 @@ class Ours:
         return rate(done)
 
     def _prepared(self, made: Child) -> Stage:
-        return Stage(made, self._load, self._sink, StageSize(queues=QUEUES))
+        return Stage(made, self._load, self._sink, StageSize(queues=self._queues))
 
     @property
     def _on(self) -> Stage:
