@@ -21,40 +21,40 @@ class Size:
     queues: int = 200
     connections: int = 32
     accept_seconds: float = 1
-    commits: int = 5_000
+    commits: int = 3_000
     batches: int = 4
     batch_lines: int = 500
-    backlog: int = 6_000
-    backlog_of_one: int = 600
+    backlog: int = 4_000
+    backlog_of_one: int = 400
     wrk_seconds: int = 1
-    both_seconds: float = 2
+    both_seconds: float = 1.5
     rate: int = 200
-    pace_seconds: float = 5
+    pace_seconds: float = 4
     patches: int = 500
-    patch_seconds: float = 2
-    patch_backlog: int = 6_000
+    patch_seconds: float = 1.5
+    patch_backlog: int = 4_000
     isolated: int = 100
     isolation_seconds: float = 3
     scale_queues: int = 5_000
     scale_most: int = 20_000
     scale_few: int = 1_000
-    scale_tail: int = 4
+    scale_tail: int = 2
     scale_deep: int = 50_000
     scale_crowd: int = 2_000
-    recovery_backlog: int = 4_000
+    recovery_backlog: int = 2_000
     growth_an_hour: int = 20
     message_bytes: int = messages.SIZE
     pages_queues: int = 2_000
     pages_logs: int = 50_000
     pages_calls: int = 5
-    workers_backlog: int = 4_000
+    workers_backlog: int = 3_000
     wait_seconds: float = 240
 
 
 FULL = Size(
     rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, wrk_seconds=5,
     both_seconds=8, pace_seconds=20, patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
-    scale_queues=20_000, scale_most=100_000, scale_deep=1_000_000, scale_crowd=10_000, recovery_backlog=20_000,
+    scale_tail=4, scale_queues=20_000, scale_most=100_000, scale_deep=1_000_000, scale_crowd=10_000, recovery_backlog=20_000,
     growth_an_hour=200, pages_queues=20_000, pages_logs=1_000_000, pages_calls=20, workers_backlog=40_000,
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ STORE = Path(os.environ["PEER_STORE"])
 def enqueue(*, body: str, count: int) -> dict[str, float]:
     began = time.monotonic()
     for number in range(count):
-        put(number, numbered(body, number))
+        put(numbered(body, number))
     return {"done": count, "seconds": time.monotonic() - began}
 
 
@@ -27,14 +27,15 @@ def pace(*, body: str, rate: int, seconds: float) -> list[tuple[int, float]]:
     sent = []
     for number in range(int(rate * seconds)):
         sent.append((number, time.monotonic()))
-        put(number, numbered(body, number))
+        put(numbered(body, number))
     return sent
 
 
-def put(number: int, body: str) -> None:
-    part = STORE / f"{number}.part"
+def put(body: str) -> None:
+    name = f"{time.monotonic_ns():020d}"
+    part = STORE / f"{name}.part"
     part.write_text(body)
-    part.rename(STORE / f"{number:08d}")
+    part.rename(STORE / name)
 
 
 def waiting() -> list[Path]:
