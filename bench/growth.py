@@ -23,17 +23,22 @@ def growth(bench: Bench) -> list[Figure]:
                 _day(on)
                 days.append(made.ask("stored"))
                 advance(number + 1)
-    if days[0]["logs"] != HOURS * size.growth_an_hour:
-        raise BenchFailed(f"{days[0]['logs']} logs are there after a day of {HOURS * size.growth_an_hour}.")
+    if days[0]["logs"] != size.growth_steps * size.growth_a_step:
+        raise BenchFailed(
+            f"{days[0]['logs']} logs are there after a day of {size.growth_steps * size.growth_a_step}."
+        )
     first, later = days[0]["bytes"] - empty["bytes"], days[1:]
     a_message = measured({"bytes a message": first / days[0]["logs"]}, "bytes a message")
-    what = f"{size.growth_an_hour} messages an hour come in and are delivered, with a retention of {TERM_DAYS} day"
+    what = (
+        f"{size.growth_a_step} messages come in and are delivered in each of the {size.growth_steps} parts of a day,"
+        f" with a retention of {TERM_DAYS} day"
+    )
     rows = statistics.median(day["logs"] for day in later)
     return [
         Figure("store after another day, against the first day", "ratio",
                tuple(day["bytes"] / days[0]["bytes"] for day in later),
                f"{days[0]['bytes'] / 1e6:.1f} MB after the first, {rows:.0f} logs after each",
-               f"{what}: what the store takes on disk after each further day, the clock moved by an hour at a"
+               f"{what}: what the store takes on disk after each further day, the clock moved by such a part at a"
                " time, a pass of retention after each.",
                at_most(1.2)),
         Figure("store for a message, against its bytes", "ratio", (a_message / size.message_bytes,),
@@ -44,10 +49,11 @@ def growth(bench: Bench) -> list[Figure]:
 
 
 def _day(on: Stage) -> None:
-    for _ in range(HOURS):
-        on.server.ask("move", hours=1)
-        on.fill(on.size.growth_an_hour, min(on.size.queues, on.size.growth_an_hour))
+    count = on.size.growth_a_step
+    for _ in range(on.size.growth_steps):
+        on.server.ask("move", hours=HOURS / on.size.growth_steps)
+        on.fill(count, min(on.size.queues, count))
         on.server.ask("deliver")
-        on.wait(on.size.growth_an_hour)
+        on.wait(count)
         on.server.ask("rest")
         on.server.ask("retain")

@@ -11,10 +11,11 @@ from bench.stage import Bench, Size, server
 
 DEAD = 20
 """One queue in so many is dead."""
-REST_SECONDS = 1.0
 MANY = 20_000
 """Up to so many queues a claim may cost 1.2 times what it costs among few, with more 1.3 times."""
 PLAIN_CALLS = 5
+SMALL = 1_000
+"""A backlog that takes no memory worth naming while it is made."""
 
 
 class _Side:
@@ -27,7 +28,7 @@ class _Side:
 
     def refill(self) -> None:
         """Everything waits, and nothing is delivered."""
-        self.server.ask("rest", within_seconds=REST_SECONDS)
+        self.server.ask("rest", within_seconds=self.size.rest_seconds)
         self.sink.ask("close_hole")
         self.server.ask("refill", **self._refilled)
         self.sink.ask("reset")
@@ -43,7 +44,7 @@ class _Side:
         before = self.server.ask("used")["seconds"]
         self.server.ask("deliver")
         self.arrived()
-        self.server.ask("rest", within_seconds=REST_SECONDS)
+        self.server.ask("rest", within_seconds=self.size.rest_seconds)
         used = self.server.ask("used")
         done = self.sink.ask("wait", count=0, seconds=0)["received"]
         return {**claimed, f"{name} cpu": (used["seconds"] - before) / done * 1e6, f"{name} MB": used["MB"]}
@@ -104,7 +105,7 @@ def _side(bench: Bench, stack: ExitStack, queues: int, dead: int, *, deep: int =
         "crowd": crowd, "url": url, "hole": hole,
     }  # fmt: skip
     place = stack.enter_context(bench.place())
-    if deep:  # the memory that it takes to make so much is of no interest: another process delivers it
+    if deep > SMALL:  # the memory that it takes to make so much is of no interest: another process delivers it
         with server(bench.store, place) as maker:
             ends = maker.ask("populate", **made)
         return _Side(stack.enter_context(server(bench.store, place)), sink, size, filled, dead, ends)

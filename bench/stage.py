@@ -41,8 +41,10 @@ class Size:
     scale_tail: int = 2
     scale_deep: int = 50_000
     scale_crowd: int = 2_000
+    rest_seconds: float = 1.0
     recovery_backlog: int = 2_000
-    growth_an_hour: int = 20
+    growth_steps: int = 24
+    growth_a_step: int = 20
     message_bytes: int = messages.SIZE
     pages_queues: int = 2_000
     pages_logs: int = 50_000
@@ -54,8 +56,9 @@ class Size:
 FULL = Size(
     rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, wrk_seconds=5,
     both_seconds=8, pace_seconds=20, patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
-    scale_tail=4, scale_queues=20_000, scale_most=100_000, scale_deep=1_000_000, scale_crowd=10_000, recovery_backlog=20_000,
-    growth_an_hour=200, pages_queues=20_000, pages_logs=1_000_000, pages_calls=20, workers_backlog=40_000,
+    scale_queues=20_000, scale_most=100_000, scale_tail=4, scale_deep=1_000_000, scale_crowd=10_000,
+    recovery_backlog=20_000, growth_a_step=200, pages_queues=20_000, pages_logs=1_000_000, pages_calls=20,
+    workers_backlog=40_000,
 )  # fmt: skip
 
 
