@@ -23,10 +23,9 @@ def growth(bench: Bench) -> list[Figure]:
                 _day(on)
                 days.append(made.ask("stored"))
                 advance(number + 1)
-    if days[0]["logs"] != size.growth_steps * size.growth_a_step:
-        raise BenchFailed(
-            f"{days[0]['logs']} logs are there after a day of {size.growth_steps * size.growth_a_step}."
-        )
+    wanted = size.growth_steps * size.growth_a_step
+    if days[0]["logs"] != wanted:
+        raise BenchFailed(f"{days[0]['logs']} logs are there after a day of {wanted}.")
     first, later = days[0]["bytes"] - empty["bytes"], days[1:]
     a_message = measured({"bytes a message": first / days[0]["logs"]}, "bytes a message")
     what = (
