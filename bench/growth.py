@@ -29,7 +29,7 @@ def growth(bench: Bench) -> list[Figure]:
     first, later = days[0]["bytes"] - empty["bytes"], days[1:]
     a_message = measured({"bytes a message": first / days[0]["logs"]}, "bytes a message")
     what = (
-        f"{size.growth_a_step} messages come in and are delivered in each of the {size.growth_steps} parts of a day,"
+        f"{size.growth_a_step} messages come in and are delivered in each of {size.growth_steps} parts of a day,"
         f" with a retention of {TERM_DAYS} day"
     )
     rows = statistics.median(day["logs"] for day in later)
