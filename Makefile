@@ -16,11 +16,11 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench crash screenshots
+.PHONY: help setup demo run test check fix bench bench-peers crash screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.setup-dev ## make the virtual environment with everything for development
 
@@ -43,8 +43,11 @@ fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
+bench: $(VENV)/.setup-dev ## measure this machine (ARGS=--full for scale, ARGS="--only NAME" for a part)
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(VENV)/.setup-dev ## measure Waypost beside BullMQ, Celery, procrastinate and pg-boss
+	@$(BIN)/python -m bench.peers $(ARGS)
 
 crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
 	@$(BIN)/python -m crash $(ARGS)

@@ -1,8 +1,8 @@
 """The store that a stage stands on: a folder with SQLite, or a folder and a database on a server of our own."""
 
-import asyncio
 import itertools
 import json
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import asyncpg
-from tests.support import postgresql
-
+from servers import postgresql
+from servers.postgresql import awaited, statement
 from waypost.demo.server import waypost
 
 Kind = Literal["sqlite", "postgresql"]
-_TEMPLATE = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,12 @@ class Place:
     folder: Path
     url: str | None
     key_file: Path
+
+    def beside(self, name: str) -> "Place":
+        """The same store, as a node with a folder of its own has it. The folder is made."""
+        folder = self.folder.with_name(name) / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        return replace(self, folder=folder)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,6 +47,7 @@ class Store:
 
     def __init__(self, new: Place, server: postgresql.Postgresql | None) -> None:
         self.folder = new.folder.parent
+        self.kind: Kind = "sqlite" if server is None else "postgresql"
         self._new = new
         self._server = server
         self._numbers = itertools.count()
@@ -54,29 +59,27 @@ class Store:
         folder = shutil.copytree(self._new.folder, to)
         if self._server is None:
             return replace(self._new, folder=folder)
-        name = f"bench_{next(self._numbers)}"
-        asyncio.run(_execute(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+        template = str(self._new.url).rpartition("/")[2]
+        name = f"{template}_{next(self._numbers)}"
+        awaited(statement(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}"))
         return replace(self._new, folder=folder, url=self._server.url(name))
 
 
 @contextmanager
 def opened(kind: Kind, place: Path) -> Iterator[Store]:
     """A new store in that folder."""
-    folder, key_file = place / "new", place / "bench.key"
     if kind == "sqlite":
-        yield Store(Place(folder, None, key_file), None)
+        yield Store(Place(place / "new", None, place / "bench.key"), None)
         return
     server = postgresql.Postgresql(place / "postgresql", *postgresql.SAFE).start()
     try:
-        asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {_TEMPLATE}"))
-        yield Store(Place(folder, server.url(_TEMPLATE), key_file), server)
+        yield on(server, place)
     finally:
         server.stop()
 
 
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def on(server: postgresql.Postgresql, place: Path) -> Store:
+    """A new store in a database of its own on that server, with its folder in `place`."""
+    template = f"bench_{secrets.token_hex(4)}"
+    awaited(statement(server.url("postgres"), f"CREATE DATABASE {template}"))
+    return Store(Place(place / "new", server.url(template), place / "bench.key"), server)

@@ -1,69 +1,29 @@
-"""The benchmarks run, and say what they must; their figures are nobody's business here."""
+"""What the bench is made of: its children, its rounds, its numbers and how they are shown."""
 
-import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bench import messages, report
-from bench.__main__ import main, run
-from bench.processes import BenchFailed, Child
-from bench.stage import Size
-from bench.stores import Kind
-from tests.support.stores import STORES
+from bench.__main__ import main, plan
+from bench.figure import Figure, at_least, at_most, percentile, short
+from bench.interleaving import interleaved, rate, ratio
+from bench.machine import Machine
+from bench.parts import PARTS
+from bench.picture import picture
+from bench.processes import ROOT, BenchFailed, Child
+from bench.report import Section
+from waypost.demo.progress import Progress
 
-TINY = Size(
-    rounds=2, queues=4, connections=4, accept_seconds=0.1, commits=50, backlog=100, backlog_of_one=20, rate=100,
-    pace_seconds=0.2, patches=10, patch_seconds=30, patch_backlog=600, isolated=4, isolation_seconds=0.3,
-    scale_queues=40, scale_few=20, scale_tail=2, scale_deep=200, scale_crowd=30, wait_seconds=60,
-)  # fmt: skip
-FIGURES = [
-    ("accept, against an empty route", "ratio"),
-    ("accept, against raw group commits", "ratio"),
-    ("deliver over 4 queues, against aiohttp", "ratio"),
-    ("deliver over one queue, against aiohttp one by one", "ratio"),
-    ("accept to receipt, p50", "ms"),
-    ("accept to receipt, p99", "ms"),
-    ("request to receipt, p50", "ms"),
-    ("request to receipt, p99", "ms"),
-    ("PATCH while idle, p50", "ms"),
-    ("PATCH while idle, p99", "ms"),
-    ("PATCH while delivering, p50", "ms"),
-    ("PATCH while delivering, p99", "ms"),
-    ("PATCH while delivering, against idle, p50", "ratio"),
-    ("PATCH while delivering, against idle, p99", "ratio"),
-    ("one hangs: request to receipt of the others, p99", "ratio"),
-    ("one hangs: request to receipt of the others, p50", "ratio"),
-    ("claim cost of a message, many queues against few", "ratio"),
-    ("processor time of a delivery, many queues against few", "ratio"),
-    ("resident memory with many queues", "MB"),
-    ("PATCH that wakes 30 held queues, against one that wakes none", "ratio"),
-]
+QUIET = Progress(Console(quiet=True))
 
 
-def rows(markdown: str) -> list[list[str]]:
-    """The cells of the table's rows, below its headings."""
-    lines = [line for line in markdown.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
-
-
-@pytest.mark.parametrize("kind", STORES)
-def test_every_figure_is_printed_and_written_with_its_least_median_and_greatest(
-    tmp_path: Path, kind: Kind
-) -> None:
-    console = Console(file=io.StringIO(), width=500)
-    run(TINY, console, tmp_path / "performance" / "README.md", kind)
-    written = (tmp_path / "performance" / "README.md").read_text()
-    table = rows(written)
-    assert [(row[0], row[1]) for row in table] == FIGURES
-    for row in table:
-        median, least, greatest = (float(cell.replace(",", "")) for cell in row[2:5])
-        assert 0 <= least <= median <= greatest
-    assert isinstance(console.file, io.StringIO)
-    assert rows(console.file.getvalue()) == table
-    assert all(f"- **{name}**: " in written for name, _ in FIGURES)
-    assert str(tmp_path) not in written
+def a_figure(name: str, *rounds: float, **changed: object) -> Figure:
+    given: dict[str, object] = {"unit": "ratio", "behind": "2/s against 1/s", "what": "how it is.", "target": None}
+    return Figure(name=name, rounds=rounds, **(given | changed))  # type: ignore[arg-type]
 
 
 def test_a_child_that_cannot_do_what_it_is_asked_says_why(tmp_path: Path) -> None:
@@ -84,9 +44,34 @@ def test_a_message_has_its_size_and_its_number() -> None:
     assert (len(message), messages.number_of(b"POST / HTTP/1.1\r\n\r\n" + message)) == (2048, 1234)
 
 
+def test_each_round_measures_everything_once_and_begins_with_another() -> None:
+    asked: list[str] = []
+
+    def measure(name: str, value: float) -> Mapping[str, float]:
+        asked.append(name)
+        return {name: value}
+
+    measures = [lambda: measure("ours", 2.0), lambda: measure("theirs", 4.0)]
+    rounds = interleaved("Words", measures, 2, QUIET, warm_up=True)
+    assert rounds == [{"ours": 2.0, "theirs": 4.0}] * 2
+    assert asked == ["theirs", "ours", "ours", "theirs", "theirs", "ours"]
+    assert ratio("ours against theirs", rounds, "ours", "theirs", "what").rounds == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("nothing", [0.0, -1.0, float("inf"), float("nan")])
+def test_what_cannot_have_been_measured_is_refused_and_never_divided_by(nothing: float) -> None:
+    rounds = [{"ours": 1.0, "theirs": nothing}]
+    with pytest.raises(BenchFailed, match="`theirs` came out as"):
+        ratio("name", rounds, "ours", "theirs", "what")
+    with pytest.raises(BenchFailed, match="too little to measure"):
+        ratio("name", rounds, "theirs", "ours", "what")
+    with pytest.raises(BenchFailed):
+        rate({"done": 1.0, "seconds": nothing})
+
+
 @pytest.mark.parametrize(("share", "found"), [(0.0, 1.0), (0.5, 5.0), (0.51, 6.0), (0.99, 10.0), (1.0, 10.0)])
 def test_a_percentile_is_one_of_the_values(share: float, found: float) -> None:
-    assert report.percentile([10.0, 1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 4.0, 6.0, 5.0], share) == found
+    assert percentile([10.0, 1.0, 9.0, 2.0, 8.0, 3.0, 7.0, 4.0, 6.0, 5.0], share) == found
 
 
 @pytest.mark.parametrize(
@@ -101,10 +86,76 @@ def test_a_percentile_is_one_of_the_values(share: float, found: float) -> None:
     ],
 )
 def test_a_number_is_short(value: float, shown: str) -> None:
-    assert report.short(value) == shown
+    assert short(value) == shown
 
 
-def test_no_rounds_at_all_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("target", "rounds", "verdict"),
+    [
+        (at_least(0.5), (0.4, 0.5, 9.0), "≥ 0.5: met"),
+        (at_least(0.5), (0.4, 0.49, 9.0), "≥ 0.5: not met"),
+        (at_most(3), (1.0, 3.0, 9.0), "≤ 3: met"),
+        (at_most(3), (1.0, 3.1, 9.0), "≤ 3: not met"),
+        (None, (1.0,), ""),
+    ],
+)
+def test_a_target_goes_by_the_median(target: object, rounds: tuple[float, ...], verdict: str) -> None:
+    assert a_figure("name", *rounds, target=target).verdict == verdict
+
+
+def test_a_page_says_how_many_targets_are_met_and_which_are_not(tmp_path: Path) -> None:
+    section = Section(
+        "SQLite",
+        (
+            a_figure("good", 2.0, target=at_least(1)),
+            a_figure("bad & ugly", 2.0, target=at_most(1)),
+            a_figure("slow", 3.0, unit="ms"),
+        ),
+        notes=("somebody: is not there",),
+    )
+    (tmp_path / "bench-older-times.svg").touch()
+    (tmp_path / "peers-ratios.svg").touch()
+    report.write(tmp_path / "README.md", report.head(5), [section], Machine(("a machine",)), 90)
+    written = (tmp_path / "README.md").read_text()
+    assert "1 of 2 targets are met. Not met: bad & ugly. The run took 1.5 minutes." in written
+    assert "| bad & ugly | ratio | 2.00 | 2.00 | 2.00 | ≤ 1: **not met** | 2/s against 1/s |" in written
+    assert "- Not measured: somebody: is not there" in written
+    pictures = {"bench-sqlite-ratios.svg", "bench-sqlite-times.svg"}
+    assert {path.name for path in tmp_path.glob("*.svg")} == pictures | {"peers-ratios.svg"}
+
+
+def test_a_picture_shows_every_figure_with_its_target_in_light_and_dark() -> None:
+    drawn = picture([a_figure("a < b", 0.5, 1.0, 2.0, target=at_least(1)), a_figure("alone", 7.0)], "Title")
+    assert "a &lt; b" in drawn
+    assert "1.00  (≥ 1: met)" in drawn
+    assert "prefers-color-scheme: dark" in drawn
+    assert drawn.count('<circle class="met"') == drawn.count('<circle class="none"') == 1
+
+
+def test_every_part_is_measured_by_default_and_on_all_its_stores_when_asked() -> None:
+    def names(found: object) -> dict[str, list[str]]:
+        return {kind: [part.name for part in parts] for kind, parts in found}  # type: ignore[attr-defined]
+
+    every = [part.name for part in PARTS]
+    brief, full = names(plan(full=False)), names(plan(full=True))
+    assert {*brief["sqlite"], *brief["postgresql"]} == set(every)
+    assert full == {"sqlite": [name for name in every if name != "workers"], "postgresql": every}
+    assert names(plan(False, ["accept", "workers"])) == {"sqlite": ["accept"], "postgresql": ["workers"]}
+    assert names(plan(False, ["accept"], "postgresql")) == {"postgresql": ["accept"]}
+
+
+@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["--only", "nothing"]])
+def test_what_makes_no_sense_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["--rounds", "0"])
-    assert "--rounds takes 1 or more" in capsys.readouterr().err
+        main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["prism", "peers"])
+def test_what_runs_on_node_is_pinned_and_names_no_registry(folder: str) -> None:
+    lock = json.loads((ROOT / "bench" / folder / "package-lock.json").read_text())
+    wanted = json.loads((ROOT / "bench" / folder / "package.json").read_text())["dependencies"]
+    found = {name: lock["packages"][f"node_modules/{name}"] for name in wanted}
+    assert {name: package["version"] for name, package in found.items()} == wanted
+    assert all("resolved" not in package for package in lock["packages"].values())
+    assert all(package["integrity"] for package in found.values())

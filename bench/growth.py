@@ -1,0 +1,58 @@
+"""How large a store is when it has been kept for days: messages of every hour, retention on, the clock moved."""
+
+import statistics
+
+from bench.figure import Figure, at_most
+from bench.interleaving import measured
+from bench.processes import BenchFailed
+from bench.stage import Bench, Stage
+
+HOURS = 24
+TERM_DAYS = 1
+
+
+def growth(bench: Bench) -> list[Figure]:
+    """A day without anything to remove, then as many days as there are rounds, each of which removes one."""
+    size = bench.size
+    with bench.fresh(WAYPOST_RETENTION_DAYS=str(TERM_DAYS)) as made:
+        on = Stage(made, bench.load, bench.sink, size)
+        empty = made.ask("stored")
+        days = []
+        with bench.progress.bar("Growth", size.rounds + 1) as advance:
+            for number in range(size.rounds + 1):
+                _day(on)
+                days.append(made.ask("stored"))
+                advance(number + 1)
+    wanted = size.growth_steps * size.growth_a_step
+    if days[0]["logs"] != wanted:
+        raise BenchFailed(f"{days[0]['logs']} logs are there after a day of {wanted}.")
+    first, later = days[0]["bytes"] - empty["bytes"], days[1:]
+    a_message = measured({"bytes a message": first / days[0]["logs"]}, "bytes a message")
+    what = (
+        f"{size.growth_a_step} messages come in and are delivered in each of {size.growth_steps} parts of a day,"
+        f" with a retention of {TERM_DAYS} day"
+    )
+    rows = statistics.median(day["logs"] for day in later)
+    return [
+        Figure("store after another day, against the first day", "ratio",
+               tuple(day["bytes"] / days[0]["bytes"] for day in later),
+               f"{days[0]['bytes'] / 1e6:.1f} MB after the first, {rows:.0f} logs after each",
+               f"{what}: what the store takes on disk after each further day, the clock moved by such a part at a"
+               " time, a pass of retention after each.",
+               at_most(1.2)),
+        Figure("store for a message, against its bytes", "ratio", (a_message / size.message_bytes,),
+               f"{a_message:.0f} bytes",
+               f"{what}: what the first day took on disk, for each message: body, log, entry and attempt with"
+               " their indexes. Counted once: it does not vary."),
+    ]  # fmt: skip
+
+
+def _day(on: Stage) -> None:
+    count = on.size.growth_a_step
+    for _ in range(on.size.growth_steps):
+        on.server.ask("move", hours=HOURS / on.size.growth_steps)
+        on.fill(count, min(on.size.queues, count))
+        on.server.ask("deliver")
+        on.wait(count)
+        on.server.ask("rest")
+        on.server.ask("retain")
