@@ -68,6 +68,7 @@ from waypost.queues import figures, postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
+from waypost.queues.skipping import Skipping
 from waypost.replays import api as replays_api
 from waypost.replays.running import Running
 from waypost.replays.service import Replays
@@ -128,6 +129,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
+        stack.push_async_callback(waypost.skipping.stop)
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
         stack.push_async_callback(waypost.notifier.stop)
@@ -236,6 +238,7 @@ class Waypost:
             self.db, self.hot, self.clock, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
         )
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
+        self.skipping = Skipping(self.db, self.hot, self.queues, ownership.claimable)
         self.replaying = Running(
             self.db, self.hot, self.vault, self.clock, self.worker.arrived, room=self.disk.require
         )
@@ -326,7 +329,7 @@ class Waypost:
             destinations_api.router(self.destinations, self.verification, self.signing),
             samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
-            queues_api.router(self.queues),
+            queues_api.router(self.queues, self.skipping.skip),
             ledger_api.router(self.db),
             logs_api.router(self.db),
             deliveries.router(self.db),

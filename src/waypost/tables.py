@@ -10,7 +10,7 @@ from waypost.logs import store as logs
 from waypost.messages import idempotency
 from waypost.notifications import outbox as notices
 from waypost.notifications import store as notifications
-from waypost.queues import purged, shards
+from waypost.queues import errands, purged, shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
 from waypost.sources import store as sources
@@ -25,6 +25,7 @@ __all__ = [
     "credentials",
     "destinations",
     "environments",
+    "errands",
     "idempotency",
     "logs",
     "notices",

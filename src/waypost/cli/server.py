@@ -83,6 +83,7 @@ async def run(
         calm_collector()
         if role != "api":
             await waypost.worker.start()
+            await waypost.skipping.start()
             await waypost.retention.start()
         await waypost.replaying.start()
         await waypost.notifier.start()
