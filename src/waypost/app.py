@@ -74,6 +74,7 @@ from waypost.queues import figures, postgresql, sqlite
 from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
+from waypost.queues.skipping import Skipping
 from waypost.replays import api as replays_api
 from waypost.replays.running import Running
 from waypost.replays.service import Replays
@@ -148,6 +149,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         await waypost.client.start()
         stack.push_async_callback(waypost.client.close)
         stack.push_async_callback(waypost.worker.stop)
+        stack.push_async_callback(waypost.skipping.stop)
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
         stack.push_async_callback(waypost.minutes.stop)
@@ -291,6 +293,7 @@ class Waypost:
             self.db, self.hot, self.clock, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
         )
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
+        self.skipping = Skipping(self.db, self.hot, self.queues, ownership.claimable)
         self.replaying = Running(
             self.db, self.hot, self.vault, self.clock, self.worker.arrived, room=self.disk.require
         )
@@ -381,7 +384,7 @@ class Waypost:
             destinations_api.router(self.destinations, self.verification, self.signing),
             samples_api.router(self.samples),
             subscriptions_api.router(self.subscriptions),
-            queues_api.router(self.queues),
+            queues_api.router(self.queues, self.skipping.skip),
             ledger_api.router(self.db, self.clock),
             logs_api.router(self.db),
             deliveries.router(self.db),
@@ -438,6 +441,7 @@ class Waypost:
             samples=self.samples,
             sessions=self.sessions,
             signing=self.signing,
+            skipping=self.skipping,
             sources=self.sources,
             subscriptions=self.subscriptions,
             users=self.users,

@@ -11,7 +11,7 @@ from waypost.logs import store as logs
 from waypost.messages import idempotency
 from waypost.notifications import outbox as notices
 from waypost.notifications import store as notifications
-from waypost.queues import purged, shards
+from waypost.queues import errands, purged, shards
 from waypost.queues import store as queues
 from waypost.replays import store as replays
 from waypost.sessions import factors, throttle
@@ -28,6 +28,7 @@ __all__ = [
     "credentials",
     "destinations",
     "environments",
+    "errands",
     "factors",
     "idempotency",
     "logs",

@@ -278,6 +278,7 @@ class House(AbstractContextManager["House"]):
         self.waypost.bound("127.0.0.1", self.port, tls=False)
         if self._deliver:
             await self.waypost.worker.start()
+            await self.waypost.skipping.start()
             await self.waypost.replaying.start()
             await self.waypost.notifier.start()
         running = Server(server.config(self.waypost.http))

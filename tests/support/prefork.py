@@ -69,9 +69,12 @@ class Forked:
 
     def _look(self, seconds: float | None) -> int | None:
         with self._lock:
-            if self._status is None and select.select([self._report], [], [], seconds)[0]:
-                self._status = self._told()
-                self._report.close()
+            if self._status is None:
+                told = select.poll()
+                told.register(self._report, select.POLLIN)
+                if told.poll(None if seconds is None else seconds * 1000):
+                    self._status = self._told()
+                    self._report.close()
             return self._status
 
     def _told(self) -> int:
@@ -155,6 +158,9 @@ def _commands(requests: socket.socket) -> tuple[bytes, list[int]] | None:
                 if pid == 0:
                     for each in (requests, *reports.values()):
                         each.close()
+                    for one in ready.get_map().values():
+                        if one.data is not None:
+                            os.close(one.fd)
                     os.close(files[0])
                     return data, files[1:]
                 reports[pid] = socket.socket(fileno=files[0])

@@ -88,6 +88,7 @@ async def run(
         calm_collector()
         if role != "api":
             await waypost.worker.start()
+            await waypost.skipping.start()
             await waypost.retention.start()
             await waypost.minutes.start()
         await waypost.replaying.start()

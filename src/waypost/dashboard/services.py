@@ -17,6 +17,7 @@ from waypost.notifications.service import Notifications
 from waypost.payloads.search import PayloadSearches
 from waypost.payloads.service import Payloads
 from waypost.queues.service import Queues
+from waypost.queues.skipping import Skipping
 from waypost.replays.service import Replays
 from waypost.roles.service import Roles
 from waypost.samples.service import Samples
@@ -51,6 +52,7 @@ class Services:
     samples: Samples
     sessions: Sessions
     signing: SigningSecrets
+    skipping: Skipping
     sources: Sources
     subscriptions: Subscriptions
     users: Users

@@ -58,8 +58,11 @@ class QueuesPayload(BaseModel):
     queues: list[QueueShown]
 
 
-def router(queues: Queues) -> APIRouter:
-    """The routes of queues."""
+Skip = Callable[[Caller, str, Any], Awaitable[QueueView]]
+
+
+def router(queues: Queues, skip_head: Skip | None = None) -> APIRouter:
+    """The routes of queues; `skip_head` is for a queue that may be another node's."""
     routes = APIRouter(prefix="/waypost/v1", tags=["Queues"])
     _add_reads(routes, queues)
     _add_verb(routes, "pause", "Pause a queue: store, and send nothing", queues.pause)
@@ -76,7 +79,7 @@ def router(queues: Queues) -> APIRouter:
     async def skip(
         caller: UserCaller, queueId: str, raw: Annotated[Any, Depends(JsonBody(QueueSkip))]
     ) -> Response:
-        return answer({"queue": _shown(await queues.skip(caller, queueId, raw))})
+        return answer({"queue": _shown(await (skip_head or queues.skip)(caller, queueId, raw))})
 
     return routes
 

@@ -53,9 +53,9 @@ class Queues:
         require_environment(caller, environment_id, ANY_ROLE)
         return await self._db.read(lambda tx: store.page(tx, environment_id, after=after, count=count, only=only))
 
-    async def get(self, caller: Caller, queue_id: str) -> QueueView:
-        """One queue."""
-        return await self._db.read(lambda tx: _in_reach(tx, caller, queue_id, ANY_ROLE))
+    async def get(self, caller: Caller, queue_id: str, roles: frozenset[EnvironmentRole] = ANY_ROLE) -> QueueView:
+        """One queue, for a caller with one of these roles."""
+        return await self._db.read(lambda tx: _in_reach(tx, caller, queue_id, roles))
 
     async def pause(self, caller: Caller, queue_id: str) -> QueueView:
         """Store what arrives and send nothing, until it is resumed."""
@@ -87,8 +87,13 @@ class Queues:
 
         return await self._change(caller, queue_id, change)
 
-    async def skip(self, caller: Caller, queue_id: str, raw: Any) -> QueueView:
-        """Give up the message at the head; its body is kept. Raises Conflict when it is not, or is on its way."""
+    async def skip(
+        self, caller: Caller, queue_id: str, raw: Any, *, also: Callable[[Tx], None] | None = None
+    ) -> QueueView:
+        """Give up the message at the head; its body is kept. Raises Conflict when it is not, or is on its way.
+
+        On the node that owns the queue (`skipping.py`). `also` is done in the same transaction.
+        """
 
         def change(tx: Tx, queue: QueueView, now_ms: int) -> Sequence[str]:
             given = checked(QueueSkip, raw)
@@ -100,6 +105,8 @@ class Queues:
             self._require_first(tx, queue_ids, head)
             operations.skip(tx, queue_ids, *head, now_ms, given.reason)
             self._record(tx, caller, "log-skipped", queue, {"logId": head[1], "reason": given.reason})
+            if also is not None:
+                also(tx)
             return queue_ids
 
         return await self._change(caller, queue_id, change)

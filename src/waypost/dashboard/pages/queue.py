@@ -72,7 +72,7 @@ async def skip(visit: Visit) -> Response:
     body = forms.body(visit.form, forms.text("logId"), forms.text("reason"))
     back = f"/dashboard/queues/{queue_id}"
     try:
-        await visit.services.queues.skip(visit.caller, queue_id, body)
+        await visit.services.skipping.skip(visit.caller, queue_id, body)
     except Invalid as error:
         faults = " ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in error.faults)
         return visit.redirect(back, f"Nothing was skipped. {faults}", kind="warning")
