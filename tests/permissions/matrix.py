@@ -1,6 +1,6 @@
 """The table in `matrix.txt`, read; and the page that is made of it.
 
-    python -m tests.permissions.matrix > docs/reference/permissions.md
+python -m tests.permissions.matrix > docs/reference/permissions.md
 """
 
 import sys

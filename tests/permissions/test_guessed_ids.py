@@ -38,7 +38,9 @@ def subscription(**ends: str) -> dict[str, Any]:
 
 def message(source: str, *destinations: str) -> dict[str, Any]:
     named = [{"ID": each} for each in destinations]
-    return {"Meta": {"DataModel": "PatientAdmin", "EventType": "x", "Source": {"ID": source}, "Destinations": named}}
+    return {
+        "Meta": {"DataModel": "PatientAdmin", "EventType": "x", "Source": {"ID": source}, "Destinations": named}
+    }
 
 
 def credential(**more: str) -> dict[str, Any]:
@@ -78,7 +80,9 @@ GUESSES = [
         {"role": {"name": "member"}, "user": {"id": "{guessed}"}},
         by="owner",
     ),
-    Guess("user", "GET /platform/v1/organizations/{organization}/audit-events?userId={guessed}", None, 200, "owner"),
+    Guess(
+        "user", "GET /platform/v1/organizations/{organization}/audit-events?userId={guessed}", None, 200, "owner"
+    ),
     Guess("source", "POST /endpoint", message("{guessed}", "{destination}"), by="source"),
     Guess("destination", "POST /endpoint", message("{source}", "{guessed}"), by="source"),
     Guess("destination", "POST /endpoint", message("{source}", "{destination}", "{guessed}"), by="source"),

@@ -1,7 +1,7 @@
 """Bytes to a server on loopback, exactly as they are given, and what comes back.
 
-    said = exchange(port, b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
-    said[0].status, said[0].headers["content-type"], said[0].body
+said = exchange(port, b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+said[0].status, said[0].headers["content-type"], said[0].body
 """
 
 import contextlib

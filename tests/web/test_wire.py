@@ -109,7 +109,9 @@ def test_pipelined_requests_are_answered_in_their_order(house: House) -> None:
 
 
 def test_what_is_no_request_behind_one_waits_for_its_answer_and_is_not_answered(house: House) -> None:
-    ready = b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n"  # it reads the store, so that it is not answered at once
+    ready = (
+        b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n"  # it reads the store, so that it is not answered at once
+    )
     said = wire.exchange(house.port, ready + b"\x16\x03\x01\r\n\r\n" + HIDDEN)
     assert [(one.status, one.body) for one in said] == [(200, b"ready")]
 
@@ -140,7 +142,9 @@ def test_trailers_are_no_headers(house: House) -> None:
         f"PATCH {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {house.token('engineer')}\r\n"
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     ).encode()
-    (said,) = wire.exchange(house.port, head + b"2\r\n{}\r\n0\r\nIf-Match: stale\r\nX-Request-Id: of-a-trailer\r\n\r\n")
+    (said,) = wire.exchange(
+        house.port, head + b"2\r\n{}\r\n0\r\nIf-Match: stale\r\nX-Request-Id: of-a-trailer\r\n\r\n"
+    )
     assert (said.status, said.headers["x-request-id"] != "of-a-trailer") == (200, True)
 
 
