@@ -16,7 +16,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench bench-peers crash screenshots
+.PHONY: help setup demo run test check fix bench bench-peers crash torture screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -31,7 +31,10 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 	@[ -e "$${WAYPOST_DATA:-waypost-data}/waypost.sqlite3" ] || $(BIN)/waypost init
 	@exec $(BIN)/waypost serve $(ARGS)
 
-test: $(VENV)/.setup-dev $(EMULATORS)/.installed ## run every test (ARGS go to pytest)
+test: $(VENV)/.setup-dev torture: $(VENV)/.setup-dev ## what it must survive, at length (ARGS="hostile --cases 50000")
+	@$(BIN)/python -m torture $(ARGS)
+
+$(EMULATORS)/.installed ## run every test (ARGS go to pytest)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.setup-dev ## check format, lint and types

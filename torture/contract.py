@@ -60,10 +60,10 @@ class Tally:
 class Contract:
     """The document of a house, and what it takes to call its operations."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, tally: Tally | None = None) -> None:
         self.house = house
         self.scene = Scene(house)
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self.document: dict[str, Any] = house.call("GET", "/openapi.json", by=None).json
         schemathesis.serializer(LINES)(_lines)
         self.schema: BaseSchema = schemathesis.openapi.from_dict(self.document)
@@ -122,14 +122,10 @@ class Contract:
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else body
         assert request.url is not None
-        got = inside.call(
-            self.house, case.method, request.url.removeprefix(BASE) or "/", _sendable(headers), data
-        )
+        got = inside.call(self.house, case.method, request.url.removeprefix(BASE) or "/", _sendable(headers), data)
         return Response(got.status, got.headers, got.body, request, got.seconds, False, got.phrase)
 
-    def plainly(
-        self, method: str, path: str, *, by: str = "right", body: bytes = b"{}", **headers: str
-    ) -> int:
+    def plainly(self, method: str, path: str, *, by: str = "right", body: bytes = b"{}", **headers: str) -> int:
         """The status of a request that names real things and says nothing."""
         taken = self.paths()[method, path].get("requestBody", {}).get("content", {})
         sent = {"host": "x", "content-type": next(iter(taken), "application/json")}

@@ -1,8 +1,8 @@
 """One of each thing that a request can name, and cases aimed at them: what names nothing is refused before it is read.
 
-    scene = Scene(house)
-    scene.refresh()                  # what an earlier case removed is there again
-    scene.aim(case)                  # ids in path and body become those of real things
+scene = Scene(house)
+scene.refresh()                  # what an earlier case removed is there again
+scene.aim(case)                  # ids in path and body become those of real things
 """
 
 from typing import Any
@@ -60,6 +60,9 @@ class Scene:
             "Source": {"ID": source["id"]},
             "Destinations": [{"ID": destination["id"]}],
             "logId": log,
+            "DataModel": "PatientAdmin",
+            "EventType": "NewPatient",
+            "datasetId": "hl7v2-adt",
         }
 
     def aim(self, value: Any) -> Any:

@@ -96,9 +96,9 @@ class Server(AbstractContextManager["Server"]):
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> "Server":
-        """Start the server and wait until it is ready."""
-        self.launch()
+    def start(self, *args: str) -> "Server":
+        """Start the server, with these arguments as well, and wait until it is ready."""
+        self.launch(*args)
         end = time.monotonic() + READY_SECONDS
         while not self._ready.wait(0.02):
             if not self.is_running or time.monotonic() > end:
@@ -111,9 +111,9 @@ class Server(AbstractContextManager["Server"]):
         """Whether the running process has said that it is."""
         return self._ready.is_set()
 
-    def launch(self) -> None:
+    def launch(self, *args: str) -> None:
         """Start the server and wait for nothing."""
-        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), *self._args]
+        arguments = ["serve", "--data", str(self.data), "--port", str(self.port), *self._args, *args]
         environment = plain_environment() | self.environment
         ours, theirs = os.pipe()
         with self.log.open("ab") as log, os.fdopen(theirs, "wb") as out:

@@ -76,3 +76,21 @@ async def test_a_rotation_is_in_the_audit_trail_without_any_key(store: Store) ->
     details = await store.value("SELECT details FROM audit_event WHERE type = 'sealing-key-rotated'")
     secrets = json.loads(store.key_file.read_bytes())["keys"].values()
     assert not any(secret in details for secret in secrets)
+
+
+async def test_the_wrong_key_file_is_known_by_the_key_that_it_lacks(store: Store) -> None:
+    old = keyring.load(store.key_file)
+    vault, db = store.waypost.vault, store.waypost.db
+    assert await db.read(vault.newest_lost) is None
+    await store.waypost.upkeep.rotate_keys()
+    new = keyring.load(store.key_file)
+    forged = keyring.Keyring(new.current, {new.current: bytes(32)})
+    for ring, missing in (
+        (new, None),
+        (new.with_new_current(), None),
+        (old, new.current),  # an old copy
+        (keyring.Keyring("another", {"another": bytes(32)}), new.current),
+        (forged, new.current),
+    ):
+        vault.use(ring)
+        assert await db.read(vault.newest_lost) == missing

@@ -22,6 +22,7 @@ class Listen:
     tls_cert: Path | None
     tls_key: Path | None
     behind_proxy: bool
+    lost_key: str | None = None
 
     @property
     def tls(self) -> bool:

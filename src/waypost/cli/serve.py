@@ -37,11 +37,15 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-For of WAYPOST_TRUSTED_PROXIES.")
     ] = False,
+    lost_key: Annotated[
+        str | None,
+        typer.Option("--lost-key", metavar="ID", help="Start although this sealing key is lost for ever."),
+    ] = None,
     data: Data = FOLDER,
 ) -> None:
     """Run the server. SIGTERM ends it: attempts in flight end first, the rest stays queued."""
     found = session.settings(data)
-    listen = Listen(host, port, tls_cert, tls_key, behind_proxy)
+    listen = Listen(host, port, tls_cert, tls_key, behind_proxy, lost_key)
     addresses = _resolved(listen)
     faults = refusals(found, listen, role, addresses)
     if faults:

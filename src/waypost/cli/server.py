@@ -25,6 +25,7 @@ from waypost.cli.token import PATH
 from waypost.db import sqlite
 from waypost.folder import Folder, write_private
 from waypost.settings import Settings
+from waypost.vault.keyring import KeyFileInvalid
 from waypost.web.protocol import Bounds, Full, Protocol
 
 DRAIN_SECONDS = 30
@@ -72,6 +73,7 @@ async def run(
     host, port = listener.getsockname()[:2]
     async with AsyncExitStack() as stack:
         waypost = await stack.enter_async_context(opened(settings))
+        await _require_key(waypost, listen.lost_key)
         waypost.bound(host, port, tls=listen.tls)
 
         async def perform(command: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -97,6 +99,17 @@ async def run(
         http = waypost.vitals if role == "worker" else waypost.http
         await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")
+
+
+async def _require_key(waypost: Waypost, lost: str | None) -> None:
+    """Raise KeyFileInvalid for the key file of another store, or an old copy; not for a key that is said to be lost."""
+    missing = await waypost.db.read(waypost.vault.newest_lost)
+    if missing is not None and missing != lost:
+        raise KeyFileInvalid(
+            f"{waypost.settings.key_file} does not open the newest data of this store: sealing key {missing} is not in"
+            " it, or is another one. It is the key file of another store, or an old copy; WAYPOST_MASTER_KEY_FILE names"
+            f" the right one. If that key is lost for ever: waypost serve --lost-key {missing}"
+        )
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, do: Callable[[], None]) -> None:

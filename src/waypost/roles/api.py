@@ -19,7 +19,8 @@ ENVIRONMENT = "/environments/{environmentId}/role-assignment"
 AssignmentBody = Annotated[Any, Depends(JsonBody(Assignment))]
 RemovalBody = Annotated[Any, Depends(JsonBody(Removal))]
 READS = problems_of(401, 403, 404, 429)
-WRITES = problems_of(400, 401, 403, 404, 409, 413, 415, 429)
+WRITES = problems_of(400, 401, 403, 404, 413, 415, 429)
+WRITES_OR_CONFLICTS = WRITES | problems_of(409)
 
 
 def router(roles: Roles) -> APIRouter:
@@ -46,7 +47,7 @@ def _organizations(routes: APIRouter, roles: Roles) -> None:
         operation_id="updateOrgRoleAssignment",
         summary="Update organization role assignment",
         response_model=Envelope[Success],
-        responses=WRITES,
+        responses=WRITES_OR_CONFLICTS,
     )
     async def put_organization(
         caller: UserCaller, organization_id: OrganizationId, raw: AssignmentBody
@@ -59,7 +60,7 @@ def _organizations(routes: APIRouter, roles: Roles) -> None:
         operation_id="removeOrgRoleAssignment",
         summary="Remove organization role assignment",
         response_model=Envelope[Success],
-        responses=WRITES,
+        responses=WRITES_OR_CONFLICTS,
     )
     async def delete_organization(
         caller: UserCaller, organization_id: OrganizationId, raw: RemovalBody
@@ -85,7 +86,7 @@ def _environments(routes: APIRouter, roles: Roles) -> None:
         operation_id="assignEnvRole",
         summary="Assign environment role",
         response_model=Envelope[Success],
-        responses=WRITES,
+        responses=WRITES_OR_CONFLICTS,
     )
     @routes.post(_singular(ENVIRONMENT), include_in_schema=False)
     async def post_environment(caller: UserCaller, environmentId: str, raw: AssignmentBody) -> Response:

@@ -146,7 +146,7 @@ def router(service: Subscriptions) -> APIRouter:
     @routes.patch(
         "/waypost/v1/subscriptions/{subscriptionId}", operation_id="updateSubscription",
         summary="Update subscription", response_model=Envelope[OneWholeSubscription],
-        responses=problems_of(400, 401, 403, 404, 413, 415, 429, 501, 503),
+        responses=problems_of(400, 401, 403, 404, 413, 415, 429, 503),
     )  # fmt: skip
     async def update(
         caller: UserCaller,

@@ -121,6 +121,20 @@ class Vault:
                 found[row.id] = error.detail
         return found
 
+    def newest_lost(self, tx: Tx) -> str | None:
+        """The id of the key-encryption key of the newest data key, when the ring does not open that.
+
+        Whoever seals with such a ring makes data keys that the nodes with the right one cannot open.
+        """
+        row = tx.execute(sa.select(data_key).order_by(data_key.c.created_at.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        try:
+            self.keyring.unwrap(row.kek_id, row.wrapped, _context(row.id, row.scope))
+        except KeyUnavailable:
+            return str(row.kek_id)
+        return None
+
     def _load(self, tx: Tx, raw_id: bytes) -> AESGCM:
         key_id = str(uuid.UUID(bytes=raw_id)) if len(raw_id) == 16 else ""
         row = tx.execute(sa.select(data_key).where(data_key.c.id == key_id)).one_or_none()

@@ -88,7 +88,9 @@ class Protocol(HttpToolsProtocol):
         most = self._bounds.connections
         if most is not None and len(self.connections) > most:
             self._full.say(most)
-            self._refuse(503, "too_many_connections", "There are too many connections; try again.", "retry-after: 5")
+            self._refuse(
+                503, "too_many_connections", "There are too many connections; try again.", "retry-after: 5"
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -206,7 +208,9 @@ class Protocol(HttpToolsProtocol):
             self._deaf = True  # what was asked before is answered; nothing is read behind it
             self.cycle.keep_alive = False
         elif self._too_long:
-            self._refuse(431, "head_too_large", f"Request line and headers may have {self._bounds.head_bytes} bytes.")
+            self._refuse(
+                431, "head_too_large", f"Request line and headers may have {self._bounds.head_bytes} bytes."
+            )
         else:
             self._refuse(400, "malformed_request", "This is not a well-formed HTTP/1.1 request.")
 
