@@ -87,7 +87,7 @@ class Destinations:
         self, caller: Caller, destination_id: str, raw: Any, *, if_match: str | None = None
     ) -> Destination:
         """Update destination: only supplied fields change; held queues are tried at once."""
-        await self._prepare(destination_id)
+        await self._prepare(destination_id, raw, "verificationToken")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
@@ -125,7 +125,7 @@ class Destinations:
         self, caller: Caller, destination_id: str, raw: Any, *, if_match: str | None = None
     ) -> Destination:
         """Change what the documented object has no place for: TLS, time-out, what counts as success."""
-        await self._prepare(destination_id)
+        await self._prepare(destination_id, raw, "tls")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
@@ -167,7 +167,7 @@ class Destinations:
 
         Raises Conflict when the destination has changed since: what was proved may no longer be what it has.
         """
-        await self._prepare(before.id)
+        await self._prepare(before.id, sent, "verificationToken")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, before.id, ENGINEER)
@@ -214,8 +214,10 @@ class Destinations:
             self._wake(destination.id)
         return destination
 
-    async def _prepare(self, destination_id: str) -> None:
-        """A data key to seal with. Unknown destinations are refused later, where the caller's roles count."""
+    async def _prepare(self, destination_id: str, raw: Any, secret: str) -> None:
+        """A data key to seal with, if there is a secret. Unknown destinations are refused later, by role."""
+        if not isinstance(raw, Mapping) or secret not in raw:
+            return
         environment_id = await self._db.read(lambda tx: store.environment_of(tx, destination_id))
         if environment_id is not None:
             await self._vault.prepare(environment_id)
