@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from waypost.db import sqlite
-from waypost.db.database import Tx
+from waypost.db.database import Beside, Tx
 from waypost.db.sqlite import SqliteDatabase
 from waypost.errors import Unavailable
 
@@ -58,7 +58,7 @@ def refusing(value: int) -> Callable[[Tx], None]:
 
 
 class Gate:
-    """A write that holds the writer until it is opened, so that what follows waits for the next commit."""
+    """A write that holds the writer until it is opened, so that what follows waits behind it."""
 
     def __init__(self, store: SqliteDatabase) -> None:
         self._reached, self._open = threading.Event(), threading.Event()
@@ -93,9 +93,47 @@ async def test_writes_that_wait_together_share_one_commit_in_their_order(store: 
     before = store.commits
     gate.open()
     await asyncio.gather(*writes)
-    assert store.commits == before + 2  # the gate's own, and one for two hundred
+    assert store.commits == before + 1  # the gate's own has room for two hundred
     assert order == list(range(200))
     assert await values(store) == list(range(200))
+
+
+async def test_what_the_control_plane_writes_goes_before_what_waits_of_the_message_path(
+    store: SqliteDatabase,
+) -> None:
+    gate = Gate(store)
+    await gate.reached()
+    order: list[int] = []
+
+    def noted(value: int) -> Callable[[Tx], None]:
+        return lambda tx: order.append(add(value)(tx))
+
+    path = [asyncio.ensure_future(store.write(noted(value), beside=Beside("settle"))) for value in range(300)]
+    await asyncio.sleep(0.01)
+    control = [asyncio.ensure_future(store.write(noted(value))) for value in (1000, 1001)]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(*control)
+    assert len(await values(store)) <= 2 + sqlite.MOST_BEHIND_FIRST + sqlite.MOST_BESIDE_IN_A_COMMIT
+    await asyncio.gather(*path)
+    assert order == [1000, 1001, *range(300)]
+
+
+async def test_the_message_path_goes_on_however_much_the_control_plane_writes(store: SqliteDatabase) -> None:
+    going, done = True, 0
+
+    async def control(value: int) -> None:
+        nonlocal done
+        while going:
+            await store.write(stating("UPDATE number SET note = 'x' WHERE value = 0"))
+            done += 1
+
+    calls = [asyncio.ensure_future(control(number)) for number in range(8)]
+    await asyncio.gather(*(store.write(add(value), beside=Beside("settle")) for value in range(500)))
+    going = False
+    await asyncio.gather(*calls)
+    assert done
+    assert await values(store) == list(range(500))
 
 
 async def test_a_write_that_fails_is_undone_alone(store: SqliteDatabase) -> None:

@@ -3,6 +3,8 @@
 Many `write` calls share one commit, so that a durable write costs a share of an fsync. When one of them fails, all
 of the commit is undone and run again with a savepoint each: savepoints cost a sixth of the writer's time, and
 failures are rare.
+What the control plane writes goes first, and its commit waits for little behind it: somebody waits for each of
+these calls, while deliveries and accepts come by the hundred.
 Only the writer thread ever writes or checkpoints: SQLite before 3.51.3 can corrupt a WAL that two
 connections reset at once. `db/lock.py` keeps a second process away.
 """
@@ -11,8 +13,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +30,10 @@ from waypost.errors import Unavailable
 T = TypeVar("T")
 
 MOST_WRITES_IN_A_COMMIT = 512
+MOST_BESIDE_IN_A_COMMIT = 64
+"""Writes of the message path: more would save little of a sync, and all of them wait for the last one."""
+MOST_BEHIND_FIRST = 16
+"""The same, once a write of the control plane is among them."""
 READERS = 4
 
 
@@ -55,6 +63,7 @@ class _Job:
     fn: Callable[[Tx], Any]
     future: "asyncio.Future[Any]"
     loop: asyncio.AbstractEventLoop
+    first: bool
     result: Any = None
     error: BaseException | None = None
 
@@ -68,7 +77,12 @@ class SqliteDatabase:
         self.path = path
         self.commits = 0
         self._engine = engine(path)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gathered: deque[_Job] = deque()
+        self._gathering: asyncio.AbstractEventLoop | None = None
+        self._arrived: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._first: deque[_Job] = deque()
+        self._others: deque[_Job] = deque()
+        self._ending = False
         self._writer = threading.Thread(target=self._write_until_closed, name="waypost-writer", daemon=True)
         self._local = threading.local()
         self._reading: list[Tx] = []
@@ -88,12 +102,15 @@ class SqliteDatabase:
         self._writer.start()
 
     async def write(self, fn: Callable[[Tx], T], *, beside: Beside | None = None) -> T:
-        """See `Database.write`; there is one writer, whatever runs `beside`."""
+        """See `Database.write`; there is one writer, and what could not run `beside` others goes first."""
         if self._closed:
             raise Unavailable("The store is closed.")
         loop = asyncio.get_running_loop()
-        job = _Job(fn, loop.create_future(), loop)
-        self._jobs.put(job)
+        job = _Job(fn, loop.create_future(), loop, first=beside is None)
+        if job.first:
+            self._arrived.put([job])
+        else:
+            self._gather(job)
         result: T = await job.future
         return result
 
@@ -108,13 +125,33 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        self._jobs.put(None)
+        self._hand_over()
+        self._arrived.put(None)
         await asyncio.to_thread(self._writer.join)
         await asyncio.to_thread(self._readers.shutdown)
         for reader in self._reading:
             reader.close()
         self._connection.close()
         self._engine.dispose()
+
+    def _gather(self, job: _Job) -> None:
+        """Hand it to the writer with all others of this turn of the loop.
+
+        Handed over one by one, they would wake the writer for the first one, and it would struggle with the loop
+        for Python's lock at each statement, for as long as the loop works on the others.
+        """
+        self._gathered.append(job)
+        if self._gathering is not job.loop:
+            self._gathering = job.loop
+            job.loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._gathering = None  # first: what another thread gathers from here on, it hands over itself
+        jobs: list[_Job] = []
+        with suppress(IndexError):
+            while True:
+                jobs.append(self._gathered.popleft())
+        self._arrived.put(jobs)
 
     def _read(self, fn: Callable[[Tx], T]) -> T:
         connection = getattr(self._local, "connection", None)
@@ -133,24 +170,38 @@ class SqliteDatabase:
             raise _unavailable(error) from error
 
     def _write_until_closed(self) -> None:
-        open_ = True
-        while open_:
-            job = self._jobs.get()
-            jobs: list[_Job] = []
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) == MOST_WRITES_IN_A_COMMIT:
-                    break
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            else:
-                open_ = False
-            if jobs:
-                self._commit(jobs)
+        while not self._ending or self._first or self._others:
+            self._sort(wait=not (self._first or self._others))
+            if self._first or self._others:
+                self._commit()
 
-    def _commit(self, jobs: list[_Job]) -> None:
+    def _sort(self, *, wait: bool = False) -> None:
+        """Put what has come where it waits for its turn."""
+        while wait or not self._arrived.empty():
+            wait = False
+            jobs = self._arrived.get()
+            if jobs is None:  # the last thing that comes
+                self._ending = True
+                return
+            for job in jobs:
+                (self._first if job.first else self._others).append(job)
+
+    def _due(self) -> Iterator[_Job]:
+        """The jobs of one commit, each when the one before has run, those that come meanwhile among them."""
+        beside = MOST_BESIDE_IN_A_COMMIT
+        for _ in range(MOST_WRITES_IN_A_COMMIT):
+            self._sort()
+            if self._first:
+                beside = min(beside, MOST_BEHIND_FIRST)
+                yield self._first.popleft()
+            elif self._others and beside:
+                beside -= 1
+                yield self._others.popleft()
+            else:
+                return
+
+    def _commit(self) -> None:
+        jobs: list[_Job] = []
         try:
             if not self._run_together(jobs):
                 self._raw.execute("BEGIN IMMEDIATE")
@@ -172,10 +223,14 @@ class SqliteDatabase:
                 continue
 
     def _run_together(self, jobs: list[_Job]) -> bool:
-        """Begin, and run all jobs; False, with nothing begun, when one of them failed."""
+        """Begin, and run what is due, and put it in `jobs`; False, with nothing begun, when one of them failed."""
+        due = self._due()
+        jobs.append(next(due))  # before anything can fail: somebody is told whatever happens
         self._raw.execute("BEGIN IMMEDIATE")
         try:
-            for job in jobs:
+            jobs[0].result = jobs[0].fn(self._connection)
+            for job in due:
+                jobs.append(job)
                 job.result = job.fn(self._connection)
         except BaseException:
             if not self._raw.in_transaction:  # a full disk or an I/O error ends the transaction itself

@@ -27,6 +27,7 @@ from waypost.delivery.model import (
     Step,
     next_step,
 )
+from waypost.delivery.pacing import Pace
 from waypost.delivery.request import Opened
 from waypost.delivery.slots import Slot
 from waypost.delivery.target import Target
@@ -122,6 +123,7 @@ class Runner:
         self._epoch = epoch
         self._targets: dict[str, Target] = {}
         self._waits = Waits(db, hot, clock)
+        self._pace = Pace()
 
     def forget(self, destination_id: str) -> None:
         """Read a destination anew before its next attempt."""
@@ -148,6 +150,7 @@ class Runner:
                 continue
             turn = _Turn(load.head.cursor, load.head.failures, load.head.refusals)
             for message in load.messages:
+                await self._pace.turn()
                 if not self._is_current(load):
                     break
                 settled = await self._settled(slot, load, message, turn)

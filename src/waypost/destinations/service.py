@@ -87,7 +87,7 @@ class Destinations:
         self, caller: Caller, destination_id: str, raw: Any, *, if_match: str | None = None
     ) -> Destination:
         """Update destination: only supplied fields change; held queues are tried at once."""
-        await self._prepare(caller, destination_id)
+        await self._prepare(caller, destination_id, raw, "verificationToken")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
@@ -125,7 +125,7 @@ class Destinations:
         self, caller: Caller, destination_id: str, raw: Any, *, if_match: str | None = None
     ) -> Destination:
         """Change what the documented object has no place for: TLS, time-out, what counts as success."""
-        await self._prepare(caller, destination_id)
+        await self._prepare(caller, destination_id, raw, "tls")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
@@ -167,7 +167,7 @@ class Destinations:
 
         Raises Conflict when the destination has changed since: what was proved may no longer be what it has.
         """
-        await self._prepare(caller, before.id)
+        await self._prepare(caller, before.id, sent, "verificationToken")
 
         def change(tx: Tx) -> tuple[Destination, bool]:
             current = self._in_reach(tx, caller, before.id, ENGINEER)
@@ -214,10 +214,14 @@ class Destinations:
             self._wake(destination.id)
         return destination
 
-    async def _prepare(self, caller: Caller, destination_id: str) -> None:
-        """A data key to seal with; nobody but an engineer makes the store do that. Raises NotFound, Forbidden."""
-        found = await self._db.read(lambda tx: self._in_reach(tx, caller, destination_id, ENGINEER))
-        await self._vault.prepare(found.environment_id)
+    async def _prepare(self, caller: Caller, destination_id: str, raw: Any, secret: str) -> None:
+        """A data key to seal with, if there is a secret; nobody but an engineer makes the store do that.
+
+        Raises NotFound, Forbidden.
+        """
+        if isinstance(raw, Mapping) and secret in raw:
+            found = await self._db.read(lambda tx: self._in_reach(tx, caller, destination_id, ENGINEER))
+            await self._vault.prepare(found.environment_id)
 
     def _in_reach(self, tx: Tx, caller: Caller, destination_id: str, roles: Any) -> Destination:
         found = store.get(tx, destination_id)

@@ -1,7 +1,12 @@
 """TLS for outbound calls: the versions and suites the vendor documents, and words for a failed handshake."""
 
 import ssl
+import time
+from collections import OrderedDict
 
+_RESUMED_SECONDS = 3600
+"""How long a checked certificate counts without being shown again."""
+_MOST_SESSIONS = 1000
 _TLS_1_2_SUITES = ":".join(
     (
         "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -57,7 +62,47 @@ def context(*, authorities: str | None = None, http: bool = True) -> ssl.SSLCont
     made.set_ciphers(_TLS_1_2_SUITES)
     if http:
         made.set_alpn_protocols(["http/1.1"])
+    made.sslobject_class = _resuming()
     return made
+
+
+def remember(layer: ssl.SSLObject | None) -> None:
+    """Let the next connection of this context to the same host do with a short handshake."""
+    if isinstance(layer, _Resuming):
+        layer.remember()
+
+
+class _Resuming(ssl.SSLObject):
+    """The TLS of one connection, which begins with what an earlier one to the same host left."""
+
+    sessions: OrderedDict[str, tuple[float, ssl.SSLSession]]
+    _asked = _remembered = False
+
+    def do_handshake(self) -> None:
+        """As ssl's; it is called until the handshake is done."""
+        if not self._asked and self.server_hostname is not None:
+            self._asked = True
+            since, session = self.sessions.get(self.server_hostname, (0.0, None))
+            if session is not None and time.monotonic() - since < _RESUMED_SECONDS:
+                self.session = session
+        super().do_handshake()
+
+    def remember(self) -> None:
+        """Keep its session, once; one that was resumed itself keeps the moment at which its host was checked."""
+        name, session = self.server_hostname, self.session
+        if self._remembered or name is None or session is None:
+            return
+        self._remembered = True
+        checked, _ = self.sessions.get(name, (0.0, None)) if self.session_reused else (time.monotonic(), None)
+        self.sessions[name] = (checked, session)
+        self.sessions.move_to_end(name)
+        if len(self.sessions) > _MOST_SESSIONS:
+            self.sessions.popitem(last=False)
+
+
+def _resuming() -> type[_Resuming]:
+    """A kind of its own for each context: what one trusts is nothing to another."""
+    return type("_Resuming", (_Resuming,), {"sessions": OrderedDict()})
 
 
 def words(error: ssl.SSLError) -> str:

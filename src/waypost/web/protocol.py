@@ -5,12 +5,13 @@ body, and cannot keep a connection by saying little or by reading nothing. What 
 application is answered here, as every other error is.
 """
 
+import asyncio
 import json
 import logging
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import structlog
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from waypost.ids import new_id
 from waypost.logging import STRANGERS
 from waypost.web import problems
+from waypost.web.joining import Joining
 
 log = structlog.get_logger("waypost.server")
 
@@ -83,7 +85,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection, or refuse it when there are too many."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, Joining(transport)))
         self._look = self.loop.call_later(self._bounds.look_seconds, self._look_after)
         most = self._bounds.connections
         if most is not None and len(self.connections) > most:
@@ -112,7 +114,7 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
 
     def _feed(self, data: bytes) -> None:
-        """Have it parsed. We upgrade to nothing, but a parser that saw `Upgrade` reads no further: another goes on."""
+        """Have it parsed. We upgrade to nothing, but a parser that saw `Upgrade` stops: another goes on."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
