@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_WORDS = ("token", "secret", "password", "authorization", "body")
-CHATTY = ("uvicorn", "aiohttp", "alembic", "asyncio")
+CHATTY = ("uvicorn", "alembic", "asyncio")
 
 
 def configure(level: int = logging.INFO) -> None:
