@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_WORDS = ("token", "secret", "password", "authorization", "body")
-CHATTY = ("uvicorn", "aiohttp", "alembic", "asyncio")
+CHATTY = ("uvicorn", "alembic", "asyncio")
 STRANGERS = "uvicorn.error.strangers"
 """Says of every request that is none that it is none; a stranger could fill the disk with its warnings."""
 
