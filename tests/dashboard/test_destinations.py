@@ -74,9 +74,9 @@ def test_the_list_comes_in_pages_by_name(house: House) -> None:
     assert not [link for link in second.links if "after=" in link]
 
 
-def test_a_viewer_sees_everything_and_no_form(shared: House) -> None:
-    made = shared.destination(endpoint="https://ward.example.com/in", verificationToken="a-token")
-    page = Visitor(shared, "viewer").get(own(made))
+def test_a_viewer_sees_everything_and_no_form(quiet: House) -> None:
+    made = quiet.destination(endpoint="https://ward.example.com/in", verificationToken="a-token")
+    page = Visitor(quiet, "viewer").get(own(made))
     assert page.status == 200
     assert "https://ward.example.com/in" in page.text
     assert [form.action for form in page.forms] == ["/dashboard/sign-out"]
@@ -89,11 +89,11 @@ def test_a_viewer_sees_everything_and_no_form(shared: House) -> None:
     "rest",
     ["edit", "settings", "verify", "replace-credential", "delete", "signing-secret", "setup", "subscribe"],
 )
-def test_a_viewer_who_goes_to_a_form_is_told_which_role_it_needs(shared: House, rest: str) -> None:
-    made = shared.destination(endpoint="https://ward.example.com/in")
+def test_a_viewer_who_goes_to_a_form_is_told_which_role_it_needs(quiet: House, rest: str) -> None:
+    made = quiet.destination(endpoint="https://ward.example.com/in")
     for page in (
-        Visitor(shared, "viewer").get(f"{own(made)}/{rest}"),
-        Visitor(shared, "viewer").post(f"{own(made)}/edit"),
+        Visitor(quiet, "viewer").get(f"{own(made)}/{rest}"),
+        Visitor(quiet, "viewer").post(f"{own(made)}/edit"),
     ):
         assert page.status == 403
         assert "This needs the environment role engineer; yours is viewer." in page.text
@@ -103,20 +103,20 @@ def test_a_viewer_who_goes_to_a_form_is_told_which_role_it_needs(shared: House, 
     "rest",
     ["", "/edit", "/settings", "/verify", "/replace-credential", "/delete", "/setup", "/live", "/subscribe"],
 )
-def test_another_tenants_destination_does_not_exist(shared: House, rest: str) -> None:
-    made = shared.destination(name="Quite secret", endpoint="https://ward.example.com/in")
-    page = Visitor(shared, "outsider").get(own(made) + rest)
+def test_another_tenants_destination_does_not_exist(quiet: House, rest: str) -> None:
+    made = quiet.destination(name="Quite secret", endpoint="https://ward.example.com/in")
+    page = Visitor(quiet, "outsider").get(own(made) + rest)
     assert page.status == 404
     assert "Quite secret" not in page.html
 
 
-def test_what_people_typed_is_shown_and_never_executed(shared: House) -> None:
-    key = credential(shared, name=ATTACK)
-    made = shared.destination(
+def test_what_people_typed_is_shown_and_never_executed(quiet: House) -> None:
+    key = credential(quiet, name=ATTACK)
+    made = quiet.destination(
         name=ATTACK, endpoint=f"https://ward.example.com/?q={ATTACK}", authCredential=key, verificationToken="t"
     )
-    ann = Visitor(shared)
-    places = [environment(shared) + "/destinations", own(made), f"/dashboard/credentials/{key}"]
+    ann = Visitor(quiet)
+    places = [environment(quiet) + "/destinations", own(made), f"/dashboard/credentials/{key}"]
     places += [f"{own(made)}/{rest}" for rest in ("edit", "verify", "replace-credential", "delete", "subscribe")]
     places += [f"/dashboard/credentials/{key}/edit", f"/dashboard/credentials/new?destination={made['id']}"]
     for place in places:
@@ -126,20 +126,20 @@ def test_what_people_typed_is_shown_and_never_executed(shared: House) -> None:
         assert ATTACK_ESCAPED in page.html
 
 
-def test_the_page_says_who_shares_its_credential(shared: House) -> None:
-    key = credential(shared, name="Shared client")
-    made = shared.destination(name="One", endpoint="https://one.example.com", authCredential=key)
-    other = shared.destination(name="Two", endpoint="https://two.example.com", authCredential=key)
-    page = Visitor(shared).get(own(made))
+def test_the_page_says_who_shares_its_credential(quiet: House) -> None:
+    key = credential(quiet, name="Shared client")
+    made = quiet.destination(name="One", endpoint="https://one.example.com", authCredential=key)
+    other = quiet.destination(name="Two", endpoint="https://two.example.com", authCredential=key)
+    page = Visitor(quiet).get(own(made))
     assert "Shared client" in page.text
     assert "1 other destination uses it too: Two" in page.text
     assert own(other) in page.links
 
 
-def test_a_destination_is_edited(shared: House) -> None:
-    key = credential(shared, name="New keys")
-    made = shared.destination(endpoint="https://old.example.com/in", verificationToken="the-old-token")
-    ann = Visitor(shared)
+def test_a_destination_is_edited(quiet: House) -> None:
+    key = credential(quiet, name="New keys")
+    made = quiet.destination(endpoint="https://old.example.com/in", verificationToken="the-old-token")
+    ann = Visitor(quiet)
     form = ann.get(own(made) + "/edit").form("/edit")
     assert "the-old-token" not in form.fields.values()
     saved = ann.submit(
@@ -147,23 +147,23 @@ def test_a_destination_is_edited(shared: House) -> None:
     )
     assert saved.goes_to == own(made)
     assert "Saved." in ann.get(saved.goes_to).text
-    now = shown(shared, made)
+    now = shown(quiet, made)
     assert (now["name"], now["endpoint"], now["authCredential"]) == ("Renamed", "https://new.example.com/in", key)
     detached = ann.submit(ann.get(own(made) + "/edit").form("/edit"), authCredential="")
     assert detached.status == 303
-    assert "authCredential" not in shown(shared, made)
+    assert "authCredential" not in shown(quiet, made)
 
 
-def test_the_token_is_taken_away_when_that_is_ticked(shared: House) -> None:
-    made = shared.destination(endpoint="https://ward.example.com/in", verificationToken="the-token")
-    ann = Visitor(shared)
+def test_the_token_is_taken_away_when_that_is_ticked(quiet: House) -> None:
+    made = quiet.destination(endpoint="https://ward.example.com/in", verificationToken="the-token")
+    ann = Visitor(quiet)
     ann.submit(ann.get(own(made) + "/edit").form("/edit"), clear="verificationToken")
     assert "Verification token none" in ann.get(own(made)).text
 
 
-def test_what_is_wrong_stands_beside_its_field(shared: House) -> None:
-    made = shared.destination(endpoint="https://ward.example.com/in")
-    ann = Visitor(shared)
+def test_what_is_wrong_stands_beside_its_field(quiet: House) -> None:
+    made = quiet.destination(endpoint="https://ward.example.com/in")
+    ann = Visitor(quiet)
     page = ann.submit(
         ann.get(own(made) + "/edit").form("/edit"), name=" ", endpoint="ftp://x", verificationToken="no blanks"
     )
@@ -179,21 +179,21 @@ def test_what_is_wrong_stands_beside_its_field(shared: House) -> None:
     assert "no blanks" not in page.html
 
 
-def test_only_credentials_that_fit_the_kind_are_offered(shared: House) -> None:
-    key = credential(shared, name="For Azure alone", authStrategy="AzureSharedKey", accountKey="QUJD" * 20)
-    https = shared.destination(endpoint="https://ward.example.com/in")
-    azure = shared.destination(cloudProviderSettings=AZURE)
-    ann = Visitor(shared)
+def test_only_credentials_that_fit_the_kind_are_offered(quiet: House) -> None:
+    key = credential(quiet, name="For Azure alone", authStrategy="AzureSharedKey", accountKey="QUJD" * 20)
+    https = quiet.destination(endpoint="https://ward.example.com/in")
+    azure = quiet.destination(cloudProviderSettings=AZURE)
+    ann = Visitor(quiet)
     assert key not in ann.get(own(https) + "/edit").html
     assert key in ann.get(own(azure) + "/edit").html
 
 
-def test_who_edits_what_another_has_changed_meanwhile_is_told(shared: House) -> None:
-    made = shared.destination(endpoint="https://ward.example.com/in")
-    ann = Visitor(shared)
+def test_who_edits_what_another_has_changed_meanwhile_is_told(quiet: House) -> None:
+    made = quiet.destination(endpoint="https://ward.example.com/in")
+    ann = Visitor(quiet)
     form = ann.get(own(made) + "/edit").form("/edit")
-    shared.call("PATCH", f"/platform/v1/destinations/{made['id']}", {"name": "Quicker"})
+    quiet.call("PATCH", f"/platform/v1/destinations/{made['id']}", {"name": "Quicker"})
     page = ann.submit(form, name="Slower")
     assert page.status == 412
     assert "Somebody has changed this since you opened it." in page.text
-    assert shown(shared, made)["name"] == "Quicker"
+    assert shown(quiet, made)["name"] == "Quicker"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.dashboard.places import credential, own, shown
-from tests.support.house import LOOPBACK, House
+from tests.support.house import House
 from tests.support.logs import send_many
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, answer
@@ -37,21 +37,14 @@ class Night:
         return Visitor(self.house).get(self.place)
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One for all of them: starting one takes longer than a test."""
-    with House(tmp_path_factory.mktemp("house"), allowed_networks=LOOPBACK) as house:
-        yield house
-
-
 @pytest.fixture
-def night(house: House) -> Iterator[Night]:
+def night(lively: House) -> Iterator[Night]:
     with OAuthServer(Expected(client_id="a-client", client_secret="right")) as oauth, Receiver() as receiver:
         receiver.behave(lambda request: answer(200 if oauth.accepts(request.headers) else 403))
-        key = credential(house, oauth, name="Night keys", clientSecret="wrong")
-        held = house.destination(name="Ward", endpoint=receiver.url, authCredential=key)
-        send_many(house, house.subscription(house.source(), held), MESSAGES)
-        made = Night(house, oauth, receiver, held, key)
+        key = credential(lively, oauth, name="Night keys", clientSecret="wrong")
+        held = lively.destination(name="Ward", endpoint=receiver.url, authCredential=key)
+        send_many(lively, lively.subscription(lively.source(), held), MESSAGES)
+        made = Night(lively, oauth, receiver, held, key)
         until(lambda: WRONG in made.page().text, "the hold")
         yield made
 
@@ -132,24 +125,24 @@ def test_another_address_needs_the_secret_again(night: Night) -> None:
     assert "The address changes: send this secret again." in page.text
 
 
-def test_a_verification_token_that_the_endpoint_does_not_know_is_replaced(house: House) -> None:
+def test_a_verification_token_that_the_endpoint_does_not_know_is_replaced(lively: House) -> None:
     with Receiver() as receiver:
         receiver.behave(lambda request: answer(200 if request.headers["verification-token"] == "good" else 403))
-        made = house.destination(endpoint=receiver.url, verificationToken="bad")
-        send_many(house, house.subscription(house.source(), made), 2)
+        made = lively.destination(endpoint=receiver.url, verificationToken="bad")
+        send_many(lively, lively.subscription(lively.source(), made), 2)
         place = own(made) + "/replace-credential"
-        until(lambda: "The endpoint answered 403 Forbidden." in Visitor(house).get(place).text)
-        page = Visitor(house).post(place, {"how": "token", "verificationToken": "good"})
-        until(lambda: "Drained" in Visitor(house).get(page.goes_to).text)
+        until(lambda: "The endpoint answered 403 Forbidden." in Visitor(lively).get(place).text)
+        page = Visitor(lively).post(place, {"how": "token", "verificationToken": "good"})
+        until(lambda: "Drained" in Visitor(lively).get(page.goes_to).text)
 
 
-def test_a_reason_that_no_credential_mends_points_elsewhere(house: House) -> None:
+def test_a_reason_that_no_credential_mends_points_elsewhere(lively: House) -> None:
     with Receiver(answer(422)) as receiver:
-        made = house.destination(endpoint=receiver.url)
-        send_many(house, house.subscription(house.source(), made), 1)
+        made = lively.destination(endpoint=receiver.url)
+        send_many(lively, lively.subscription(lively.source(), made), 1)
         place = own(made) + "/replace-credential"
-        until(lambda: "answered 422" in Visitor(house).get(place).text)
-        page = Visitor(house).get(place)
+        until(lambda: "answered 422" in Visitor(lively).get(place).text)
+        page = Visitor(lively).get(place)
         assert "This does not look like a credential." in page.text
         assert own(made) + "/edit" in page.links
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
-from waypost.errors import NotFound
 from waypost.ledger import minutes
 from waypost.ledger.minutes import Minute
 from waypost.logs import look
@@ -111,7 +110,7 @@ def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
         figures=counted,
         oldest_at=now_ms - round(counted.oldest_seconds * 1000) if counted.oldest_seconds else None,
         held=tuple(
-            Held(each, called.get(each.destination_id, ""), _credential(tx, each.destination_id))
+            Held(each, called.get(each.destination_id, ""), destinations.credential_of(tx, each.destination_id))
             for each in holding
         ),
         minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms)),
@@ -126,10 +125,3 @@ def _alike(failures: Sequence[Failure], called: Mapping[str, str]) -> tuple[Fail
         kinds.setdefault((each.destination_id, each.reason), []).append(each)
     found = [Failing(alike[0], called.get(alike[0].destination_id, ""), len(alike)) for alike in kinds.values()]
     return tuple(found[:MOST_FAILURES])
-
-
-def _credential(tx: Tx, destination_id: str) -> str | None:
-    try:
-        return destinations.get(tx, destination_id).credential_id
-    except NotFound:
-        return None

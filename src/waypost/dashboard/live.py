@@ -50,8 +50,8 @@ class Live:
     def __init__(
         self, *, every_seconds: float = EVERY_SECONDS, check_seconds: float = CHECK_SECONDS, most: int = MOST
     ) -> None:
-        self._every = every_seconds
-        self._check = check_seconds
+        self.every_seconds = every_seconds
+        self.check_seconds = check_seconds
         self._most = most
         self._channels: dict[str, _Channel] = {}
         self._of_session: Counter[str] = Counter()
@@ -73,7 +73,7 @@ class Live:
             raise Unavailable(
                 "Too many pages are shown live at once; close some of them.", code="too_many_streams"
             )
-        made = self._sent(session, key, poll, alive, self._every if every_seconds is None else every_seconds)
+        made = self._sent(session, key, poll, alive, every_seconds or self.every_seconds)
         return StreamingResponse(made, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Live:
         try:
             yield b": welcome\n\n"
             while not self._stopped.is_set() and await alive():
-                end = asyncio.get_running_loop().time() + self._check
+                end = asyncio.get_running_loop().time() + self.check_seconds
                 while not self._stopped.is_set():
                     changed = channel.changed
                     news = {name: html for name, html in channel.fragments.items() if seen.get(name) != html}

@@ -85,6 +85,11 @@ def some(tx: Tx, destination_ids: Sequence[str]) -> list[Destination]:
     return [found[each] for each in destination_ids if each in found]
 
 
+def credential_of(tx: Tx, destination_id: str) -> str | None:
+    """The credential that a destination uses; None for none."""
+    return tx.scalar(sa.select(destination.c.credential_id).where(destination.c.id == destination_id))
+
+
 def named(tx: Tx, environment_id: str, count: int) -> list[tuple[str, str]]:
     """Ids and names of the environment's live destinations, by name; at most so many."""
     c = destination.c

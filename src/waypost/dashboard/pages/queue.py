@@ -15,6 +15,7 @@ from waypost.dashboard.names import Route
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.db.database import Tx
+from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
 from waypost.logs import store as logs
 from waypost.queues import store
@@ -86,6 +87,7 @@ class Found:
 
     queue: QueueView
     route: Route
+    credential_id: str | None
     waiting: list[sa.Row[Any]]
     ended: list[sa.Row[Any]]
 
@@ -101,7 +103,8 @@ async def _find(visit: Visit) -> Found:
         def kept(log_ids: list[str]) -> list[sa.Row[Any]]:
             return [rows[log_id] for log_id in log_ids if log_id in rows]
 
-        return Found(queue, route, kept(waiting), kept(ended))
+        credential_id = destinations.credential_of(tx, queue.destination_id)
+        return Found(queue, route, credential_id, kept(waiting), kept(ended))
 
     return await visit.services.db.read(read)
 
@@ -132,6 +135,7 @@ def _values(visit: Visit, found: Found, history: History, *, may_write: bool) ->
         "queue": found.queue,
         "state": SHOWN[found.queue.state],
         "route": found.route,
+        "credential_id": found.credential_id,
         "waiting": found.waiting,
         "ended": found.ended,
         "may_write": may_write,
