@@ -87,7 +87,7 @@ def test_a_viewer_sees_everything_and_no_form(quiet: House) -> None:
 
 @pytest.mark.parametrize(
     "rest",
-    ["edit", "settings", "verify", "replace-credential", "delete", "signing-secret", "setup", "subscribe"],
+    ["edit", "settings", "verify", "delete", "signing-secret", "setup", "subscribe"],
 )
 def test_a_viewer_who_goes_to_a_form_is_told_which_role_it_needs(quiet: House, rest: str) -> None:
     made = quiet.destination(endpoint="https://ward.example.com/in")

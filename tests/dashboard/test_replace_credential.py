@@ -192,3 +192,16 @@ def first_event(house: House, path: str) -> str:
 )
 def test_the_line_of_depths(depths: list[int], points: str) -> None:
     assert draining.line(depths) == points
+
+
+def test_a_viewer_sees_how_it_stands_and_changes_nothing(night: Night) -> None:
+    viewer = Visitor(night.house, "viewer")
+    page = viewer.get(night.place)
+    assert WRONG in page.text
+    assert [form.action for form in page.forms] == ["/dashboard/sign-out"]
+    for body in ({"how": "secret", "clientSecret": "right"}, {"how": "attach", "authCredential": ""}):
+        refused = viewer.post(night.place, body)
+        assert refused.status == 403
+        assert "This needs the environment role engineer; yours is viewer." in refused.text
+    assert Visitor(night.house, "outsider").post(night.place, {"how": "token"}).status == 404
+    assert shown(night.house, night.held)["authCredential"] == night.key
