@@ -18,10 +18,9 @@ class Form:
     is_whole: bool = False
 
 
-DESK = Form(1440, 900, "light", "")
-NIGHT = Form(1440, 900, "dark", "-dark")
+DESK = Form(1200, 800, "light", "")
+NIGHT = Form(1200, 800, "dark", "-dark")
 PHONE = Form(360, 780, "light", "-phone")
-PHONE_NIGHT = Form(360, 780, "dark", "-phone-dark")
 ALL_FORMS = (
     Form(1440, 900, "light", "", is_whole=True),
     Form(1440, 900, "dark", "-dark", is_whole=True),
@@ -32,11 +31,14 @@ ALL_FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A page; `clicks` are what is clicked before the picture is taken, by selector."""
+    """A page; `clicks` are what is clicked before the picture is taken, by selector.
+
+    Without `forms` it is only made with `--all`, to be looked at.
+    """
 
     name: str
     path: Callable[[Stage], str]
-    forms: tuple[Form, ...] = (DESK,)
+    forms: tuple[Form, ...] = ()
     by: str = "engineer"
     clicks: tuple[str, ...] = ()
 
@@ -53,17 +55,33 @@ def _log(name: str, place: int) -> Callable[[Stage], str]:
     return lambda stage: f"/dashboard/logs/{stage.logs[name][place]}"
 
 
+def _destination(name: str, rest: str = "") -> Callable[[Stage], str]:
+    return lambda stage: f"/dashboard/destinations/{stage.destinations[name]}{rest}"
+
+
+def _credential(rest: str = "") -> Callable[[Stage], str]:
+    return lambda stage: f"/dashboard/credentials/{stage.credential_id}{rest}"
+
+
 PICTURES = (
     Picture("overview", _environment(""), (DESK, NIGHT, PHONE)),
     Picture("guide", lambda stage: f"/dashboard/environments/{stage.house.environments['Staging']}"),
-    Picture("queues", _environment("/queues")),
-    Picture("queue", _queue("Care coordination")),
+    Picture("queues", _environment("/queues"), (DESK,)),
+    Picture("queue", _queue("Care coordination"), (DESK,)),
     Picture("queue-paused", _queue("Data warehouse")),
     Picture("logs", _environment("/logs")),
-    Picture("log", _log("Care coordination", 60)),
+    Picture("log", _log("Care coordination", 60), (NIGHT,)),
     Picture("message", _log("Results inbox", 0), clicks=("text=Show the message",)),
     Picture("messages", _environment("/logs/messages")),
     Picture("replay", _environment("/replays/new?status=failed")),
     Picture("ledger", _environment("/ledger")),
+    Picture("destinations", _environment("/destinations")),
+    Picture("destination", _destination("Care coordination")),
+    Picture("replace-credential", _destination("Care coordination", "/replace-credential"), (DESK,)),
+    Picture("verify", _destination("Care coordination", "/verify"), clicks=("text=Verify now",)),
+    Picture("wizard", _environment("/destinations/new")),
+    Picture("wizard-settings", lambda stage: f"/dashboard/destinations/{stage.begun}/setup/settings"),
+    Picture("credentials", _environment("/credentials")),
+    Picture("credential", _credential("/edit")),
     Picture("error", lambda stage: "/dashboard/nowhere"),
 )
