@@ -55,6 +55,14 @@ def _log(name: str, place: int) -> Callable[[Stage], str]:
     return lambda stage: f"/dashboard/logs/{stage.logs[name][place]}"
 
 
+def _destination(name: str, rest: str = "") -> Callable[[Stage], str]:
+    return lambda stage: f"/dashboard/destinations/{stage.destinations[name]}{rest}"
+
+
+def _credential(rest: str = "") -> Callable[[Stage], str]:
+    return lambda stage: f"/dashboard/credentials/{stage.credential_id}{rest}"
+
+
 PICTURES = (
     Picture("overview", _environment(""), (DESK, NIGHT, PHONE)),
     Picture("guide", lambda stage: f"/dashboard/environments/{stage.house.environments['Staging']}"),
@@ -67,6 +75,14 @@ PICTURES = (
     Picture("messages", _environment("/logs/messages")),
     Picture("replay", _environment("/replays/new?status=failed")),
     Picture("ledger", _environment("/ledger")),
+    Picture("destinations", _environment("/destinations")),
+    Picture("destination", _destination("Care coordination")),
+    Picture("replace-credential", _destination("Care coordination", "/replace-credential"), (DESK,)),
+    Picture("verify", _destination("Care coordination", "/verify"), clicks=("text=Verify now",)),
+    Picture("wizard", _environment("/destinations/new")),
+    Picture("wizard-settings", lambda stage: f"/dashboard/destinations/{stage.begun}/setup/settings"),
+    Picture("credentials", _environment("/credentials")),
+    Picture("credential", _credential("/edit")),
     Picture("subscriptions", _environment("/subscriptions")),
     Picture("subscription", lambda stage: f"/dashboard/subscriptions/{stage.queues['Care coordination']}"),
     Picture("sources", _environment("/sources")),

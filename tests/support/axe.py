@@ -32,7 +32,19 @@ def needs_axe() -> None:
 async def accessible(page: Page) -> None:
     """Fail for each serious or critical finding, with the elements that have it."""
     await page.evaluate(_source())
-    found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    await _clean(page, {"resultTypes": ["violations"]})
+
+
+async def accessible_in_both_schemes(page: Page) -> None:
+    """The same, and then in the dark; only the colours differ, so nothing else is looked at."""
+    await accessible(page)
+    await page.emulate_media(color_scheme="dark")
+    await _clean(page, {"resultTypes": ["violations"], "runOnly": ["color-contrast"]})
+    await page.emulate_media(color_scheme="light")
+
+
+async def _clean(page: Page, options: dict[str, Any]) -> None:
+    found: dict[str, Any] = await page.evaluate("options => axe.run(document, options)", options)
     bad = [
         f"{page.url}: {each['id']} ({each['impact']}): {[node['html'][:200] for node in each['nodes']]}"
         for each in found["violations"]

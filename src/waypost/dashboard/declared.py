@@ -37,7 +37,10 @@ Look = Literal["text", "number", "lines", "choice", "tick", "secret", "key"]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One field. `stored`: there is a secret that is not shown; `is_first`: it is no further field."""
+    """One field. `stored`: there is a secret that is not shown; `is_first`: it is no further field.
+
+    `is_text_too`: where it has one line only, it is sent as text and not as a list.
+    """
 
     name: str
     field: str
@@ -50,6 +53,7 @@ class Drawn:
     options: Sequence[tuple[str, str]] = ()
     value: str = ""
     stored: bool = False
+    is_text_too: bool = False
 
     @property
     def is_secret(self) -> bool:
@@ -121,13 +125,14 @@ def _given(form: Form, each: Drawn, *, is_there: bool, is_cleared: bool) -> Iter
         if is_there and each.name in form:
             yield None
     elif is_there or each.look != "choice" or text != str(each.default):
-        yield _value(text, each.look)
+        yield _value(text, each)
 
 
-def _value(text: str, look: Look) -> Any:
-    if look == "lines":
-        return [line.strip() for line in text.split("\n") if line.strip()]
-    if look == "number" and text.isascii() and text.isdigit() and len(text) < 16:
+def _value(text: str, each: Drawn) -> Any:
+    if each.look == "lines":
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        return lines[0] if each.is_text_too and len(lines) == 1 else lines
+    if each.look == "number" and text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
     return text
 
@@ -155,8 +160,9 @@ def _drawn(
         is_first=required or secrets.get(name, False) or name in _FIRST,
         default=default,
         options=_options(info.annotation),
-        value=_text(settings.get(name)),
+        value=_text(settings.get(name, default if look == "tick" else None)),
         stored=secrets.get(name, False),
+        is_text_too=str in _leaves(info.annotation),
     )
 
 

@@ -1,6 +1,7 @@
 """How a destination's queues stand and move: the live picture on its page and behind a replaced credential."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -111,7 +112,7 @@ def poll(visit: Visit, destination: Destination, mark: Mark | None) -> Poll:
     return fragments
 
 
-def line(depths: "deque[int]") -> str:
+def line(depths: Sequence[int]) -> str:
     """The points of a line from the first depth to the last, the deepest at the top; empty with fewer than two."""
     if len(depths) < 2 or not any(depths):
         return ""

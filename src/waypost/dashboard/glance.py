@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.destinations import store as destinations
 from waypost.ledger import minutes
 from waypost.ledger.minutes import Minute
 from waypost.logs import look
@@ -25,11 +24,10 @@ AMONG_FAILURES = 300
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A destination that holds, with its name and credential."""
+    """A destination that holds, with its name."""
 
     holding: Holding
     name: str
-    credential_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +107,7 @@ def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
         taken_at=now_ms,
         figures=counted,
         oldest_at=now_ms - round(counted.oldest_seconds * 1000) if counted.oldest_seconds else None,
-        held=tuple(
-            Held(each, called.get(each.destination_id, ""), destinations.credential_of(tx, each.destination_id))
-            for each in holding
-        ),
+        held=tuple(Held(each, called.get(each.destination_id, "")) for each in holding),
         minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms)),
         failures=_alike(failures, called),
     )

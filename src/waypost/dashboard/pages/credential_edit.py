@@ -132,9 +132,9 @@ def _chosen(visit: Visit, wish: Wish) -> Strategy[Any] | None:
 
 async def _attached(visit: Visit, destination: Destination, made: Credential, then: str) -> Response:
     before = await draining.mark_now(visit, destination)
-    await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
-    if then == "setup":
-        await destination_setup.move_on(visit, destination, "verify")
+    changed = await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
+    if then == "setup" and changed.setup_state is not None:
+        await destination_setup.move_on(visit, changed, "verify")
         return visit.redirect(f"/dashboard/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
     url = f"/dashboard/destinations/{destination.id}/replace-credential?{before.query}"
     return visit.redirect(url, f"{made.name} is made and attached. Held queues are tried now.")

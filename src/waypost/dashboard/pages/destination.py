@@ -18,6 +18,7 @@ from waypost.subscriptions.model import Subscription
 
 PATH = "/destinations/{destination_id}"
 MOST_NAMED = 50
+DRAINING_SECONDS = 1.0
 
 
 async def show(visit: Visit) -> Response:
@@ -52,7 +53,8 @@ async def live(visit: Visit) -> Response:
     found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
     mark = Mark.of(visit)
     key = f"draining {found.id} {mark.query if mark else ''}"
-    return visit.stream(key, draining.poll(visit, found, mark), at=found.environment_id)
+    often = DRAINING_SECONDS if mark else None
+    return visit.stream(key, draining.poll(visit, found, mark), at=found.environment_id, every_seconds=often)
 
 
 PAGES = [get(PATH, show), get(f"{PATH}/live", live)]

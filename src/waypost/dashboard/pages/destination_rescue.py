@@ -45,8 +45,9 @@ class Used:
 
 
 async def show(visit: Visit) -> Response:
-    """The reason, the forms, the queue. After a change, the queue first."""
-    return await _shown(visit, await to_change(visit), forms.State())
+    """The reason, the forms, the queue. Who may not change anything is shown the rest."""
+    found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
+    return await _shown(visit, found, forms.State())
 
 
 async def save(visit: Visit) -> Response:
