@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import structlog
 from fastapi import FastAPI
 
 from waypost.apikeys import api as apikeys_api
@@ -25,7 +25,7 @@ from waypost.credentials.authorization import Authorizer
 from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
-from waypost.db import migrate
+from waypost.db import hosts, migrate
 from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
@@ -94,6 +94,8 @@ from waypost.web import root, unbuilt
 from waypost.web.application import application
 from waypost.web.limits import Limits
 
+log = structlog.get_logger("waypost.store")
+
 
 def calm_collector() -> None:
     """Let the garbage collector look through everything more seldom, for a process that serves.
@@ -148,14 +150,14 @@ async def _shared(url: str) -> Database:
 
 async def _protect(policy: Policy, url: str) -> None:
     """Let no delivery reach the database."""
-    parts = urlsplit(url)
-    port = parts.port or 5432
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return  # it has just answered under that name: a socket in the file system, which no URL reaches
-    for *_, address in found:
-        policy.protect(str(address[0]).partition("%")[0], port)
+    for host in hosts.split(url)[1]:  # none is a socket in the file system, which no URL reaches
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
+        except OSError:
+            log.warning("store.unknown_host", host=host.name)
+            continue
+        for *_, address in found:
+            policy.protect(str(address[0]).partition("%")[0], host.port)
 
 
 class Waypost:
