@@ -30,6 +30,7 @@ from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.delivery.attempt import Deliverer
+from waypost.delivery.due import DueClock
 from waypost.delivery.model import Schedule
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
@@ -215,7 +216,8 @@ class Waypost:
         self.authorizer = Authorizer(self.client, self.clock, sharing=sharing, home=self.home_of)
         self.sender = Sender(self.client, self.authorizer)
         deliverer = Deliverer(self.sender, self.clock, self.settings)
-        ownership = Ownership(self.db, self.hot)
+        due, schedule = DueClock(self.clock), Schedule(self.settings.retry_schedule)
+        ownership = Ownership(self.db, self.hot, due, longest_seconds=schedule.longest)
         self.retention = Retention(
             self.db,
             self.clock,
@@ -229,13 +231,14 @@ class Waypost:
             self.hot,
             self.vault,
             self.clock,
+            due,
             deliverer,
             self.metrics,
             epoch=ownership.epoch,
-            schedule=Schedule(self.settings.retry_schedule),
+            schedule=schedule,
         )
         self.worker = Worker(
-            self.db, self.hot, self.clock, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
+            self.db, self.hot, due, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
         )
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.replaying = Running(
