@@ -1,4 +1,4 @@
-"""`python -m bench [--full] [--rounds N] [--store KIND]`: measures, and writes `docs/performance/README.md`."""
+"""`python -m bench [--full] [--only NAME] [--store KIND] [--rounds N]` measures, and writes `docs/performance`."""
 
 import argparse
 import dataclasses
@@ -12,10 +12,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import report, rounds
+from bench import report
+from bench.machine import machine
+from bench.parts import BOTH, PARTS, Part, measure
 from bench.processes import ROOT, BenchFailed
 from bench.stage import FULL, Size
 from bench.stores import Kind
+from servers.postgresql import ServerFailed
 from waypost.demo.progress import Progress
 from waypost.demo.server import DemoFailed
 
@@ -23,16 +26,21 @@ PAGE = ROOT / "docs" / "performance" / "README.md"
 FEWEST_ROUNDS = 5
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 
+Plan = Sequence[tuple[Kind, Sequence[Part]]]
+"""The stores in their order, with the parts to be measured on each."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; 0 when every figure is there."""
     parser = argparse.ArgumentParser(prog="bench", description="Waypost's figures on this machine.")
-    parser.add_argument("--full", action="store_true", help="measure more, for longer")
+    parser.add_argument("--full", action="store_true", help="measure everything on both stores, more and longer")
+    parser.add_argument(
+        "--only", action="append", choices=[part.name for part in PARTS], metavar="NAME",
+        help=f"this part alone, and no page is written; may be repeated: {', '.join(part.name for part in PARTS)}",
+    )  # fmt: skip
+    parser.add_argument("--store", choices=BOTH, help="everything on this store alone, and no page is written")
     parser.add_argument(
         "--rounds", type=int, metavar="N", help=f"with fewer than {FEWEST_ROUNDS} the page is not written"
-    )
-    parser.add_argument(
-        "--store", choices=("sqlite", "postgresql"), default="sqlite", help="the page is written for sqlite only"
     )
     given = parser.parse_args(arguments)
     size = FULL if given.full else Size()
@@ -43,32 +51,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(highlight=False)
     try:
-        counts = size.rounds >= FEWEST_ROUNDS and given.store == "sqlite"
-        run(size, console, PAGE if counts else None, given.store)
-    except (BenchFailed, DemoFailed) as error:
+        counts = size.rounds >= FEWEST_ROUNDS and not given.only and not given.store
+        whole = run(size, console, PAGE if counts else None, plan(given.full, given.only, given.store))
+    except (BenchFailed, DemoFailed, ServerFailed) as error:
         console.print(f"The bench could not go on: {error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:
         console.print("Stopped.")
         return 130
-    return 0
+    return 0 if whole else 1
 
 
-def run(size: Size, console: Console, page: Path | None, kind: Kind = "sqlite") -> None:
-    """Measure, print the table, and write the page if there is to be one. Raises BenchFailed."""
+def plan(full: bool, only: Sequence[str] | None = None, store: Kind | None = None) -> Plan:
+    """What is measured where. A part that is named is measured on SQLite if it can be, unless a store is named."""
+
+    def here(part: Part, kind: Kind) -> bool:
+        if only and part.name not in only:
+            return False
+        if store or full:
+            return kind in part.stores
+        return kind in (part.stores[:1] if only else part.brief)
+
+    kinds = BOTH if store is None else (store,)
+    planned = [(kind, [part for part in PARTS if here(part, kind)]) for kind in kinds]
+    return [(kind, parts) for kind, parts in planned if parts]
+
+
+def run(size: Size, console: Console, page: Path | None, plan: Plan) -> bool:
+    """Measure, print the tables, and write the page if there is to be one; whether nothing failed."""
     began = time.monotonic()
+    sections = []
     with tempfile.TemporaryDirectory(prefix="waypost-bench-", dir=PLACE if PLACE.is_dir() else None) as folder:
-        machine = report.machine(Path(folder))
-        console.print(f"Waypost bench on {kind}: other work on this machine shows in the figures", style="bold")
-        for line in machine.lines:
+        found = machine(Path(folder))
+        console.print("Waypost bench: other work on this machine shows in the figures", style="bold")
+        for line in found.lines:
             console.print(f"  {line}", markup=False, style="dim", soft_wrap=True)
-        figures = rounds.measure(Path(folder), size, kind, Progress(console))
-    console.print()
-    console.print(report.table(figures), markup=False, soft_wrap=True)
+        for kind, parts in plan:
+            console.print(f"On {kind}", style="bold")
+            sections.append(measure(Path(folder, kind), size, kind, parts, Progress(console)))
+    seconds = time.monotonic() - began
+    for section in sections:
+        console.print(f"\n{section.title}\n", style="bold")
+        console.print(report.table(section.figures), markup=False, soft_wrap=True)
+        for words in (*section.failed, *section.notes):
+            console.print(f"Not measured: {words}", markup=False, soft_wrap=True)
+    console.print(f"\n{report.summary(sections)} The run took {seconds / 60:.1f} minutes.", soft_wrap=True)
     if page is not None:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(report.page(figures, machine, time.monotonic() - began))
-        console.print(f"\nWritten: {page}", markup=False, soft_wrap=True)
+        report.write(page, report.head(size.rounds), sections, found, seconds)
+        console.print(f"Written: {page}", markup=False, soft_wrap=True)
+    return not any(section.failed for section in sections)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

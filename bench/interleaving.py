@@ -1,9 +1,11 @@
 """Rounds: in each, everything that is compared is measured once, in an order that turns with the rounds."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.report import Figure, short
+from bench.figure import Figure, Target, Unit, short
+from bench.processes import BenchFailed
 from waypost.demo.progress import Progress
 
 Round = Mapping[str, float]
@@ -27,16 +29,32 @@ def interleaved(
     return done
 
 
-def ratio(name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s") -> Figure:
-    """The one of each round divided by the other."""
-    values = tuple(found[ours] / found[theirs] for found in rounds)
+def ratio(
+    name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s",
+    target: Target | None = None,
+) -> Figure:  # fmt: skip
+    """The one of each round divided by the other. Raises BenchFailed where nothing was measured."""
+    values = tuple(measured(found, ours) / measured(found, theirs) for found in rounds)
     behind = " against ".join(f"{short(median(rounds, key))}{unit}" for key in (ours, theirs))
-    return Figure(name, "ratio", values, behind, what)
+    return Figure(name, "ratio", values, behind, what, target)
 
 
-def absolute(name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute") -> Figure:
-    """A time in ms."""
-    return Figure(name, "ms", tuple(found[key] for found in rounds), behind, what)
+def absolute(
+    name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute", *, unit: Unit = "ms",
+    target: Target | None = None,
+) -> Figure:  # fmt: skip
+    """A time, a size or a rate of its own. Raises BenchFailed where nothing was measured."""
+    return Figure(name, unit, tuple(measured(found, key) for found in rounds), behind, what, target)
+
+
+def measured(found: Round, key: str) -> float:
+    """What a round found. Raises BenchFailed for what cannot have been measured: everything takes some time."""
+    value = found[key]
+    if not (math.isfinite(value) and value > 0):
+        raise BenchFailed(
+            f"`{key}` came out as {value:g}: there was too little to measure; measure more or longer."
+        )
+    return value
 
 
 def median(rounds: Sequence[Round], key: str) -> float:
@@ -45,5 +63,5 @@ def median(rounds: Sequence[Round], key: str) -> float:
 
 
 def rate(done: Mapping[str, float]) -> float:
-    """How many a second."""
-    return done["done"] / done["seconds"]
+    """How many a second. Raises BenchFailed where nothing was done."""
+    return measured(done, "done") / measured(done, "seconds")

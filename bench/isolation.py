@@ -1,13 +1,32 @@
 """What one receiver that swallows everything costs the others."""
 
-from bench.interleaving import Round, interleaved, ratio
-from bench.report import Figure, percentile
-from bench.stage import Stage
-from waypost.demo.progress import Progress
+from bench.figure import Figure, at_most, percentile
+from bench.interleaving import Measure, Round, interleaved, ratio
+from bench.stage import Bench, Stage
 
 
-def isolation(on: Stage, progress: Progress) -> list[Figure]:
+def isolation(bench: Bench) -> list[Figure]:
     """Latency of all destinations but one, while that one hangs and while it does not."""
+    size = bench.size
+    with bench.stage() as on:
+        well, hanging = _paces(on)
+        rounds = interleaved("Isolation", (well, hanging), size.rounds, bench.progress, warm_up=True)
+    how = (
+        f"{size.rate} messages a second over {size.isolated} destinations, from before a request is written until"
+        " the receiver has its message, so that no time can be nothing:"
+        f" that of the other {size.isolated - 1} while one never answers, against the same while"
+        " it does"
+    )
+    return [
+        ratio("one hangs: request to receipt of the others, p99", rounds, "hanging p99", "well p99",
+              f"{how}; of 99 in 100 messages.", unit=" ms", target=at_most(1.2)),
+        ratio("one hangs: request to receipt of the others, p50", rounds, "hanging p50", "well p50", f"{how}.",
+              unit=" ms"),
+    ]  # fmt: skip
+
+
+def _paces(on: Stage) -> tuple[Measure, Measure]:
+    """Sending while all answer, and while the first destination swallows what it gets."""
     size = on.size
     source, targets = on.ends["source"], on.ends["destinations"][: size.isolated]
     hole = f"http://127.0.0.1:{on.sink.hello['hole']}/"
@@ -38,16 +57,4 @@ def isolation(on: Stage, progress: Progress) -> list[Figure]:
         on.wait(round(found["hanging left"]))  # what it swallowed, too, is delivered in the end
         return found
 
-    rounds = interleaved("Isolation", (lambda: pace("well", 0), black_holed), size.rounds, progress, warm_up=True)
-    how = (
-        f"{size.rate} messages a second over {len(targets)} destinations, from before a request is written until"
-        " the receiver has its message, so that no time can be nothing:"
-        f" that of the other {len(targets) - 1} while one never answers, against the same while"
-        " it does"
-    )
-    return [
-        ratio("one hangs: request to receipt of the others, p99", rounds, "hanging p99", "well p99", f"{how}; of"
-              " 99 in 100 messages. The target is 1.2.", unit=" ms"),
-        ratio("one hangs: request to receipt of the others, p50", rounds, "hanging p50", "well p50", f"{how}.",
-              unit=" ms"),
-    ]  # fmt: skip
+    return lambda: pace("well", 0), black_holed

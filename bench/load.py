@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import aiohttp
@@ -82,26 +82,53 @@ class Connection(asyncio.Protocol):
 
 
 async def flood(
-    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], connections: int, seconds: float
-) -> dict[str, float]:
-    """Post messages over so many connections, each as soon as the last was answered; how many in how long."""
+    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], connections: int,
+    seconds: float, lines: int = 1,
+) -> dict[str, float]:  # fmt: skip
+    """Post messages over so many connections, each as soon as the last was answered; how many in how long.
+
+    With `lines` a request has so many. Raises Refused when one of them is not taken.
+    """
     bodies = [messages.numbered(source, destination, 0) for destination in destinations[:MOST_PREPARED]]
-    requests = itertools.cycle([_request("POST", path, token, body) for body in bodies])
+    if lines == 1:
+        requests = [_request("POST", path, token, body) for body in bodies]
+    else:
+        requests = [_lines(path, token, itertools.islice(itertools.cycle(bodies), lines))]
+    left = itertools.cycle(requests)
     opened = [await Connection.open(port) for _ in range(connections)]
     began = time.monotonic()
 
     async def send(connection: Connection) -> int:
         sent = 0
         while time.monotonic() - began < seconds:
-            await connection.send(next(requests))
-            sent += 1
+            answer = await connection.send(next(left))
+            if lines > 1 and answer.count(b'"status":200') != lines:
+                raise Refused(answer[:300].decode(errors="replace"))
+            sent += lines
         return sent
 
     sent = await asyncio.gather(*map(send, opened))
     took = time.monotonic() - began
     for connection in opened:
         connection.close()
-    return {"done": sum(sent), "seconds": took}
+    return {"done": sum(sent), "seconds": took, "began": began}
+
+
+async def post_lines(
+    *, port: int, path: str, token: str, source: str, destinations: Sequence[str], count: int, lines: int
+) -> dict[str, float]:
+    """Post so many numbered messages, `lines` a request, one by one; in how long. Raises Refused."""
+    bodies = [messages.numbered(source, destinations[n % len(destinations)], n) for n in range(count)]
+    requests = [(_lines(path, token, some), len(some)) for some in _portions(bodies, lines)]
+    connection = await Connection.open(port)
+    began = time.monotonic()
+    for request, size in requests:
+        answer = await connection.send(request)
+        if answer.count(b'"status":200') != size:
+            raise Refused(answer[:300].decode(errors="replace"))
+    took = time.monotonic() - began
+    connection.close()
+    return {"done": count, "seconds": took}
 
 
 async def pace(
@@ -178,10 +205,18 @@ class Patcher:
         return calls
 
 
-def _request(method: str, path: str, token: str, body: bytes) -> bytes:
+def _portions(bodies: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
+    return [bodies[start : start + size] for start in range(0, len(bodies), size)]
+
+
+def _lines(path: str, token: str, bodies: Iterable[bytes]) -> bytes:
+    return _request("POST", path, token, b"".join(body + b"\n" for body in bodies), "application/x-ndjson")
+
+
+def _request(method: str, path: str, token: str, body: bytes, content_type: str = "application/json") -> bytes:
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-        f"Accept: application/json\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Accept: application/json\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -190,6 +225,7 @@ async def _run() -> None:
     commands: dict[str, Any] = {
         "flood": flood,
         "pace": pace,
+        "post_lines": post_lines,
         "post_bare": post_bare,
         "patch": Patcher().patch,
     }

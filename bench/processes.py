@@ -9,7 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -32,15 +32,17 @@ class BenchFailed(Exception):
 class Child(AbstractContextManager["Child"]):
     """`python -m module arguments…`; `with` starts and ends it. `hello` is what it said first.
 
-    `environment` is beside what every process of the demo has.
+    `environment` is beside what every process of the demo has. With a `command` that is run in its place, and
+    `module` is only what it is called.
     """
 
     def __init__(
-        self, module: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None
-    ) -> None:
+        self, module: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self._module = module
         self._environment = environment or {}
-        self._arguments = arguments
+        self._command = command or [sys.executable, "-m", module, *arguments]
         self._log = log
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._process: subprocess.Popen[str] | None = None
@@ -50,7 +52,7 @@ class Child(AbstractContextManager["Child"]):
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the bench alone, which then ends the others.
             self._process = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-m", self._module, *self._arguments], cwd=ROOT, text=True,
+                self._command, cwd=ROOT, text=True,
                 env={**environment(), **self._environment},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench import messages
+from bench import messages, raw
+from bench.gate import Gate
+from bench.keeping import Keeping, MovedClock
 from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
@@ -50,6 +52,7 @@ class Commands:
         self._client_id = ""
         self._source_id = ""
         self._queues: list[tuple[str, str]] = []
+        self._inserted = 0
 
     async def prepare(self, *, queues: int, url: str) -> dict[str, Any]:
         """A source with its key, and so many destinations at that URL, each with a queue."""
@@ -96,9 +99,10 @@ class Commands:
 
     async def used(self) -> dict[str, float]:
         """What this process has used so far: seconds of the processor; the most memory at a time, in MB."""
-        found = resource.getrusage(resource.RUSAGE_SELF)
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024
-        return {"seconds": found.ru_utime + found.ru_stime, "MB": found.ru_maxrss * unit / 1e6}
+        # Not `getrusage`'s seconds: where the kernel counts in ticks, little work would have taken none.
+        return {"seconds": time.process_time(), "MB": most * unit / 1e6}
 
     async def commit(self, *, count: int, at_once: int) -> dict[str, float]:
         """Make so many sealed messages durable without HTTP, `at_once` waiting at a time; in how long."""
@@ -109,6 +113,23 @@ class Commands:
         async def write() -> None:
             for given in left:
                 await self._waypost.db.write(partial(self._waypost.hot.accept, given=given))
+
+        await asyncio.gather(*(write() for _ in range(at_once)))
+        return {"done": count, "seconds": time.monotonic() - began}
+
+    async def insert(self, *, count: int, rows: int, at_once: int) -> dict[str, float]:
+        """Write the rows of so many sealed messages, `rows` messages a transaction, by bare inserts."""
+        await self._waypost.vault.prepare(self._environment_id)
+        made = [self._sealed(number) for number in range(count)]
+        start = self._inserted
+        self._inserted += count
+        portions = [raw.Rows(made[at : at + rows], start + at) for at in range(0, count, rows)]
+        left = iter(portions)
+        began = time.monotonic()
+
+        async def write() -> None:
+            for portion in left:
+                await self._waypost.db.write(portion.insert)
 
         await asyncio.gather(*(write() for _ in range(at_once)))
         return {"done": count, "seconds": time.monotonic() - began}
@@ -156,13 +177,15 @@ async def _empty(request: Request) -> Response:
 async def _run(folder: Path, environment_id: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
         port = listener.getsockname()[1]
-        async with opened(settings.load(data=folder)) as waypost:
+        clock = MovedClock()
+        async with opened(settings.load(data=folder), clock=clock) as waypost:
             calm_collector()
             waypost.bound("127.0.0.1", port, tls=False)
             waypost.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
             audience = f"http://127.0.0.1:{port}/v2/auth/token"
             commands = Commands(waypost, environment_id, Folder(folder), audience)
             population = Population(waypost, environment_id)
+            gate, keeping = Gate(waypost), Keeping(waypost, clock)
             server = Server(config(waypost.http), lambda: None)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await obey(
@@ -174,11 +197,18 @@ async def _run(folder: Path, environment_id: str) -> None:
                     "deliver": commands.deliver,
                     "rest": commands.rest,
                     "commit": commands.commit,
+                    "insert": commands.insert,
                     "aim": commands.aim,
                     "used": commands.used,
                     "populate": population.populate,
                     "refill": population.refill,
                     "claim": population.claim,
+                    "hold": gate.hold,
+                    "release": gate.release,
+                    "shared": gate.shared,
+                    "move": keeping.move,
+                    "retain": keeping.retain,
+                    "stored": keeping.stored,
                 },
             )
             server.should_exit = True

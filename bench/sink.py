@@ -23,15 +23,17 @@ class Sink:
 
     def __init__(self) -> None:
         self._received = 0
-        self._last = 0.0
+        self._first = self._last = 0.0
         self._sample = b""
         self._times: list[tuple[int, float]] | None = None
+        self.delay = 0.0
         self._wanted = 0
         self._enough = asyncio.Event()
 
     def got(self, request: bytes) -> None:
         """A whole request came in."""
         self._last = time.monotonic()
+        self._first = self._first or self._last
         self._received += 1
         if self._times is not None:
             self._times.append((messages.number_of(request), self._last))
@@ -40,19 +42,20 @@ class Sink:
         if self._received == self._wanted:
             self._enough.set()
 
-    async def reset(self, *, recording: bool = False) -> None:
-        """Count from zero; `recording` keeps when each message came."""
-        self._received, self._last, self._sample = 0, 0.0, b""
+    async def reset(self, *, recording: bool = False, delay: float = 0.0) -> None:
+        """Count from zero; `recording` keeps when each message came, `delay` is how long an answer takes."""
+        self.delay = delay
+        self._received, self._first, self._last, self._sample = 0, 0.0, 0.0, b""
         self._times = [] if recording else None
 
     async def wait(self, *, count: int, seconds: float) -> dict[str, Any]:
-        """Wait until so many were received, for so long; how many there are, and when the last one came."""
+        """Wait until so many were received, for so long; how many came, and when the first and the last."""
         self._wanted = count
         self._enough.clear()
         if self._received < count:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._enough.wait(), seconds)
-        return {"received": self._received, "last": self._last}
+        return {"received": self._received, "first": self._first, "last": self._last}
 
     async def times(self) -> list[tuple[int, float]]:
         """Number and time of each message, since a `reset` that records."""
@@ -104,10 +107,16 @@ class _Connection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        if self._transport is not None:
-            self._transport.write(ANSWER)
+        if self._sink.delay:
+            asyncio.get_running_loop().call_later(self._sink.delay, self._answer)
+        else:
+            self._answer()
         self._sink.got(b"".join(self._pieces))
         self._pieces.clear()
+
+    def _answer(self) -> None:
+        if self._transport is not None:
+            self._transport.write(ANSWER)
 
 
 async def _run() -> None:

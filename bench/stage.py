@@ -1,14 +1,16 @@
-"""Where the rounds play: a server on a fresh folder, who calls it, and who is called by it."""
+"""Where the parts play: a server on a fresh store, who calls it, and who is called by it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from bench import messages
 from bench.processes import BenchFailed, Child
 from bench.stores import Place, Store
+from waypost.demo.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,29 +20,42 @@ class Size:
     rounds: int = 5
     queues: int = 200
     connections: int = 32
-    accept_seconds: float = 1.5
-    commits: int = 10_000
-    backlog: int = 10_000
-    backlog_of_one: int = 1_000
+    accept_seconds: float = 1
+    commits: int = 5_000
+    batches: int = 4
+    batch_lines: int = 500
+    backlog: int = 6_000
+    backlog_of_one: int = 600
+    wrk_seconds: int = 1
+    both_seconds: float = 2
     rate: int = 200
-    pace_seconds: float = 10
-    patches: int = 1_000
-    patch_seconds: float = 4
-    patch_backlog: int = 15_000
+    pace_seconds: float = 5
+    patches: int = 500
+    patch_seconds: float = 2
+    patch_backlog: int = 6_000
     isolated: int = 100
-    isolation_seconds: float = 5
+    isolation_seconds: float = 3
     scale_queues: int = 5_000
+    scale_most: int = 20_000
     scale_few: int = 1_000
     scale_tail: int = 4
     scale_deep: int = 50_000
     scale_crowd: int = 2_000
+    recovery_backlog: int = 4_000
+    growth_an_hour: int = 20
+    message_bytes: int = messages.SIZE
+    pages_queues: int = 2_000
+    pages_logs: int = 50_000
+    pages_calls: int = 5
+    workers_backlog: int = 4_000
     wait_seconds: float = 240
 
 
 FULL = Size(
-    rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, pace_seconds=20,
-    patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
-    scale_queues=20_000, scale_deep=1_000_000, scale_crowd=10_000,
+    rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, wrk_seconds=5,
+    both_seconds=8, pace_seconds=20, patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
+    scale_queues=20_000, scale_most=100_000, scale_deep=1_000_000, scale_crowd=10_000, recovery_backlog=20_000,
+    growth_an_hour=200, pages_queues=20_000, pages_logs=1_000_000, pages_calls=20, workers_backlog=40_000,
 )  # fmt: skip
 
 
@@ -71,15 +86,51 @@ class Stage:
             raise BenchFailed(f"{done['received']} messages were delivered instead of {count}.")
         return float(done["last"])
 
+    def sample(self) -> str:
+        """The bytes of a delivery, one character a byte; leaves the server delivering."""
+        self.fill(1, 1)
+        self.server.ask("deliver")
+        self.wait(1)
+        return str(self.sink.ask("sample"))
 
-@contextmanager
-def stage(store: Store, load: Child, sink: Child, size: Size) -> Iterator[Stage]:
-    """The bench's server on a copy of a new store."""
-    with TemporaryDirectory(dir=store.folder) as place, server(store, store.copy(Path(place, "data"))) as made:
-        yield Stage(made, load, sink, size)
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every part is given. `notes` says what is not measured here, `failed` what was begun in vain."""
+
+    store: Store
+    load: Child
+    sink: Child
+    size: Size
+    progress: Progress
+    notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """A copy of the new store."""
+        with TemporaryDirectory(dir=self.store.folder) as folder:
+            yield self.store.copy(Path(folder, "data"))
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """The bench's server on a copy of the new store."""
+        with self.place() as place, server(self.store, place) as made:
+            yield Stage(made, self.load, self.sink, self.size)
+
+    def note(self, words: str) -> None:
+        """Say what is not measured."""
+        self.notes.append(words)
+        self.progress.say(f"Not measured: {words}")
+
+    def fail(self, part: str, words: str) -> None:
+        """Say what was begun in vain."""
+        self.failed.append(f"{part}: {words}")
+        self.progress.say(f"Failed: {part}: {words}")
 
 
-def server(store: Store, place: Place) -> Child:
-    """A server of the bench on a copy of the store."""
+def server(store: Store, place: Place, **settings: str) -> Child:
+    """A server of the bench on that store."""
     log = place.folder.with_name("log")
-    return Child("bench.server", str(place.folder), store.environment_id, log=log, environment=place.environment)
+    environment = place.environment | settings
+    return Child("bench.server", str(place.folder), store.environment_id, log=log, environment=environment)

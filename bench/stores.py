@@ -1,6 +1,5 @@
 """The store that a stage stands on: a folder with SQLite, or a folder and a database on a server of our own."""
 
-import asyncio
 import itertools
 import json
 import shutil
@@ -10,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import asyncpg
-from tests.support import postgresql
-
+from servers import postgresql
+from servers.postgresql import awaited, statement
 from waypost.demo.server import waypost
 
 Kind = Literal["sqlite", "postgresql"]
@@ -26,6 +24,12 @@ class Place:
     folder: Path
     url: str | None
     key_file: Path
+
+    def beside(self, name: str) -> "Place":
+        """The same store, as a node with a folder of its own has it. The folder is made."""
+        folder = self.folder.with_name(name) / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        return replace(self, folder=folder)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,6 +47,7 @@ class Store:
 
     def __init__(self, new: Place, server: postgresql.Postgresql | None) -> None:
         self.folder = new.folder.parent
+        self.kind: Kind = "sqlite" if server is None else "postgresql"
         self._new = new
         self._server = server
         self._numbers = itertools.count()
@@ -55,7 +60,7 @@ class Store:
         if self._server is None:
             return replace(self._new, folder=folder)
         name = f"bench_{next(self._numbers)}"
-        asyncio.run(_execute(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+        awaited(statement(self._server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
         return replace(self._new, folder=folder, url=self._server.url(name))
 
 
@@ -68,15 +73,7 @@ def opened(kind: Kind, place: Path) -> Iterator[Store]:
         return
     server = postgresql.Postgresql(place / "postgresql", *postgresql.SAFE).start()
     try:
-        asyncio.run(_execute(server.url("postgres"), f"CREATE DATABASE {_TEMPLATE}"))
+        awaited(statement(server.url("postgres"), f"CREATE DATABASE {_TEMPLATE}"))
         yield Store(Place(folder, server.url(_TEMPLATE), key_file), server)
     finally:
         server.stop()
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

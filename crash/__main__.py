@@ -14,6 +14,7 @@ from rich.console import Console
 from bench.processes import BenchFailed
 from crash.campaign import Size, run
 from crash.verdict import Outcome
+from servers.postgresql import ServerFailed
 
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 SECONDS = 900
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"Waypost crash campaign: {given.kills} kills on {given.store}, seed {seed}", style="bold")
     try:
         outcome = _run(Size(given.store, given.kills, seed, given.seconds), console)
-    except (BenchFailed, AssertionError) as error:
+    except (BenchFailed, ServerFailed, AssertionError) as error:
         console.print(f"The campaign could not go on: {error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:

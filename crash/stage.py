@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.nodes import nodes
-from tests.support.postgresql import SAFE, Postgresql
 from tests.support.waypost import Server
 
 from crash.plan import ROLES, Kill, Restart, Store
+from servers.postgresql import SAFE, Postgresql
 
 HOW = {"immediate": signal.SIGQUIT, "fast": signal.SIGINT}
 

@@ -12,9 +12,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from servers.postgresql import SAFE, Postgresql, awaited, free_port, program, statement
-
 from crash.load import Load
+from servers.postgresql import SAFE, Postgresql, awaited, free_port, program, statement
 from torture import nodes
 from torture.trial import Fault, Scene
 

@@ -1,4 +1,4 @@
-"""The network between nodes and their database, and between workers and receivers: cut, silent, slow, narrow, torn.
+"""The network between nodes and database, and between workers and receivers: cut, silent, slow, narrow, torn.
 
 A node that is cut off from the database for longer than its lease stops delivering what is no longer its own.
 """

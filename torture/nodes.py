@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from servers.postgresql import SAFE, Postgresql
 from tests.support.waypost import Server
 
 from crash.stage import Stage
+from servers.postgresql import SAFE, Postgresql
 
 RETRY = {"WAYPOST_RETRY_SCHEDULE": "0.2"}
 ROLES = ("api", "api", "worker", "worker")

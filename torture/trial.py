@@ -43,8 +43,8 @@ class Size:
 class Scene:
     """Nodes, and what happens to them. `through(port)` is the port by which the receiver is reached.
 
-    `again` makes all as it was before the next round. `broken` counts the exchanges that the network broke: each of
-    them may be a repeat. `time_limit` is the destinations', `environment` the senders'.
+    `again` makes all as it was before the next round. `broken` counts the exchanges that the network broke: each
+    of them may be a repeat. `time_limit` is the destinations', `environment` the senders'.
     """
 
     stage: Stage
@@ -63,7 +63,7 @@ Make = Callable[[Path, ExitStack, random.Random], Scene]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done, for so long, and how many repeats of a queue each round may bring. `make` may raise Skipped."""
+    """What is done, for so long, and how many repeats a round may bring to a queue. `make` may raise Skipped."""
 
     name: str
     store: Store
@@ -130,7 +130,7 @@ def run(fault: Fault, size: Size, place: Path, say: Say) -> Found:
                     through=scene.through,
                     time_limit=scene.time_limit,
                     environment=scene.environment,
-                )  # fmt: skip
+                )
             )
             return _Trial(fault, scene, made, say).run(size)
     except Skipped as why:

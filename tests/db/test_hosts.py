@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 
+from servers.postgresql import free_port, statement
 from tests.support import postgresql
-from tests.support.postgresql import free_port
 from torture.proxy import SWALLOW, Proxy
 from waypost.db import hosts
 from waypost.db.database import Tx
@@ -79,9 +79,7 @@ async def test_a_server_that_is_away_or_silent_is_passed_over(name: str) -> None
 
 async def test_a_server_that_takes_no_writes_is_no_server(name: str) -> None:
     server = postgresql.shared()
-    await postgresql._statement(
-        server.url("postgres"), f"ALTER DATABASE {name} SET default_transaction_read_only = on"
-    )
+    await statement(server.url("postgres"), f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     store = several(name, server.port, free_port())
     with pytest.raises(Unavailable):
         await store.read(one)

@@ -1,0 +1,1 @@
+"""What runs inside the peers' own environments: a producer and a worker for each. Nothing of Waypost is here."""
