@@ -160,7 +160,7 @@ class Proxy(AbstractContextManager["Proxy"]):
 
     def _break(self, link: "_Link") -> None:
         """Reset both ends."""
-        if not link.is_broken:
+        if not link.is_broken and len(link.ends) > 1:
             link.is_broken = True
             self.broken += 1
         for each in link.ends:

@@ -163,8 +163,8 @@ def write(found: Soaked) -> None:
     name = f"soak-{found.store}.svg"
     page.PLACE.joinpath(name).write_text(curves(f"Soak on {found.store}", _curves(found)))
     words = (
-        f"{found.seconds / 60:.0f} minutes on {found.store}, {found.accepted:,} messages accepted, ended logs kept for"
-        f" {KEPT_SECONDS} s; {page.where()}."
+        f"{found.seconds / 60:.0f} minutes on {found.store}, {found.accepted:,} messages accepted, ended logs kept"
+        f" for {KEPT_SECONDS} s; {page.where()}."
     )
     wrong = [f"**Broken**: {each}" for each in found.broken]
     parts = [
