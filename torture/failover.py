@@ -23,7 +23,7 @@ DATABASE = "postgres"
 
 def faults() -> list[Fault]:
     """One."""
-    return [Fault("fail-over to a synchronous standby", "postgresql", 0, 2, _make)]
+    return [Fault("fail-over to a synchronous standby", "postgresql", 0, 1, _make)]
 
 
 def _make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:

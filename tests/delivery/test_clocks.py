@@ -101,7 +101,7 @@ def test_what_a_wrong_clock_put_off_is_tried_soon_after_a_restart(tmp_path: Path
     receiver.behave(answer(503))
     with House(tmp_path, allowed_networks=LOOPBACK, retry_schedule=(3600,)) as before:
         lane = Lane(before, endpoint=receiver.url)
-        lane.send()
+        lane.send(1)
         lane.until("held")
     came = len(receiver.requests)
     with House(tmp_path, keep=before.household, allowed_networks=LOOPBACK, retry_schedule=QUICK):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from waypost.clock import Clock
 
 STEP_MS = 1000
-"""A clock that is disciplined runs a little fast or slow; only a jump is made up for."""
+"""Clocks run a little fast or slow, and are apart a little; only more than that is made up for."""
 
 
 class DueClock(Clock):
@@ -35,9 +35,15 @@ class DueClock(Clock):
             self._offset = measured
         return self._clock.now_ms() + max(self._set_back, self._behind)
 
+    def of(self, ms: int) -> int:
+        """A moment of the machine's clock that has just been, as due times count it."""
+        now_ms = self.now_ms()
+        return min(now_ms, ms + max(self._set_back, self._behind))
+
     def compare(self, database_ms: int) -> None:
         """Hear what the database's clock says now."""
-        self._behind = max(0, database_ms - self._clock.now_ms())
+        late = database_ms - self._clock.now_ms()
+        self._behind = late if late > STEP_MS else 0
 
     def _measured(self) -> int:
         """How far the clock is from what nobody can set."""

@@ -243,7 +243,7 @@ class Runner:
 
         def settle(tx: Tx) -> _Settled | None:
             unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
-            now_ms = self._due.now_ms()
+            now_ms = self._due.of(ended.ended_at)
             step = next_step(
                 outcome,
                 failures=turn.failures,
