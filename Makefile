@@ -16,7 +16,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # Azurite, for the tests of Azure. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench crash
+.PHONY: help setup demo run test check fix bench crash torture
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -48,6 +48,9 @@ bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
 
 crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
 	@$(BIN)/python -m crash $(ARGS)
+
+torture: $(VENV)/.setup-dev ## what it must survive, at length (ARGS="faults --messages 50000")
+	@$(BIN)/python -m torture $(ARGS)
 
 $(EMULATORS)/.installed: tests/emulators/package-lock.json
 	@command -v npm >/dev/null || exit 0; \

@@ -1,28 +1,38 @@
-"""`python -m torture PART …`: one part of the torture; each has a file of its own, and its own `--help`."""
+"""`python -m torture PART …`: one part of the torture after the other, each with its own arguments."""
 
+import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+
+from rich.console import Console
 
 from torture import faults, soak
 
-PARTS: dict[str, Callable[[Sequence[str]], int]] = {
-    "faults": faults.main,
-    "soak": soak.main,
+Part = Callable[[Sequence[str], Console], int]
+
+PARTS: Mapping[str, Part] = {"faults": faults.main, "soak": soak.main}
+"""What there is; a part takes its arguments and gives the exit status."""
+
+WORDS = {
+    "faults": "kills, fail-over, a network that fails, full disks, clocks that jump, bad receivers: under load",
+    "soak": "full load for long, and whether anything grows",
 }
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the part that is named first; 0 when every promise was kept."""
-    if not arguments or arguments[0] not in PARTS:
-        print(f"usage: torture {{{','.join(PARTS)}}} …", file=sys.stderr)
-        return 2
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the part that is named first."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="torture", description="What Waypost must survive, at length.")
+    parser.add_argument("part", choices=PARTS, help="; ".join(f"{name}: {words}" for name, words in WORDS.items()))
+    part = parser.parse_args(given[:1]).part
     signal.signal(signal.SIGTERM, _interrupt)
+    console = Console(highlight=False, soft_wrap=True)
     try:
-        return PARTS[arguments[0]](arguments[1:])
+        return PARTS[part](given[1:], console)
     except KeyboardInterrupt:
-        print("Stopped.")
+        console.print("Stopped.")
         return 130
 
 
@@ -31,4 +41,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

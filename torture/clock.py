@@ -22,8 +22,8 @@ STEPS = (HOUR, 0, -HOUR, 0, 2 * HOUR, HOUR)
 def faults() -> list[Fault]:
     """On both stores."""
     return [
-        Fault("clock ±1 h", "sqlite", SECONDS, 1, _sqlite),
-        Fault("clocks of the workers ±1 h", "postgresql", SECONDS, 1, _postgresql),
+        Fault("clock ±1 h", "sqlite", SECONDS, 1, _sqlite, least=len(STEPS)),
+        Fault("clocks of the workers ±1 h", "postgresql", SECONDS, 1, _postgresql, least=2 * len(STEPS)),
     ]
 
 

@@ -39,7 +39,7 @@ def table() -> dict[str, Run]:
     return found
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], console: Console) -> int:
     """Run them; 0 when every promise was kept."""
     known = table()
     parser = argparse.ArgumentParser(
@@ -60,7 +60,6 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("there is no such fault")
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     size = Size(given.messages, given.seconds, seed)
-    console = Console(highlight=False, soft_wrap=True)
     began, found = time.monotonic(), []
     console.print(f"Waypost faults: {len(chosen)}, {size.messages:,} messages each, seed {seed}", style="bold")
     for name in chosen:
@@ -89,6 +88,8 @@ def _run(name: str, run: Run, size: Size, console: Console) -> Found:
         found = run(size, Path(folder), say)
     if found.skipped is not None:
         say(f"skipped: {found.skipped}")
+    for words in found.notes:
+        say(words)
     for words in found.broken:
         console.print(f"BROKEN: {words}", markup=False, style="red")
     return found

@@ -83,7 +83,7 @@ class Soaked:
         return [*grown, *self.faults]
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], console: Console) -> int:
     """Soak, print, and with `--page` write the section; 0 when nothing grew."""
     parser = argparse.ArgumentParser(prog="torture soak", description="Full load with retention on: does it grow?")
     parser.add_argument("--minutes", type=float, default=5, metavar="N", help="so long (5)")
@@ -91,7 +91,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the receiver's moods (1)")
     parser.add_argument("--page", action="store_true", help="write its part of docs/reliability/faults.md")
     given = parser.parse_args(arguments)
-    console = Console(highlight=False, soft_wrap=True)
     console.print(f"Waypost soak: {given.minutes:g} minutes on {given.store}", style="bold")
     with tempfile.TemporaryDirectory(
         prefix="waypost-soak-", dir=PLACE if PLACE.is_dir() else None, ignore_cleanup_errors=True

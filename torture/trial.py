@@ -63,13 +63,17 @@ Make = Callable[[Path, ExitStack, random.Random], Scene]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done, for so long, and how many repeats a round may bring to a queue. `make` may raise Skipped."""
+    """What is done, for so long, and how many repeats a round may bring to a queue. `make` may raise Skipped.
+
+    `least`: so many rounds however few the messages, unless the time is over.
+    """
 
     name: str
     store: Store
     seconds: float
     repeats: int
     make: Make
+    least: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,7 @@ class _Trial:
         began, faults = time.monotonic(), []
         try:
             self._load.peace()
-            while not self._recovered or (
-                time.monotonic() - began < size.seconds and self._accepted() < size.messages
-            ):
+            while not self._recovered or (time.monotonic() - began < size.seconds and self._goes_on(size)):
                 if self._recovered:
                     self._scene.again(self._load)
                 self._round()
@@ -182,5 +184,5 @@ class _Trial:
         accepted, delivered = (sum(each) for each in self._load.traffic.counts())
         self._say(f"{words}: moves after {moving:.1f} s; accepted {accepted:,}, delivered {delivered:,}")
 
-    def _accepted(self) -> int:
-        return sum(self._load.traffic.counts()[0])
+    def _goes_on(self, size: Size) -> bool:
+        return len(self._recovered) < self._fault.least or sum(self._load.traffic.counts()[0]) < size.messages
