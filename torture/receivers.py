@@ -23,8 +23,8 @@ KINDS = (
 )
 SECONDS = 4
 TIME_LIMIT_SECONDS = 2
-MOST_SLOWED = 1.5
-"""How much slower the others may be: the machine is shared with an endless body."""
+MOST_SLOWED = 2.0
+"""How much slower the others may be: they share the machine with an endless body."""
 
 
 def faults() -> list[Fault]:
@@ -35,7 +35,9 @@ def faults() -> list[Fault]:
 def _make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
     badly = _Badly(list(draw.sample(KINDS, len(KINDS))), draw)
     stage = nodes.one(place, stack)
-    return Scene(stage, badly.inject, badly.heal, notes=badly.notes, time_limit=TIME_LIMIT_SECONDS)
+    return Scene(
+        stage, badly.inject, badly.heal, notes=badly.notes, wrong=badly.wrong, time_limit=TIME_LIMIT_SECONDS
+    )
 
 
 class _Badly:
@@ -63,10 +65,19 @@ class _Badly:
         load.traffic.misbehave(self._lane, "")
         self._round += 1
 
+    def wrong(self) -> list[str]:
+        return [
+            f"beside {kind}, the others took {ratio:.1f} times as long"
+            for kind, ratio in self._ratios().items()
+            if ratio > MOST_SLOWED
+        ]
+
     def notes(self) -> list[str]:
-        found = {kind: statistics.median(ratios) for kind, ratios in self._slowed.items()}
-        words = [f"{kind} {ratio:.2f}" for kind, ratio in sorted(found.items())]
+        words = [f"{kind} {ratio:.2f}" for kind, ratio in self._ratios().items()]
         return [f"the others took so many times as long as before (bound {MOST_SLOWED}): {', '.join(words)}"]
+
+    def _ratios(self) -> dict[str, float]:
+        return {kind: statistics.median(ratios) for kind, ratios in sorted(self._slowed.items())}
 
     def _mark(self, load: Load) -> None:
         load.traffic.look()

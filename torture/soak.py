@@ -31,7 +31,9 @@ LANES = 32
 KEPT_SECONDS = 60
 RETENTION = {"WAYPOST_RETENTION_DAYS": f"{KEPT_SECONDS / 86_400:.6f}"}
 TABLES = ("message", "log", "entry", "attempt", "queue_head", "queue_tail", "idempotency_key", "audit_event")
-WARM = 1 / 3
+LEAST_MINUTES = 5
+"""Rows are level only once retention has passed a few times."""
+WARM = 1 / 2
 """Of the time, before which nothing is compared."""
 LOOKS = 60
 MOST_MEMORY = 1.05
@@ -86,11 +88,15 @@ class Soaked:
 def main(arguments: Sequence[str], console: Console) -> int:
     """Soak, print, and with `--page` write the section; 0 when nothing grew."""
     parser = argparse.ArgumentParser(prog="torture soak", description="Full load with retention on: does it grow?")
-    parser.add_argument("--minutes", type=float, default=5, metavar="N", help="so long (5)")
+    parser.add_argument(
+        "--minutes", type=float, default=LEAST_MINUTES, metavar="N", help=f"so long ({LEAST_MINUTES})"
+    )
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite", help="the store (sqlite)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the receiver's moods (1)")
     parser.add_argument("--page", action="store_true", help="write its part of docs/reliability/faults.md")
     given = parser.parse_args(arguments)
+    if given.minutes < LEAST_MINUTES:
+        parser.error(f"--minutes takes {LEAST_MINUTES} or more: nothing is level before")
     console.print(f"Waypost soak: {given.minutes:g} minutes on {given.store}", style="bold")
     with tempfile.TemporaryDirectory(
         prefix="waypost-soak-", dir=PLACE if PLACE.is_dir() else None, ignore_cleanup_errors=True

@@ -44,7 +44,8 @@ class Scene:
     """Nodes, and what happens to them. `through(port)` is the port by which the receiver is reached.
 
     `again` makes all as it was before the next round. `broken` counts the exchanges that the network broke: each
-    of them may be a repeat. `time_limit` is the destinations', `environment` the senders'.
+    of them may be a repeat. `time_limit` is the destinations', `environment` the senders'. In
+    the end `notes` is what else was seen, `wrong` what should not have been.
     """
 
     stage: Stage
@@ -56,6 +57,7 @@ class Scene:
     time_limit: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: Callable[[], list[str]] = list
+    wrong: Callable[[], list[str]] = list
 
 
 Make = Callable[[Path, ExitStack, random.Random], Scene]
@@ -161,6 +163,7 @@ class _Trial:
         except (NodeFailed, TimeoutError) as error:
             faults.append(str(error))
         faults += [f"a message was refused: {words}" for words in self._load.traffic.refused[:3]]
+        faults += self._scene.wrong()
         rounds = len(self._recovered)
         return Found(
             self._fault.name,

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support import postgresql
-from tests.support.waiting import until
+from tests.support.waiting import eventually
 from torture.proxy import CUT, PASS, SWALLOW, Proxy
 from waypost.db.database import Tx
 from waypost.db.postgresql import PostgresqlDatabase
@@ -59,7 +59,7 @@ async def test_what_hangs_on_a_server_that_is_back_goes_on_by_itself(
     assert await store.read(number) == 7
     proxy.become(SWALLOW)
     reading = asyncio.create_task(store.read(number))
-    await asyncio.to_thread(until, lambda: proxy.swallowed, "the question to be lost")
+    await eventually(lambda: proxy.swallowed, "the loss of the question")
     proxy.become(PASS)  # the server is there again, but knows nothing of that question
     assert await asyncio.wait_for(reading, NOTICED_SECONDS) == 7
 
