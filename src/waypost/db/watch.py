@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from waypost.db import pgerrors
+from waypost.logging import where
 
 LOOKS = 5
 """How often to look in the time after which a connection is asked after."""
@@ -33,19 +34,17 @@ Connect = Callable[[], Awaitable[AsyncConnection]]
 
 
 class Watch:
-    """Looks after connections that have been in use for longer than `long_seconds`."""
+    """Looks after connections in use for longer than `long_seconds`. Make it inside the event loop."""
 
     def __init__(self, connect: Connect, long_seconds: float) -> None:
         self._connect = connect
         self._long = long_seconds
         self._busy: dict[Any, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task = asyncio.create_task(self._look_for_ever(), name="waypost-store-watch")
 
     @asynccontextmanager
     async def over(self, connection: AsyncConnection) -> AsyncIterator[None]:
         """Look after it inside the block."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._look_for_ever(), name="waypost-store-watch")
         raw = await _raw(connection)
         self._busy[raw] = time.monotonic()
         try:
@@ -55,21 +54,24 @@ class Watch:
 
     async def close(self) -> None:
         """Look no more. Safe to call twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def _look_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._long / LOOKS)
             before = time.monotonic() - self._long
-            if slow := [each for each, since in self._busy.items() if since <= before]:
-                await self._look(slow)
+            slow = {each: since for each, since in self._busy.items() if since <= before}
+            try:
+                if slow:
+                    await self._look(slow)
+            except Exception as error:  # a fault of ours must not end it for good
+                log.error("store.watch_failed", error=type(error).__name__, traceback=where(error))
 
-    async def _look(self, slow: list[Any]) -> None:
+    async def _look(self, slow: dict[Any, float]) -> None:
+        """Give up those that are gone, unless they have come back and are used for something else by now."""
         gone = await self._gone({each.get_server_pid(): each for each in slow if not each.is_closed()})
-        still = [each for each in gone if each in self._busy]
+        still = [each for each in gone if self._busy.get(each) == slow[each]]
         if still:
             log.warning("store.gave_up_connections", count=len(still))
         for each in still:
