@@ -31,10 +31,7 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 	@[ -e "$${WAYPOST_DATA:-waypost-data}/waypost.sqlite3" ] || $(BIN)/waypost init
 	@exec $(BIN)/waypost serve $(ARGS)
 
-test: $(VENV)/.setup-dev torture: $(VENV)/.setup-dev ## what it must survive, at length (ARGS="hostile --cases 50000")
-	@$(BIN)/python -m torture $(ARGS)
-
-$(EMULATORS)/.installed ## run every test (ARGS go to pytest)
+test: $(VENV)/.setup-dev $(EMULATORS)/.installed ## run every test (ARGS go to pytest)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.setup-dev ## check format, lint and types
@@ -54,6 +51,9 @@ bench-peers: $(VENV)/.setup-dev ## measure Waypost beside BullMQ, Celery, procra
 
 crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
 	@$(BIN)/python -m crash $(ARGS)
+
+torture: $(VENV)/.setup-dev ## what it must survive, at length (ARGS="hostile --cases 50000", "faults", "soak --minutes 30")
+	@$(BIN)/python -m torture $(ARGS)
 
 screenshots: $(VENV)/.setup-dev ## make the pictures of the dashboard in docs/images (needs Chromium)
 	@$(BIN)/python -m screenshots $(ARGS)

@@ -76,7 +76,9 @@ class Senders:
         headers = {"idempotency-key": f"{lane}-{number}"}
         for port in itertools.islice(itertools.cycle(self._ports), lane + number, None):
             answer = self._post(port, body, headers)
-            if answer is None or answer.status == 503:
+            if answer is not None and answer.status == 401:  # its time is over, by the clock of this node
+                self._token = (0.0, "")
+            if answer is None or answer.status in {401, 503}:
                 threading.Event().wait(REST_SECONDS)
                 continue
             if answer.status == 200:

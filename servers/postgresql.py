@@ -79,7 +79,7 @@ class Postgresql:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300", "-k", str(self.place)]
         for setting in self._settings:
             options += ["-c", setting]
-        command = _command("postgres", "-D", str(self._data), "-p", str(self.port), *options)
+        command = program("postgres", "-D", str(self._data), "-p", str(self.port), *options)
         guard = [sys.executable, "-I", "-S", str(GUARD), str(self.place), str(int(signal.SIGQUIT))]
         subprocess.run([*guard, *command], check=True)  # noqa: S603 - our own words
         end = time.monotonic() + START_SECONDS
@@ -126,18 +126,18 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _command(program: str, *arguments: str) -> list[str]:
-    """As root, the programs run in a user namespace, where they take themselves for somebody else."""
+def program(name: str, *arguments: str) -> list[str]:
+    """How one of its programs is called. As root, they run in a user namespace, as somebody else to themselves."""
     root = os.geteuid() == 0 and sys.platform == "linux"
     somebody = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if root else []
-    return [*somebody, str(binaries() / program), *arguments]
+    return [*somebody, str(binaries() / name), *arguments]
 
 
-def _run(program: str, *arguments: str) -> None:
-    command = _command(program, *arguments)
+def _run(name: str, *arguments: str) -> None:
+    command = program(name, *arguments)
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - likewise
     if ran.returncode:
-        raise ServerFailed(f"{program}: {ran.stderr[-2000:]}")
+        raise ServerFailed(f"{name}: {ran.stderr[-2000:]}")
 
 
 async def _answers(url: str) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import FastAPI
 
 from waypost.apikeys import api as apikeys_api
@@ -30,11 +31,12 @@ from waypost.dashboard.glance import Glances
 from waypost.dashboard.guard import Resume
 from waypost.dashboard.live import Live
 from waypost.dashboard.services import Services
-from waypost.db import migrate
+from waypost.db import hosts, migrate
 from waypost.db.database import Database, Tx
 from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.delivery.attempt import Deliverer
+from waypost.delivery.due import DueClock
 from waypost.delivery.model import Schedule
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
@@ -115,6 +117,8 @@ PASSWORD_COST = Cost()
 """What it takes to try a password: some 40 ms and 19 MiB."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+log = structlog.get_logger("waypost.store")
+
 
 def calm_collector() -> None:
     """Let the garbage collector look through everything more seldom, for a process that serves.
@@ -172,14 +176,14 @@ async def _shared(url: str) -> Database:
 
 async def _protect(policy: Policy, url: str) -> None:
     """Let no delivery reach the database."""
-    parts = urlsplit(url)
-    port = parts.port or 5432
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return  # it has just answered under that name: a socket in the file system, which no URL reaches
-    for *_, address in found:
-        policy.protect(str(address[0]).partition("%")[0], port)
+    for host in hosts.split(url)[1]:  # none is a socket in the file system, which no URL reaches
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
+        except OSError:
+            log.warning("store.unknown_host", host=host.name)
+            continue
+        for *_, address in found:
+            policy.protect(str(address[0]).partition("%")[0], host.port)
 
 
 class Waypost:
@@ -269,7 +273,8 @@ class Waypost:
         self.authorizer = Authorizer(self.client, self.clock, sharing=sharing, home=self.home_of)
         self.sender = Sender(self.client, self.authorizer)
         deliverer = Deliverer(self.sender, self.clock, self.settings)
-        ownership = Ownership(self.db, self.hot)
+        due, schedule = DueClock(self.clock), Schedule(self.settings.retry_schedule)
+        ownership = Ownership(self.db, self.hot, due, longest_seconds=schedule.longest)
         self.retention = Retention(
             self.db,
             self.clock,
@@ -284,13 +289,14 @@ class Waypost:
             self.hot,
             self.vault,
             self.clock,
+            due,
             deliverer,
             self.metrics,
             epoch=ownership.epoch,
-            schedule=Schedule(self.settings.retry_schedule),
+            schedule=schedule,
         )
         self.worker = Worker(
-            self.db, self.hot, self.clock, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
+            self.db, self.hot, due, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
         )
         self.queues = Queues(self.db, self.clock, arrived=self.worker.arrived, running=self.worker.is_running)
         self.skipping = Skipping(self.db, self.hot, self.queues, ownership.claimable)

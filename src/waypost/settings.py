@@ -6,12 +6,13 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from waypost.db import hosts
 from waypost.folder import Folder
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -71,9 +72,12 @@ def _account_url(value: str) -> str:
 
 
 def _postgresql_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = urlsplit(hosts.split(value)[0])
     if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
         raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    wanted = dict(parse_qsl(parts.query)).get(hosts.ATTRIBUTES, hosts.KNOWN[0])
+    if wanted not in hosts.KNOWN:
+        raise ValueError(f"{hosts.ATTRIBUTES} must be one of {', '.join(hosts.KNOWN)}")
     return "postgresql" + value[value.index(":") :]
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.queues.conftest import World
+from waypost.clock import Clock
 from waypost.db.database import Tx
 from waypost.db.sqlite import library
 from waypost.ids import new_id
@@ -182,3 +183,12 @@ def test_an_accept_holds_every_counter_and_every_tail_whatever_it_is_told_of_the
     expected = {("destination_seq", f"destination {n}") for n in range(2)}
     expected |= {("queue_tail", f"queue {n}") for n in range(2)}
     assert set(accepting(each for each in targets).rows) == expected
+
+
+async def test_a_message_is_due_when_it_is_there_though_a_node_is_ahead_of_the_database(world: World) -> None:
+    world.clock.now = Clock().now_ms() + (3_600_000 if world.db.shared else 0)
+    made = await world.traffic.subscription()
+    await world.traffic.accept(made)
+    due_at = (await world.head(made.id)).due_at
+    assert due_at is not None
+    assert due_at <= Clock().now_ms() + 1000

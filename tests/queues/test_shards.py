@@ -97,3 +97,10 @@ async def test_nobody_gives_back_what_is_anothers(db: Database, look: Look) -> N
     owned = await look("a", 0)
     await db.write(lambda tx: shards.give_back(tx, "b", range(SHARDS)))
     assert await look("a", 1) == owned
+
+
+async def test_leases_of_a_clock_that_was_set_back_bind_nobody(look: Look) -> None:
+    await look("dead", 3600)
+    assert (await look("a", 25)).epochs.keys() == set(range(SHARDS))
+    await look("b", 15.5)  # a little back is no such thing
+    assert (await look("b", 15.5)).epochs == {}

@@ -25,6 +25,7 @@ from tests.queues.tiny import Flight
 from tests.support import stores, traffic
 from waypost.access import operator
 from waypost.db.database import Database, Tx
+from waypost.delivery.due import DueClock
 from waypost.delivery.model import Advance, Delivered, Failed, Park
 from waypost.delivery.waits import LOOK_AGAIN_MS, Waits
 from waypost.ids import new_id
@@ -228,7 +229,7 @@ class Engine(RuleBasedStateMachine):
     def take_over(self) -> None:
         """Another worker owns everything: what was under way is a stale owner's."""
         self.run(self.world.take_over(new_id()))
-        self.waits = Waits(self.db, self.world.hot, self.clock)
+        self.waits = Waits(self.db, self.world.hot, DueClock(self.clock))
         self.model.take_over()
 
     @rule()

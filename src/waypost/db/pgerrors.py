@@ -7,7 +7,8 @@ from waypost.errors import Unavailable
 
 _AGAIN = {"40001", "40P01"}  # serialization failure, deadlock
 _RACED = {"23505", "23503"}  # unique or foreign key: another writer was faster
-_AWAY = {"57P01", "57P02", "57P03", "57P05", "25P03"}  # shut down, crashed, starting, idle sessions ended
+# shut down, crashed, starting, idle sessions ended, no longer (or not yet) the server that takes writes
+_AWAY = {"57P01", "57P02", "57P03", "57P05", "25P03", "25006"}
 
 
 def sqlstate(error: BaseException | None) -> str | None:

@@ -19,8 +19,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from waypost.db import pgerrors
+from waypost.db import hosts, pgerrors
 from waypost.db.database import Beside, Tx, metadata
+from waypost.db.dial import Dial
+from waypost.db.watch import Watch
 from waypost.errors import Unavailable
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ READERS = 8
 MOST_RUNS = 12
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
+LONG_SECONDS = 5.0
 OLDEST_VERSION = 150_000
 
 # A node that vanished must not keep its locks: the server asks after it, and ends what stands still. Planning a
@@ -53,15 +56,22 @@ log = structlog.get_logger("waypost.store")
 
 
 def url_of(text: str) -> sa.URL:
-    """The URL of a setting, for asyncpg; `sslmode` means what libpq means by it."""
-    url = sa.make_url(text).set(drivername="postgresql+asyncpg")
+    """The URL of a setting, for asyncpg, with its first host; `sslmode` means what libpq means by it."""
+    url = sa.make_url(hosts.split(text)[0]).set(drivername="postgresql+asyncpg")
     mode = url.query.get("sslmode")
-    return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    url = url.difference_update_query(["sslmode", hosts.ATTRIBUTES])
+    return url if mode is None else url.update_query_dict({"ssl": mode})
 
 
 def engine(url: str, *, autocommit: bool) -> AsyncEngine:
     """A SQLAlchemy engine without a pool; with `autocommit` it leaves transactions to us."""
-    arguments = {"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS, "server_settings": _SESSION}
+    wanted = sa.make_url(hosts.split(url)[0]).query.get(hosts.ATTRIBUTES)
+    arguments = {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": STATEMENT_SECONDS,
+        "server_settings": _SESSION,
+        "async_creator_fn": Dial(hosts.split(url)[1], None if wanted is None else str(wanted)),
+    }
     level = {"isolation_level": "AUTOCOMMIT"} if autocommit else {}
     return create_async_engine(url_of(url), poolclass=sa.NullPool, connect_args=arguments, **level)
 
@@ -102,12 +112,14 @@ class PostgresqlDatabase:
 
     shared = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, long_seconds: float = LONG_SECONDS) -> None:
+        """`long_seconds`: after which a connection in use is asked after."""
         self.commits = 0
         self._engine = engine(url, autocommit=True)
         self._lanes: dict[str, _Lane] = {}
         self._readers = asyncio.Semaphore(READERS)
         self._idle: list[AsyncConnection] = []
+        self._watch = Watch(self._engine.connect, long_seconds)
         self._closed = False
 
     async def write(self, fn: Callable[[Tx], T], *, beside: Beside | None = None) -> T:
@@ -140,6 +152,7 @@ class PostgresqlDatabase:
             await lane.close()
         while self._idle:
             await _let_go(self._idle.pop())
+        await self._watch.close()
         await self._engine.dispose()
 
     async def look(self) -> None:
@@ -167,7 +180,8 @@ class PostgresqlDatabase:
             known = bool(idle)
             connection = idle.pop() if known else await self._connect()
             try:
-                result = await use(connection)
+                async with self._watch.over(connection):
+                    result = await use(connection)
             except BaseException as error:
                 if _is_broken(connection, error):
                     await _let_go(connection)

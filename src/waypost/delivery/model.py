@@ -73,6 +73,11 @@ class Schedule:
 
     delays: Sequence[float]
 
+    @property
+    def longest(self) -> float:
+        """The longest of them."""
+        return max(self.delays)
+
     def delay(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row (the first is 1)."""
         return self.delays[min(failures, len(self.delays)) - 1]

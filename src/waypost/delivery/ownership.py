@@ -11,9 +11,11 @@ from collections.abc import Callable, Collection
 import structlog
 
 from waypost.db.database import Database, Tx
+from waypost.delivery.due import DueClock
 from waypost.errors import Unavailable
 from waypost.ids import new_id
 from waypost.queues import shards
+from waypost.queues import store as queues
 from waypost.queues.port import Hot
 from waypost.queues.shards import Owned
 
@@ -31,9 +33,12 @@ Busy = Callable[[int], bool]
 class Ownership:
     """The shards of this node's worker. `begin` and `end` are the worker's to call."""
 
-    def __init__(self, db: Database, hot: Hot) -> None:
+    def __init__(self, db: Database, hot: Hot, due: DueClock, *, longest_seconds: float) -> None:
+        """`longest_seconds`: no queue that comes to this node waits longer for its next attempt."""
         self._db = db
         self._hot = hot
+        self._due = due
+        self._longest_ms = round(longest_seconds * 1000)
         self.worker_id = new_id()
         self._epochs: dict[int, int] = {}
         self._leaving: frozenset[int] = frozenset()
@@ -85,15 +90,19 @@ class Ownership:
         began = time.monotonic()
         back = [shard for shard in self._leaving if not busy(shard)]
 
-        def look(tx: Tx) -> Owned:
-            lease_ms = round(LEASE_SECONDS * 1000)
-            alone = not self._db.shared
-            return shards.look(tx, self.worker_id, self._hot.now_ms(tx), lease_ms=lease_ms, back=back, alone=alone)
+        def look(tx: Tx) -> tuple[Owned, frozenset[int]]:
+            now_ms, lease_ms, alone = self._hot.now_ms(tx), round(LEASE_SECONDS * 1000), not self._db.shared
+            if not alone:
+                self._due.compare(now_ms)
+            found = shards.look(tx, self.worker_id, now_ms, lease_ms=lease_ms, back=back, alone=alone)
+            gained = frozenset(shard for shard, epoch in found.epochs.items() if self._epochs.get(shard) != epoch)
+            if gained:
+                queues.bring_near(tx, gained, self._due.now_ms(), self._longest_ms)
+            return found, gained
 
-        found = await self._db.write(look, beside=shards.LOOKING)
+        found, gained = await self._db.write(look, beside=shards.LOOKING)
         before, self._epochs, self._leaving = self._epochs, found.epochs, found.surplus
         self._until = began + LEASE_SECONDS - MARGIN_SECONDS
-        gained = frozenset(shard for shard, epoch in found.epochs.items() if before.get(shard) != epoch)
         lost = frozenset(before) - found.epochs.keys()
         if gained or lost:
             log.info("shards.changed", owned=len(found.epochs), gained=len(gained), lost=len(lost))

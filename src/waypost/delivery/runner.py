@@ -15,6 +15,7 @@ from waypost.db.database import Beside, Database, Tx
 from waypost.delivery import target as targets
 from waypost.delivery import waits
 from waypost.delivery.attempt import Deliverer
+from waypost.delivery.due import DueClock
 from waypost.delivery.model import (
     Advance,
     Delivered,
@@ -107,6 +108,7 @@ class Runner:
         hot: Hot,
         vault: Vault,
         clock: Clock,
+        due: DueClock,
         deliverer: Deliverer,
         metrics: Metrics,
         *,
@@ -117,12 +119,13 @@ class Runner:
         self._hot = hot
         self._vault = vault
         self._clock = clock
+        self._due = due
         self._deliverer = deliverer
         self._metrics = metrics
         self._schedule = schedule
         self._epoch = epoch
         self._targets: dict[str, Target] = {}
-        self._waits = Waits(db, hot, clock)
+        self._waits = Waits(db, hot, due)
         self._pace = Pace()
 
     def forget(self, destination_id: str) -> None:
@@ -173,7 +176,7 @@ class Runner:
         """The queue's head, target and next messages; None when it may not run. Raises NoRoom."""
         head = self._hot.head(tx, slot.queue_id)
         epoch = None if head is None else self._epoch(head.shard)
-        if head is None or epoch is None or not head.may_run(self._clock.now_ms()):
+        if head is None or epoch is None or not head.may_run(self._due.now_ms()):
             return None
         target, trouble = None, None
         try:
@@ -219,7 +222,7 @@ class Runner:
 
     async def _wait(self, load: _Load, cursor: int, reason: str) -> _Settled | None:
         """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile."""
-        due_at = self._clock.now_ms() + waits.LOOK_AGAIN_MS
+        due_at = self._due.now_ms() + waits.LOOK_AGAIN_MS
 
         def wait(tx: Tx) -> State | None:
             if load.behind and not self._waits.is_behind(tx, load.head):
@@ -243,17 +246,18 @@ class Runner:
 
         def settle(tx: Tx) -> _Settled | None:
             unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
+            now_ms = self._due.of(ended.ended_at)
             step = next_step(
                 outcome,
                 failures=turn.failures,
                 schedule=self._schedule,
                 changed=not unchanged,
-                now_ms=ended.ended_at,
+                now_ms=now_ms,
                 parking=load.parking,
                 refused=turn.refused,
             )
             state = self._write(tx, fence, message, ended, load.begun, step)
-            due_now = isinstance(step, Hold) and step.due_at <= ended.ended_at
+            due_now = isinstance(step, Hold) and step.due_at <= now_ms
             return None if state is None else _Settled(state, unchanged, due_now)
 
         last = message is load.messages[-1]
@@ -297,7 +301,7 @@ class Runner:
 
     def _tell(self, head: Head, ended: Ended, failures: int, *, owned: bool) -> None:
         """Count the attempt; log a queue that begins to hold and one that moves again, not every retry."""
-        self._metrics.attempt(ended.outcome, (ended.ended_at - ended.started_at) / 1000)
+        self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
         words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
         if not owned:
             log.warning("queue.taken_over", **words)

@@ -6,8 +6,8 @@ waiting queue looks again by itself now and then, which is what remains after a 
 
 import asyncio
 
-from waypost.clock import Clock
 from waypost.db.database import Database, Tx
+from waypost.delivery.due import DueClock
 from waypost.queues import children
 from waypost.queues.model import Head, Pending, State
 from waypost.queues.port import Hot, settling
@@ -24,10 +24,10 @@ Cursors = tuple[tuple[str, int], ...]
 class Waits:
     """The waits of the queues that this node runs."""
 
-    def __init__(self, db: Database, hot: Hot, clock: Clock) -> None:
+    def __init__(self, db: Database, hot: Hot, due: DueClock) -> None:
         self._db = db
         self._hot = hot
-        self._clock = clock
+        self._due = due
         self._through: dict[str, int] = {}
         self._behind: dict[str, set[int]] = {}
         self._sending: set[str] = set()
@@ -66,7 +66,7 @@ class Waits:
         for queue_id in pending.merges:
             if queue_id != head.queue_id:
                 other = self._hot.head(tx, queue_id)
-                if other is None or not (other.state is State.waiting or other.may_run(self._clock.now_ms())):
+                if other is None or not (other.state is State.waiting or other.may_run(self._due.now_ms())):
                     return None
                 found.append((queue_id, other.cursor))
         return tuple(found[1:]) if self._hot.are_next(tx, found, pending.seq) else None
@@ -78,7 +78,7 @@ class Waits:
         if since is None or await self._db.read(lambda tx: children.is_blocked(tx, head.subscription_id, since)):
             return
         behind.discard(since)
-        now = self._clock.now_ms()
+        now = self._due.now_ms()
         await self._db.write(
             lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling(head.queue_id, last=False)
         )

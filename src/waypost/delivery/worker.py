@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from waypost.clock import Clock
 from waypost.db.database import Database, Tx
+from waypost.delivery.due import DueClock
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.delivery.slots import MOST_A_DESTINATION, MOST_QUICK, NoRoom, Slot, Slots
@@ -52,7 +52,7 @@ class Worker:
         self,
         db: Database,
         hot: Hot,
-        clock: Clock,
+        due: DueClock,
         runner: Runner,
         ownership: Ownership,
         *,
@@ -61,7 +61,7 @@ class Worker:
     ) -> None:
         self._db = db
         self._hot = hot
-        self._clock = clock
+        self._due_clock = due
         self._runner = runner
         self._ownership = ownership
         self._tidying = Tidying(db, ownership)
@@ -149,13 +149,13 @@ class Worker:
         poll = SHARED_POLL_SECONDS if self._db.shared else POLL_SECONDS
         if not self._ownership.claimable():
             return poll
-        next_due = await self._claim_due(self._clock.now_ms())
+        next_due = await self._claim_due(self._due_clock.now_ms())
         await self._look_for_changes()
         if self._slots.crowded:
             poll = CROWDED_SECONDS
         if next_due is None:
             return poll
-        return min(poll, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+        return min(poll, max(0.001, (next_due - self._due_clock.now_ms()) / 1000))
 
     async def _look_for_changes(self) -> None:
         """Wake what changed while nobody told this node: elsewhere, or before it came to own the shards."""

@@ -12,7 +12,9 @@ from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, St
 
 MOST_BYTES_A_LOAD = 2_000_000
 
-_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+# A message is due when it is there: the clock of the node that took it may be ahead of those who deliver.
+_HERE = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_NOW = f"SELECT {_HERE}"
 _TURN = "SELECT number FROM writer_turn WHERE id = 1"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = $1"
 
@@ -40,7 +42,7 @@ WITH target AS (
 ), lengthened AS (
     UPDATE queue_tail t SET last_seq = p.seq, accepted = t.accepted + 1 FROM placed p WHERE t.queue_id = p.queue_id
 ), roused AS (
-    UPDATE queue_head h SET state = 'ready', due_at = $11 FROM placed p
+    UPDATE queue_head h SET state = 'ready', due_at = least($11, {_HERE}) FROM placed p
     WHERE h.queue_id = p.queue_id AND h.state = 'idle'
 )
 SELECT log_id, seq FROM placed
@@ -87,7 +89,10 @@ INSERT INTO queue_head (queue_id, environment_id, subscription_id, destination_i
 SELECT queue_id, $8, $9, $7, $10, $6 - 1, 'idle', $11 FROM part WHERE $11::bigint IS NOT NULL
 ON CONFLICT (queue_id) DO NOTHING
 """
-_ROUSE = "UPDATE queue_head SET state = 'ready', due_at = $1 WHERE queue_id = ANY($2::text[]) AND state = 'idle'"
+_ROUSE = f"""
+UPDATE queue_head SET state = 'ready', due_at = least($1, {_HERE})
+WHERE queue_id = ANY($2::text[]) AND state = 'idle'
+"""  # noqa: S608 - likewise
 _DUE = """
 SELECT queue_id, destination_id FROM queue_head
 WHERE due_at IS NOT NULL AND due_at <= $1 AND shard = ANY($3) AND destination_id <> ALL($4)

@@ -44,15 +44,21 @@ def look(
 ) -> Owned:
     """Renew what the worker owns, give `back` some of it, and take free shards up to its share.
 
-    `alone`: no other process can be at work on this store, whatever its rows say.
+    `alone`: no other process can be at work on this store, whatever its rows say. A lease that ends later than any
+    does is of a clock that was set back, or of another server's.
     """
     _add_missing(tx)
     give_back(tx, worker_id, back)
-    live = _enlist(tx, worker_id, now_ms, now_ms + lease_ms, alone=alone)
+    latest = now_ms + 2 * lease_ms
+    live = _enlist(tx, worker_id, now_ms, now_ms + lease_ms, latest, alone=alone)
     rows = tx.execute(sa.select(shard).order_by(shard.c.id)).all()
     mine = {row.id: row.epoch for row in rows if row.owner == worker_id}
     share = -(-SHARDS // live)
-    free = [row for row in rows if row.id not in mine and (alone or not row.owner or row.lease_end <= now_ms)]
+    free = [
+        row
+        for row in rows
+        if row.id not in mine and (alone or not row.owner or not now_ms < row.lease_end <= latest)
+    ]
     for row in free[: max(0, share - len(mine))]:
         mine[row.id] = row.epoch + 1
         tx.execute(shard.update().where(shard.c.id == row.id).values(owner=worker_id, epoch=row.epoch + 1))
@@ -79,9 +85,9 @@ def _add_missing(tx: Tx) -> None:
         tx.execute(shard.insert().values(id=number, owner="", epoch=0, lease_end=0))
 
 
-def _enlist(tx: Tx, worker_id: str, now_ms: int, lease_end: int, *, alone: bool) -> int:
+def _enlist(tx: Tx, worker_id: str, now_ms: int, lease_end: int, latest: int, *, alone: bool) -> int:
     """Count the workers that live, this one among them; the dead are forgotten."""
-    dead = sa.true() if alone else worker.c.lease_end <= now_ms
+    dead = sa.true() if alone else sa.or_(worker.c.lease_end <= now_ms, worker.c.lease_end > latest)
     tx.execute(worker.delete().where(dead, worker.c.id != worker_id))
     renewed = tx.execute(worker.update().where(worker.c.id == worker_id).values(lease_end=lease_end))
     if not renewed.rowcount:

@@ -95,6 +95,14 @@ depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
 """How many entries wait in a queue; those of a message in several queues are counted in each."""
 
 
+def bring_near(tx: Tx, shards: Collection[int], now_ms: int, longest_ms: int) -> None:
+    """Let no queue of these shards wait longer than that: what says so was written by a clock that was wrong."""
+    due, ready = queue_head.c.due_at, queue_head.c.state == State.ready
+    late = sa.or_(due > now_ms + longest_ms, sa.and_(ready, due > now_ms))
+    near = sa.case((ready, now_ms), else_=now_ms + longest_ms)
+    tx.execute(queue_head.update().where(queue_head.c.shard.in_(list(shards)), late).values(due_at=near))
+
+
 def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination_id: str) -> None:
     """The rows of a new subscription's queue, whose id is the subscription's; and the destination's counter."""
     counted = sa.select(destination_seq.c.last).where(destination_seq.c.destination_id == destination_id)

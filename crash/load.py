@@ -1,0 +1,187 @@
+"""Load on a stage: senders, a receiver, and what they were told and took; for campaigns and trials alike.
+
+It goes on while things are killed or cut, and says when every queue accepts and delivers again.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.processes import Child
+from crash.stage import Stage
+from crash.verdict import Lane, lane
+from waypost.cli import keyfiles
+from waypost.folder import Folder
+
+SENDERS = 2
+AHEAD = 50
+"""So many messages of a queue may wait: a backlog, but not one that takes minutes to drain."""
+MOVED = 2
+"""So many messages show that a queue moves: one could have been on its way."""
+PEACE_SECONDS = 60
+DRAIN_SECONDS = 120
+EVERY_SECONDS = 0.05
+
+
+class Traffic:
+    """What the senders were told and the receiver took, lane by lane, and when the newest of each came."""
+
+    def __init__(self, receiver: Child, senders: list[Child], lanes: int) -> None:
+        self.acknowledged: list[list[int]] = [[] for _ in range(lanes)]
+        self.taken: list[list[int]] = [[] for _ in range(lanes)]
+        self.refused: list[str] = []
+        self._receiver, self._senders = receiver, senders
+        self._read = [0] * (len(senders) + 1)
+        self.newest = [-1] * lanes
+        """The highest number that each lane has delivered."""
+
+    def look(self, *, more: bool = True) -> None:
+        """Hear what is new, and with `more` let the senders go on behind what was delivered."""
+        self.refused = []
+        for number, sender in enumerate(self._senders):
+            found = sender.ask("since", start=self._read[number])
+            self._note(number, self.acknowledged, found["answered"])
+            self.refused += found["refused"]
+        found = self._receiver.ask("since", start=self._read[-1])
+        self._note(-1, self.taken, found)
+        for lane_number, number, _ in found:
+            self.newest[lane_number] = max(self.newest[lane_number], number)
+        if more:
+            upto = {str(number): newest + 1 + AHEAD for number, newest in enumerate(self.newest)}
+            for sender in self._senders:
+                sender.ask("allow", upto=upto)
+
+    def end(self) -> None:
+        """No new messages; those that were begun are answered."""
+        for sender in self._senders:
+            sender.ask("end")
+
+    def counts(self) -> tuple[list[int], list[int]]:
+        """How many each lane has acknowledged, and delivered."""
+        return [len(each) for each in self.acknowledged], [newest + 1 for newest in self.newest]
+
+    def lately(self) -> dict[str, float]:
+        """When each node, by its `application-name`, last delivered something."""
+        found: dict[str, float] = self._receiver.ask("lately")
+        return found
+
+    def misbehave(self, lane_number: int, how: str) -> None:
+        """Have the receiver do that to all that comes for a lane; nothing makes it well again."""
+        self._receiver.ask("misbehave", lane=lane_number, how=how)
+
+    @property
+    def waiting(self) -> int:
+        """How many were acknowledged and have not come."""
+        return sum(len(set(a) - set(t)) for a, t in zip(self.acknowledged, self.taken, strict=True))
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """Everything counted."""
+        return tuple(lane(a, t) for a, t in zip(self.acknowledged, self.taken, strict=True))
+
+    def _note(self, reader: int, where: list[list[int]], found: list[tuple[int, int, float]]) -> None:
+        self._read[reader] += len(found)
+        for number, what, _ in found:
+            where[number].append(what)
+
+
+class Load:
+    """A stage under load. Make it with `load`."""
+
+    def __init__(self, stage: Stage, traffic: Traffic) -> None:
+        self.stage = stage
+        self.traffic = traffic
+
+    def wait(self, seconds: float, *, more: bool = True) -> None:
+        """Let time pass under load. Raises NodeFailed."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            threading.Event().wait(min(left, EVERY_SECONDS))
+            self.stage.look()
+            self.traffic.look(more=more)
+
+    def peace(self) -> tuple[float, float]:
+        """Wait until every lane accepts and delivers; after how many seconds. Raises TimeoutError, NodeFailed."""
+        began = time.monotonic()
+        self.traffic.look()
+        before, accepting = self.traffic.counts(), None
+        while True:
+            now = self.traffic.counts()
+            accepted, delivered = (
+                all(new >= old + MOVED for new, old in zip(*each, strict=True))
+                for each in zip(now, before, strict=True)
+            )
+            took = time.monotonic() - began
+            if accepted and accepting is None:
+                accepting = took
+            if accepting is not None and delivered:
+                return accepting, took
+            if took > PEACE_SECONDS:
+                raise TimeoutError(f"not every queue moved again within {PEACE_SECONDS} s")
+            self.wait(EVERY_SECONDS)
+
+    def drain(self) -> list[str]:
+        """Send no more, wait for what was acknowledged, stop every node; what went wrong. Raises TimeoutError."""
+        faults = []
+        self.traffic.end()
+        self.traffic.look(more=False)
+        end = time.monotonic() + DRAIN_SECONDS
+        while self.traffic.waiting:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{self.traffic.waiting} messages did not come within {DRAIN_SECONDS} s")
+            self.wait(EVERY_SECONDS, more=False)
+        for server in self.stage.servers:
+            if server.stop():
+                faults.append(f"a node ended badly: {server.said()[-600:]}")
+        self.traffic.look(more=False)
+        checked = self.stage.servers[0].cli("check", check=False)
+        if checked.returncode:
+            faults.append(f"waypost check: {checked.stdout[-600:]}{checked.stderr[-600:]}")
+        return faults
+
+
+@contextmanager
+def load(
+    stage: Stage,
+    place: Path,
+    lanes: int,
+    seed: int,
+    *,
+    through: Callable[[int], int] = int,
+    time_limit: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Load]:
+    """Senders and a receiver on a stage. `through(port)` says by which port the receiver is reached.
+
+    `time_limit` is the destinations', `environment` the senders' beside what every process has.
+    """
+    with ExitStack() as stack:
+        receiver = stack.enter_context(Child("crash.receiver", str(seed), log=place / "receiver.log"))
+        url = f"http://127.0.0.1:{through(int(receiver.hello['port']))}/"
+        abouts = _prepare(stage, url, lanes, time_limit)
+        senders = []
+        for number, about in enumerate(abouts):
+            path = place / f"sender-{number}.json"
+            path.write_text(json.dumps(about))
+            log = place / f"sender-{number}.log"
+            senders.append(stack.enter_context(Child("crash.sender", str(path), log=log, environment=environment)))
+        yield Load(stage, Traffic(receiver, senders, lanes))
+
+
+def _prepare(nodes: Stage, url: str, lanes: int, time_limit: int | None) -> list[dict[str, Any]]:
+    """A queue for each lane, shared out among the senders: what each must know."""
+    server = nodes.servers[0]
+    source, client = server.source(), server.client_id()
+    key = keyfiles.of_client(Folder(server.data), client).privateKey
+    made = {number: server.destination(endpoint=f"{url}{number}") for number in range(lanes)}
+    for destination in made.values():
+        server.subscribe(source, destination)
+        if time_limit is not None:
+            path = f"/waypost/v1/destinations/{destination['id']}"
+            server.call("PATCH", path, {"timeoutSeconds": time_limit})
+    about = {"ports": nodes.ports, "client": client, "key": key, "source": source}
+    mine = [{number: made[number] for number in range(first, lanes, SENDERS)} for first in range(SENDERS)]
+    return [{**about, "lanes": each} for each in mine]

@@ -1,0 +1,71 @@
+"""A trial in short: a real node whose exchanges with its receivers are torn half-way, and what is said of it."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from crash.verdict import Lane
+from torture import faults, page, trial
+from torture.network import faults as of_the_network
+from torture.trial import Found, Size
+
+GOOD = Lane(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
+
+
+def test_nothing_is_lost_while_exchanges_are_torn(tmp_path: Path) -> None:
+    [torn] = [each for each in of_the_network() if each.name == "exchanges torn half-way"]
+    told: list[str] = []
+    found = trial.run(torn, Size(messages=50, seconds=1, seed=1), tmp_path, told.append)
+    assert found.broken == []
+    assert (found.rounds, len(told)) == (1, 1)
+    assert found.sum("accepted") == found.sum("delivered") >= 50
+    assert found.recovered[0] < 30
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (Found("f", "sqlite", lanes=(GOOD,)), []),
+        (Found("f", "sqlite", lanes=(Lane(10, 9, 1, 0, 0, 0),)), ["1 messages acknowledged and lost"]),
+        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 0, 2), GOOD)), ["2 messages out of order"]),
+        (Found("f", "sqlite", lanes=(Lane(10, 11, 0, 1, 0, 0),)), ["1 messages delivered and never acknowledged"]),
+        (
+            Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 3, 0),), repeats=2),
+            ["one queue repeats 3 times, where 2 can be explained"],
+        ),
+        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),), repeats=2), []),
+        (Found("f", "sqlite", faults=("a node ended badly",)), ["a node ended badly"]),
+        (Found("f", "sqlite", skipped="only root can"), []),
+    ],
+)
+def test_a_broken_promise_is_named(found: Found, words: list[str]) -> None:
+    assert found.broken == words
+
+
+def test_every_fault_has_a_line_and_what_was_skipped_says_why() -> None:
+    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), repeats=2)
+    shown = page.table([done, Found("full", "postgresql", skipped="only root can")]).splitlines()
+    assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s |"
+    assert shown[3].startswith("| full | postgresql | skipped: only root can |")
+    assert len({line.count("|") for line in shown}) == 1
+
+
+def test_each_command_writes_its_own_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "faults.md")
+    for section, text in (("one", "first"), ("two", "second"), ("one", "third")):
+        page.write(section, text)
+    written = page.PAGE.read_text()
+    assert [word for word in ("first", "second", "third") if word in written] == ["second", "third"]
+    assert written.index("third") < written.index("second")
+
+
+def test_a_fault_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        faults.main(["network/no such thing"], Console())
+    assert "there is no such fault" in capsys.readouterr().err
+    assert {
+        "kills/sqlite",
+        "failover/fail-over to a synchronous standby",
+        "clock/clock ±1 h",
+    } <= faults.table().keys()
