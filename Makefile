@@ -13,14 +13,14 @@ EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 # They also start processes by the hundred, so that compiled modules are kept, whatever the environment says.
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
-# Azurite, for the tests of Azure. Without npm they are skipped, by name.
+# Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench crash
+.PHONY: help setup demo run test check fix bench crash screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.setup-dev ## make the virtual environment with everything for development
 
@@ -48,6 +48,9 @@ bench: $(VENV)/.setup-dev ## measure this machine (ARGS go to the benchmark)
 
 crash: $(VENV)/.setup-dev ## kill nodes under load and count what was promised (ARGS="--kills 200 --store postgresql")
 	@$(BIN)/python -m crash $(ARGS)
+
+screenshots: $(VENV)/.setup-dev ## make the pictures of the dashboard in docs/images (needs Chromium)
+	@$(BIN)/python -m screenshots $(ARGS)
 
 $(EMULATORS)/.installed: tests/emulators/package-lock.json
 	@command -v npm >/dev/null || exit 0; \

@@ -26,6 +26,7 @@ from waypost.credentials.sending import Sender
 from waypost.credentials.service import Credentials
 from waypost.credentials.sharing import Alone, Shared
 from waypost.dashboard import application as dashboard
+from waypost.dashboard.glance import Glances
 from waypost.dashboard.guard import Resume
 from waypost.dashboard.live import Live
 from waypost.dashboard.services import Services
@@ -422,6 +423,7 @@ class Waypost:
             clock=self.clock,
             live=self.live,
             accounts=self.accounts,
+            glances=Glances(self.db, self.clock),
             apikeys=self.apikeys,
             credentials=self.credentials,
             destinations=self.destinations,

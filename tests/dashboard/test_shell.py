@@ -12,34 +12,34 @@ from waypost.dashboard.security import CONTENT_SECURITY_POLICY
 SOMEWHERE = "/dashboard/no-such-page"
 
 
-def test_the_root_leads_to_the_dashboard(shared: House) -> None:
-    page = Visitor(shared, None).get("/")
+def test_the_root_leads_to_the_dashboard(quiet: House) -> None:
+    page = Visitor(quiet, None).get("/")
     assert (page.status, page.goes_to) == (303, "/dashboard")
 
 
-def test_the_dashboard_leads_to_an_environment_where_one_has_a_role(shared: House) -> None:
-    page = Visitor(shared, "engineer of Development").get("/dashboard")
-    assert (page.status, page.goes_to) == (303, Visitor(shared).home)
+def test_the_dashboard_leads_to_an_environment_where_one_has_a_role(quiet: House) -> None:
+    page = Visitor(quiet, "engineer of Development").get("/dashboard")
+    assert (page.status, page.goes_to) == (303, Visitor(quiet).home)
 
 
-def test_who_has_no_role_in_any_environment_is_told_where_to_get_one(shared: House) -> None:
-    page = Visitor(shared, "admin without a role").get("/dashboard")
+def test_who_has_no_role_in_any_environment_is_told_where_to_get_one(quiet: House) -> None:
+    page = Visitor(quiet, "admin without a role").get("/dashboard")
     assert page.status == 200
     assert "You have no role in any environment." in page.text
-    assert f"/dashboard/organizations/{shared.household.clinic.id}/members" in page.links
+    assert f"/dashboard/organizations/{quiet.household.clinic.id}/members" in page.links
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.is_open], ids=lambda page: page.path)
-def test_nobody_sees_a_page_without_signing_in(shared: House, page: object) -> None:
+def test_nobody_sees_a_page_without_signing_in(quiet: House, page: object) -> None:
     path = "/dashboard" + re.sub(r"\{[^}]*\}", "1", page.path)  # type: ignore[attr-defined]
-    answer = Visitor(shared, None).request(page.method, path)  # type: ignore[attr-defined]
+    answer = Visitor(quiet, None).request(page.method, path)  # type: ignore[attr-defined]
     assert answer.status == 303
     assert answer.goes_to.startswith("/dashboard/sign-in")
     assert answer.html == ""
 
 
-def test_errors_are_pages(shared: House) -> None:
-    page = Visitor(shared).get(SOMEWHERE)
+def test_errors_are_pages(quiet: House) -> None:
+    page = Visitor(quiet).get(SOMEWHERE)
     assert page.status == 404
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "Not found" in page.text
@@ -47,8 +47,8 @@ def test_errors_are_pages(shared: House) -> None:
 
 
 @pytest.mark.parametrize("path", ["/dashboard", SOMEWHERE, "/dashboard/static/x/app.css"])
-def test_every_answer_has_the_headers(shared: House, path: str) -> None:
-    headers = Visitor(shared).get(path).headers
+def test_every_answer_has_the_headers(quiet: House, path: str) -> None:
+    headers = Visitor(quiet).get(path).headers
     assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "same-origin"
@@ -56,8 +56,8 @@ def test_every_answer_has_the_headers(shared: House, path: str) -> None:
     assert "strict-transport-security" not in headers
 
 
-def test_files_are_kept_for_ever_under_the_digest_of_what_is_in_them(shared: House) -> None:
-    ann = Visitor(shared, "admin without a role")
+def test_files_are_kept_for_ever_under_the_digest_of_what_is_in_them(quiet: House) -> None:
+    ann = Visitor(quiet, "admin without a role")
     files = re.findall(r'(?:href|src)="(/dashboard/static/[^"]+)"', ann.get("/dashboard").html)
     assert len(files) == 5
     for path in files:
@@ -67,29 +67,29 @@ def test_files_are_kept_for_ever_under_the_digest_of_what_is_in_them(shared: Hou
 
 
 @pytest.mark.parametrize("path", ["../app.py", "..%2f..%2fapp.py", "/etc/passwd", "app.js", ""])
-def test_no_path_leads_out_of_the_folder_of_files(shared: House, path: str) -> None:
-    assert Visitor(shared).get(f"/dashboard/static/0123456789abcdef/{path}").status == 404
+def test_no_path_leads_out_of_the_folder_of_files(quiet: House, path: str) -> None:
+    assert Visitor(quiet).get(f"/dashboard/static/0123456789abcdef/{path}").status == 404
 
 
-def test_another_tenants_environment_does_not_exist(shared: House) -> None:
-    assert Visitor(shared, "outsider").get(Visitor(shared).home).status == 404
+def test_another_tenants_environment_does_not_exist(quiet: House) -> None:
+    assert Visitor(quiet, "outsider").get(Visitor(quiet).home).status == 404
 
 
-def test_the_navigation_offers_what_the_role_may_use(shared: House) -> None:
-    audit = f"/dashboard/organizations/{shared.household.clinic.id}/audit"
-    assert audit in Visitor(shared, "owner").get(Visitor(shared).home).links
-    assert audit not in Visitor(shared, "viewer").get(Visitor(shared).home).links
+def test_the_navigation_offers_what_the_role_may_use(quiet: House) -> None:
+    audit = f"/dashboard/organizations/{quiet.household.clinic.id}/audit"
+    assert audit in Visitor(quiet, "owner").get(Visitor(quiet).home).links
+    assert audit not in Visitor(quiet, "viewer").get(Visitor(quiet).home).links
 
 
-def test_the_environments_to_choose_from_are_those_where_one_has_a_role(shared: House) -> None:
-    page = Visitor(shared, "engineer of Development").get(Visitor(shared).home)
-    others = {f"/dashboard/environments/{each}" for each in shared.environments.values()} - {Visitor(shared).home}
+def test_the_environments_to_choose_from_are_those_where_one_has_a_role(quiet: House) -> None:
+    page = Visitor(quiet, "engineer of Development").get(Visitor(quiet).home)
+    others = {f"/dashboard/environments/{each}" for each in quiet.environments.values()} - {Visitor(quiet).home}
     assert not others & set(page.links)
-    assert others <= set(Visitor(shared, "viewer").get(Visitor(shared).home).links)
+    assert others <= set(Visitor(quiet, "viewer").get(Visitor(quiet).home).links)
 
 
-def test_the_dashboard_leads_to_the_environment_seen_last(shared: House) -> None:
-    ann = Visitor(shared)
-    staging = f"/dashboard/environments/{shared.environments['Staging']}"
+def test_the_dashboard_leads_to_the_environment_seen_last(quiet: House) -> None:
+    ann = Visitor(quiet)
+    staging = f"/dashboard/environments/{quiet.environments['Staging']}"
     ann.get(staging)
     assert ann.get("/dashboard").goes_to == staging

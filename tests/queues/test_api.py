@@ -82,6 +82,19 @@ def listed(desk: Desk, **query: Any) -> tuple[list[str], str | None]:
     return [queue["queueId"] for queue in answer.payload["queues"]], page.get("nextCursor")
 
 
+async def test_the_list_is_narrowed_by_state_destination_and_subscription(desk: Desk) -> None:
+    idle, held, paused = await desk.queue(), await desk.held(), await desk.queue(1)
+    assert desk.act(paused, "pause").status == 200
+    assert listed(desk, state="held") == ([held.id], None)
+    assert listed(desk, state="paused") == ([paused.id], None)
+    assert listed(desk, state="idle") == ([idle.id], None)
+    assert listed(desk, state="delivering") == ([], None)
+    assert listed(desk, destinationId=held.destination_id.upper()) == ([held.id], None)
+    assert listed(desk, subscriptionId=paused.id, state="held") == ([], None)
+    path = f"/waypost/v1/environments/{DEVELOPMENT}/queues?state=lost"
+    assert desk.room.client("GET", path).status == 400
+
+
 async def test_an_idle_queue_has_no_head(desk: Desk) -> None:
     made = await desk.queue()
     assert desk.shown(made) == {

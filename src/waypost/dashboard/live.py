@@ -50,8 +50,8 @@ class Live:
     def __init__(
         self, *, every_seconds: float = EVERY_SECONDS, check_seconds: float = CHECK_SECONDS, most: int = MOST
     ) -> None:
-        self._every = every_seconds
-        self._check = check_seconds
+        self.every_seconds = every_seconds
+        self.check_seconds = check_seconds
         self._most = most
         self._channels: dict[str, _Channel] = {}
         self._of_session: Counter[str] = Counter()
@@ -62,13 +62,18 @@ class Live:
         """How many there are now."""
         return self._of_session.total()
 
-    def stream(self, *, session: str, key: str, poll: Poll, alive: Alive) -> Response:
-        """Server-sent events of the fragments. Raises Unavailable when there are too many streams."""
+    def stream(
+        self, *, session: str, key: str, poll: Poll, alive: Alive, every_seconds: float | None = None
+    ) -> Response:
+        """Server-sent events of the fragments. Raises Unavailable when there are too many streams.
+
+        `every_seconds` is how often the first viewer of a key wants to be told; the others go along.
+        """
         if self._stopped.is_set() or self.streams >= self._most or self._of_session[session] >= MOST_A_SESSION:
             raise Unavailable(
                 "Too many pages are shown live at once; close some of them.", code="too_many_streams"
             )
-        made = self._sent(session, key, poll, alive)
+        made = self._sent(session, key, poll, alive, every_seconds or self.every_seconds)
         return StreamingResponse(made, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     def stop(self) -> None:
@@ -77,14 +82,14 @@ class Live:
         for channel in self._channels.values():
             channel.changed.set()
 
-    async def _sent(self, session: str, key: str, poll: Poll, alive: Alive) -> AsyncIterator[bytes]:
-        channel = self._join(key, poll)
+    async def _sent(self, session: str, key: str, poll: Poll, alive: Alive, every: float) -> AsyncIterator[bytes]:
+        channel = self._join(key, poll, every)
         self._of_session[session] += 1
         seen: dict[str, str] = {}
         try:
             yield b": welcome\n\n"
             while not self._stopped.is_set() and await alive():
-                end = asyncio.get_running_loop().time() + self._check
+                end = asyncio.get_running_loop().time() + self.check_seconds
                 while not self._stopped.is_set():
                     changed = channel.changed
                     news = {name: html for name, html in channel.fragments.items() if seen.get(name) != html}
@@ -102,11 +107,11 @@ class Live:
             self._of_session += Counter()  # drops those that are nought
             self._leave(key, channel)
 
-    def _join(self, key: str, poll: Poll) -> _Channel:
+    def _join(self, key: str, poll: Poll, every: float) -> _Channel:
         channel = self._channels.setdefault(key, _Channel())
         channel.viewers += 1
         if channel.polling is None:
-            channel.polling = asyncio.create_task(self._poll(key, channel, poll))
+            channel.polling = asyncio.create_task(self._poll(channel, poll, every))
         return channel
 
     def _leave(self, key: str, channel: _Channel) -> None:
@@ -117,7 +122,7 @@ class Live:
             if self._channels.get(key) is channel:
                 del self._channels[key]
 
-    async def _poll(self, key: str, channel: _Channel, poll: Poll) -> None:
+    async def _poll(self, channel: _Channel, poll: Poll, every: float) -> None:
         """Look again and again; a store that is away for a while only leaves the numbers as they were."""
         while True:
             try:
@@ -125,13 +130,13 @@ class Live:
             except WaypostError:
                 found = channel.fragments
             except Exception as error:  # a fault of ours must not freeze the page for ever
-                log.error("live.failed", key=key.partition(" ")[0], error=type(error).__name__, at=where(error))
+                log.error("live.failed", error=type(error).__name__, at=where(error))
                 found = channel.fragments
             if found != channel.fragments:
                 channel.fragments = found
                 told, channel.changed = channel.changed, asyncio.Event()
                 told.set()
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(every)
 
 
 def event(fragments: Fragments) -> bytes:

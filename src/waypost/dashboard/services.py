@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from waypost.apikeys.service import ApiKeys
 from waypost.clock import Clock
 from waypost.credentials.service import Credentials
+from waypost.dashboard.glance import Glances
 from waypost.dashboard.live import Live
 from waypost.db.database import Database
 from waypost.destinations.service import Destinations
@@ -35,6 +36,7 @@ class Services:
     clock: Clock
     live: Live
     accounts: Accounts
+    glances: Glances
     apikeys: ApiKeys
     credentials: Credentials
     destinations: Destinations

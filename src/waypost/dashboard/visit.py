@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from waypost.access import Caller
+from waypost.access import ANY_ROLE, Caller, EnvironmentRole
 from waypost.dashboard import guard
 from waypost.dashboard.forms import Form
 from waypost.dashboard.guard import Resume
@@ -76,6 +76,11 @@ class Visit:
     def path(self, name: str) -> str:
         """A part of the address."""
         return str(self.request.path_params[name])
+
+    @property
+    def here(self) -> str:
+        """The address, without its query."""
+        return str(self.request.scope["path"])
 
     def number(self, name: str) -> int:
         """A part of the address that is a number; one that none can have when it is not."""
@@ -138,15 +143,33 @@ class Visit:
             self._set(answer, FLASH, f"{kind}:{quote(flash[:MOST_FLASH])}", FLASH_SECONDS)
         return answer
 
-    def stream(self, key: str, poll: Poll, *, at: str) -> Response:
-        """Live numbers of an environment (`live.py`), while the sign-in lasts and has a role there."""
+    def link(self, path: str, **query: str) -> str:
+        """An address with a query; empty values are left out."""
+        given = {name: value for name, value in query.items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def stream(
+        self,
+        key: str,
+        poll: Poll,
+        *,
+        at: str,
+        roles: frozenset[EnvironmentRole] = ANY_ROLE,
+        every_seconds: float | None = None,
+    ) -> Response:
+        """Live numbers of an environment (`live.py`), while the sign-in lasts and has such a role there.
+
+        All viewers of a key are sent the same, so what differs between roles needs a key of its own.
+        """
         cookie, ip = self.cookie(guard.cookie_name(self.request)), client_ip(self.request)
 
         async def alive() -> bool:
             found = await self.resume(cookie, ip, used=False)
-            return found is not None and not found.needs_second_factor and at in found.user.environments
+            return found is not None and not found.needs_second_factor and found.user.environments.get(at) in roles
 
-        return self.services.live.stream(session=self.session.csrf, key=f"{key} {at}", poll=poll, alive=alive)
+        return self.services.live.stream(
+            session=self.session.csrf, key=f"{at} {key}", poll=poll, alive=alive, every_seconds=every_seconds
+        )
 
     def require(self, condition: bool, name: str, code: str, detail: str) -> None:
         """Raise Invalid for a field of the form, in the shape of the services' own faults."""

@@ -23,6 +23,13 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def took(ms: int) -> str:
+    """How long something took: `13 ms`, `2.5 s`, and as a span above that."""
+    if ms < 1_000:
+        return f"{ms} ms"
+    return f"{ms / 1000:.1f} s" if ms < 60_000 else span(ms / 1000)
+
+
 def ago(ms: int | None, now: int) -> Markup:
     """How long before or after now, with the exact time in UTC for pointer and machine."""
     if ms is None:
@@ -84,4 +91,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "short": short,
     "size": size,
     "span": span,
+    "took": took,
 }

@@ -77,6 +77,18 @@ def list_of(tx: Tx, environment_id: str) -> list[Destination]:
     return [_destination(found) for found in rows]
 
 
+def credential_of(tx: Tx, destination_id: str) -> str | None:
+    """The credential that a destination uses; None for none."""
+    return tx.scalar(sa.select(destination.c.credential_id).where(destination.c.id == destination_id))
+
+
+def named(tx: Tx, environment_id: str, count: int) -> list[tuple[str, str]]:
+    """Ids and names of the environment's live destinations, by name; at most so many."""
+    c = destination.c
+    query = sa.select(c.id, c.name).where(c.environment_id == environment_id, c.deleted_at.is_(None))
+    return [(row.id, row.name) for row in tx.execute(query.order_by(c.name, c.id).limit(count))]
+
+
 def taken(tx: Tx, destination_id: str) -> bool:
     """Whether the id is in use, or was."""
     return tx.scalar(sa.select(destination.c.id).where(destination.c.id == destination_id)) is not None

@@ -53,9 +53,7 @@ def write(tx: Tx, now_ms: int) -> None:
     for each in tx.scalars(sa.select(environment.c.id)):
         accepted, delivered = _reading(totals.get(each))
         if each not in known:
-            rows.append(
-                {"environment_id": each, "minute": minute, "accepted": accepted, "delivered": delivered}
-            )
+            rows.append({"environment_id": each, "minute": minute, "accepted": accepted, "delivered": delivered})
     if rows:
         tx.execute(ledger_minute.insert(), rows)
     tx.execute(ledger_minute.delete().where(_c.minute < minute - KEPT))

@@ -59,7 +59,13 @@ def page(
 
 
 def _of_destination(
-    tx: Tx, environment_id: str, wanted: Search, destination_id: str, before: Position | None, count: int, most: int
+    tx: Tx,
+    environment_id: str,
+    wanted: Search,
+    destination_id: str,
+    before: Position | None,
+    count: int,
+    most: int,
 ) -> Look:
     c = log.c
     mine = c.destination_id == destination_id

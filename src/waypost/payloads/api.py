@@ -62,10 +62,10 @@ def router(payloads: Payloads, searches: PayloadSearches) -> APIRouter:
         cursor: Annotated[str | None, Query(alias="_cursor", max_length=512)] = None,
         count: Annotated[int, Query(alias="_count", ge=1, le=50)] = 50,
     ) -> Response:
-        shown, found = await searches.search(caller, environmentId, raw, place=_place(cursor), count=count)
+        shown, found = await searches.search(caller, environmentId, raw, place=place_of(cursor), count=count)
         page: dict[str, Any] = {"pageType": "cursor", "pageSize": count}
         if found.following is not None:
-            page["nextCursor"] = _cursor(found.following)
+            page["nextCursor"] = cursor_of(found.following)
         looked = {"examined": found.examined, "unopened": found.unopened}
         return answer({"results": shown}, headers=NO_STORE, meta={"page": page, "search": looked})
 
@@ -105,12 +105,14 @@ def _add_views(routes: APIRouter, payloads: Payloads) -> None:
         return answer({"attempts": shown}, headers=NO_STORE, meta={"page": page})
 
 
-def _cursor(place: Place) -> str:
+def cursor_of(place: Place) -> str:
+    """The cursor of where a search goes on."""
     low = "" if place.created_after is None else str(place.created_after)
     return cursors.write((place.accepted_at, f"{place.log_id}/{low}"))
 
 
-def _place(cursor: str | None) -> Place | None:
+def place_of(cursor: str | None) -> Place | None:
+    """Where a search goes on. Raises Invalid for what is no cursor of one."""
     position = cursors.read(cursor)
     if position is None:
         return None

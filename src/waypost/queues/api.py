@@ -99,7 +99,9 @@ def _add_reads(routes: APIRouter, queues: Queues) -> None:
         subscriptionId: Annotated[str | None, Query(max_length=64)] = None,
     ) -> Response:
         only = Only(
-            states_shown_as(state), destinationId and destinationId.lower(), subscriptionId and subscriptionId.lower()
+            states_shown_as(state),
+            destinationId and destinationId.lower(),
+            subscriptionId and subscriptionId.lower(),
         )
         found = await queues.page(caller, environmentId, after=cursors.read(cursor), count=count, only=only)
         page: dict[str, Any] = {"pageType": "cursor", "pageSize": count}

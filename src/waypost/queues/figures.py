@@ -1,4 +1,4 @@
-"""How environments stand, from the queues' own counters: what `/metrics` and the dashboard read. No log is counted."""
+"""How environments stand, from the queues' own counters: for `/metrics` and the dashboard. No log is counted."""
 
 from collections import defaultdict
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Rows of subscriptions. A deleted one keeps its row, so that logs can still name it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -64,6 +64,11 @@ def get(tx: Tx, subscription_id: str) -> Subscription:
 def routes(tx: Tx, environment_id: str) -> list[Subscription]:
     """The environment's live subscriptions, oldest first: what its messages are routed by."""
     return _all(tx, subscription.c.environment_id == environment_id)
+
+
+def listed(tx: Tx, subscription_ids: Collection[str]) -> dict[str, Subscription]:
+    """These subscriptions, those that are live, by their ids."""
+    return {found.id: found for found in _all(tx, subscription.c.id.in_(subscription_ids))}
 
 
 def of_source(tx: Tx, source_id: str) -> list[Subscription]:

@@ -6,13 +6,35 @@ it asks for; who goes there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.pages import account, home, invitations, overview, provider, second_factor, sign_in
+from waypost.dashboard.pages import (
+    account,
+    home,
+    invitations,
+    ledger,
+    log,
+    logs,
+    messages,
+    overview,
+    provider,
+    queue,
+    queues,
+    replays,
+    second_factor,
+    sign_in,
+)
 from waypost.dashboard.routes import Page
 from waypost.dashboard.view import Entry, Group
 
 PAGES: tuple[Page, ...] = (
     *home.PAGES,
     *overview.PAGES,
+    *queues.PAGES,
+    *queue.PAGES,
+    *logs.PAGES,
+    *messages.PAGES,
+    *log.PAGES,
+    *replays.PAGES,
+    *ledger.PAGES,
     *sign_in.PAGES,
     *provider.PAGES,
     *invitations.PAGES,

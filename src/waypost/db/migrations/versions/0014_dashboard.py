@@ -21,9 +21,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("environment_id", "minute", name=op.f("pk_ledger_minute")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_attempt_failed", "attempt", ["started_at"], sqlite_where=_FAILED, postgresql_where=_FAILED
-    )
+    op.create_index("ix_attempt_failed", "attempt", ["started_at"], sqlite_where=_FAILED, postgresql_where=_FAILED)
 
 
 def downgrade() -> None:

@@ -1,0 +1,127 @@
+"""An environment at a glance: what the overview shows, read once for all who look at the same time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from waypost.clock import Clock
+from waypost.db.database import Database, Tx
+from waypost.destinations import store as destinations
+from waypost.ledger import minutes
+from waypost.ledger.minutes import Minute
+from waypost.logs import look
+from waypost.logs import store as logs
+from waypost.logs.look import Failure
+from waypost.metrics import Environment
+from waypost.queues import figures
+from waypost.queues.figures import Holding
+
+FRESH_MS = 1_500
+MINUTES = 60
+MOST_HOLDING = 8
+MOST_FAILURES = 6
+AMONG_FAILURES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A destination that holds, with its name and credential."""
+
+    holding: Holding
+    name: str
+    credential_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What failed in the same way at the same destination: the newest attempt, and how many there were lately."""
+
+    last: Failure
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Everything at one moment; `oldest_at` is when the oldest message that waits was accepted."""
+
+    taken_at: int
+    figures: Environment
+    oldest_at: int | None
+    held: tuple[Held, ...]
+    minutes: tuple[Minute, ...]
+    failures: tuple[Failing, ...]
+
+    @property
+    def queues(self) -> int:
+        """How many queues there are."""
+        return sum(self.figures.queues.values())
+
+    @property
+    def delivered(self) -> int:
+        """How many logs were delivered, ever."""
+        return self.figures.ended["delivered"]
+
+    @property
+    def arrived(self) -> int:
+        """How many logs were accepted and replayed, ever: one side of the ledger."""
+        return self.figures.accepted + self.figures.replayed
+
+
+class Glances:
+    """Glances at environments, each kept for a moment."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._kept: dict[str, Glance] = {}
+        self._looking: dict[str, asyncio.Task[Glance]] = {}
+
+    async def at(self, environment_id: str) -> Glance:
+        """How the environment stands, as of a moment ago at most."""
+        kept = self._kept.get(environment_id)
+        if kept is not None and 0 <= self._clock.now_ms() - kept.taken_at <= FRESH_MS:
+            return kept
+        looking = self._looking.get(environment_id)
+        if looking is None:
+            looking = asyncio.create_task(self._look(environment_id))
+            self._looking[environment_id] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(environment_id, None))
+        return await asyncio.shield(looking)
+
+    async def _look(self, environment_id: str) -> Glance:
+        now = self._clock.now_ms()
+        found = await self._db.read(lambda tx: take(tx, environment_id, now))
+        for old in [each for each, kept in self._kept.items() if now - kept.taken_at > FRESH_MS]:
+            del self._kept[old]
+        self._kept[environment_id] = found
+        return found
+
+
+def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
+    """Look at everything."""
+    counted = figures.of_environment(tx, environment_id, now_ms)
+    holding = figures.holding(tx, environment_id, MOST_HOLDING)
+    failures = look.failures(tx, environment_id, count=AMONG_FAILURES, most=AMONG_FAILURES)
+    ids = {each.destination_id for each in holding} | {each.destination_id for each in failures}
+    called = logs.names(tx, set(), ids)
+    return Glance(
+        taken_at=now_ms,
+        figures=counted,
+        oldest_at=now_ms - round(counted.oldest_seconds * 1000) if counted.oldest_seconds else None,
+        held=tuple(
+            Held(each, called.get(each.destination_id, ""), destinations.credential_of(tx, each.destination_id))
+            for each in holding
+        ),
+        minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms)),
+        failures=_alike(failures, called),
+    )
+
+
+def _alike(failures: Sequence[Failure], called: Mapping[str, str]) -> tuple[Failing, ...]:
+    """The newest of each kind, newest first."""
+    kinds: dict[tuple[str, str | None], list[Failure]] = {}
+    for each in failures:
+        kinds.setdefault((each.destination_id, each.reason), []).append(each)
+    found = [Failing(alike[0], called.get(alike[0].destination_id, ""), len(alike)) for alike in kinds.values()]
+    return tuple(found[:MOST_FAILURES])
