@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.authenticator import STEP_SECONDS
+from tests.support.guest import PASSWORD, SIGN_IN, Guest, email_of, invited, secret_on
 from tests.support.house import House
-from tests.support.newcomer import PASSWORD, SIGN_IN, Newcomer, email_of, invited, secret_on
 
 ACCOUNT = "/dashboard/account"
 FACTOR = "/dashboard/account/second-factor"
@@ -18,7 +18,7 @@ ELSEWHERE = "https://waypost.example.org"
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     with House(tmp_path, deliver=False) as house:
-        Newcomer(house).accept(invited(house, "engineer"))
+        Guest(house).accept(invited(house, "engineer"))
         yield house
 
 
@@ -27,19 +27,19 @@ def exposed(tmp_path: Path) -> Iterator[House]:
     """A house that strangers reach."""
     with House(tmp_path, deliver=False, base_url=ELSEWHERE) as house:
         for who in ("owner", "engineer"):
-            Newcomer(house).accept(invited(house, who))
+            Guest(house).accept(invited(house, who))
         yield house
 
 
 @pytest.fixture
-def ann(house: House) -> Newcomer:
-    made = Newcomer(house)
+def ann(house: House) -> Guest:
+    made = Guest(house)
     made.sign_in("engineer")
     return made
 
 
-def test_another_password_gives_another_cookie_and_ends_the_other_sessions(house: House, ann: Newcomer) -> None:
-    other, old = Newcomer(house), Newcomer(house)
+def test_another_password_gives_another_cookie_and_ends_the_other_sessions(house: House, ann: Guest) -> None:
+    other, old = Guest(house), Guest(house)
     other.sign_in("engineer")
     old.cookies = dict(ann.cookies)
 
@@ -48,8 +48,8 @@ def test_another_password_gives_another_cookie_and_ends_the_other_sessions(house
     assert done.goes_to == ACCOUNT
     assert "The password is changed" in ann.get(ACCOUNT).text
     assert [one.get(ACCOUNT).status for one in (other, old)] == [303, 303]
-    assert Newcomer(house).sign_in("engineer").status == 403
-    assert Newcomer(house).sign_in("engineer", NEW).status == 303
+    assert Guest(house).sign_in("engineer").status == 403
+    assert Guest(house).sign_in("engineer", NEW).status == 303
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_another_password_gives_another_cookie_and_ends_the_other_sessions(house
     ],
 )
 def test_a_change_that_is_refused_says_why_and_changes_nothing(
-    house: House, ann: Newcomer, current: str, new: str, again: str, status: int, words: str
+    house: House, ann: Guest, current: str, new: str, again: str, status: int, words: str
 ) -> None:
     page = ann.submit(ann.form(ACCOUNT, "/password"), current=current, password=new, again=again)
 
     assert page.status == status
     assert words in page.text
-    assert Newcomer(house).sign_in("engineer").status == 303
+    assert Guest(house).sign_in("engineer").status == 303
 
 
-def test_a_second_factor_from_the_picture_to_the_next_sign_in(house: House, ann: Newcomer) -> None:
+def test_a_second_factor_from_the_picture_to_the_next_sign_in(house: House, ann: Guest) -> None:
     begun = ann.submit(ann.form(FACTOR, FACTOR), password=PASSWORD)
     assert begun.goes_to == FACTOR
     page = ann.get(FACTOR)
@@ -93,9 +93,9 @@ def test_a_second_factor_from_the_picture_to_the_next_sign_in(house: House, ann:
     assert "waypost_step" not in ann.cookies
 
 
-def test_the_step_between_password_and_code_is_no_session(house: House, ann: Newcomer) -> None:
+def test_the_step_between_password_and_code_is_no_session(house: House, ann: Guest) -> None:
     secret, _ = ann.enrol()
-    bob = Newcomer(house)
+    bob = Guest(house)
     bob.sign_in("engineer")
     bob.cookies["waypost_session"] = bob.cookies["waypost_step"]
 
@@ -104,25 +104,25 @@ def test_the_step_between_password_and_code_is_no_session(house: House, ann: New
     assert bob.submit(bob.form(f"{SIGN_IN}/code", "/code"), code=bob.code(secret)).status == 303
 
 
-def test_a_code_is_used_once_and_a_recovery_code_too(house: House, ann: Newcomer) -> None:
+def test_a_code_is_used_once_and_a_recovery_code_too(house: House, ann: Guest) -> None:
     secret, recovery = ann.enrol()
     code = ann.code(secret)
     for given, status in ((code, 303), (code, 403), (recovery[0], 303), (recovery[0], 403)):
-        bob = Newcomer(house)
+        bob = Guest(house)
         bob.sign_in("engineer")
         assert bob.submit(bob.form(f"{SIGN_IN}/code", "/code"), code=given).status == status
 
 
 def test_without_the_step_there_is_no_form_for_a_code(house: House) -> None:
-    bob = Newcomer(house)
+    bob = Guest(house)
     assert bob.get(f"{SIGN_IN}/code").goes_to == SIGN_IN
     csrf = bob.get(SIGN_IN).form(SIGN_IN).fields["csrf"]
     assert bob.post(f"{SIGN_IN}/code", {"csrf": csrf, "code": "123456"}).goes_to == SIGN_IN
 
 
-def test_a_step_that_took_too_long_begins_anew(house: House, ann: Newcomer) -> None:
+def test_a_step_that_took_too_long_begins_anew(house: House, ann: Guest) -> None:
     secret, _ = ann.enrol()
-    bob = Newcomer(house)
+    bob = Guest(house)
     bob.sign_in("engineer")
     form = bob.form(f"{SIGN_IN}/code", "/code")
     house.clock.ahead_ms += 5 * 60_000 + 1000
@@ -131,7 +131,7 @@ def test_a_step_that_took_too_long_begins_anew(house: House, ann: Newcomer) -> N
     assert "That took too long." in bob.get(SIGN_IN).text
 
 
-def test_a_second_factor_is_begun_with_the_password_and_confirmed_with_a_code(ann: Newcomer) -> None:
+def test_a_second_factor_is_begun_with_the_password_and_confirmed_with_a_code(ann: Guest) -> None:
     wrong = ann.submit(ann.form(FACTOR, FACTOR), password="wrong password")
     assert (wrong.status, "The password is wrong." in wrong.text) == (403, True)
     ann.submit(ann.form(FACTOR, FACTOR), password=PASSWORD)
@@ -143,7 +143,7 @@ def test_a_second_factor_is_begun_with_the_password_and_confirmed_with_a_code(an
     assert secret_on(page) == secret_on(ann.get(FACTOR))
 
 
-def test_a_factor_is_removed_and_codes_renewed_with_a_code(house: House, ann: Newcomer) -> None:
+def test_a_factor_is_removed_and_codes_renewed_with_a_code(house: House, ann: Guest) -> None:
     secret, recovery = ann.enrol()
     assert "10 left" in ann.get(ACCOUNT).text
     assert ann.submit(ann.form(ACCOUNT, "/recovery-codes"), code="000000").status == 403
@@ -156,11 +156,11 @@ def test_a_factor_is_removed_and_codes_renewed_with_a_code(house: House, ann: Ne
     removed = ann.submit(ann.form(ACCOUNT, "/remove"), code=ann.code(secret))
     assert removed.goes_to == ACCOUNT
     assert "Set it up" in ann.get(ACCOUNT).text
-    assert Newcomer(house).sign_in("engineer").goes_to == "/dashboard"
+    assert Guest(house).sign_in("engineer").goes_to == "/dashboard"
 
 
-def test_the_other_sessions_are_ended_by_a_button(house: House, ann: Newcomer) -> None:
-    other = Newcomer(house)
+def test_the_other_sessions_are_ended_by_a_button(house: House, ann: Guest) -> None:
+    other = Guest(house)
     other.sign_in("engineer")
 
     done = ann.submit(ann.form(ACCOUNT, "/sessions/end"))
@@ -171,7 +171,7 @@ def test_the_other_sessions_are_ended_by_a_button(house: House, ann: Newcomer) -
 
 
 def test_an_owner_can_do_nothing_before_the_second_factor(exposed: House) -> None:
-    ann = Newcomer(exposed)
+    ann = Guest(exposed)
     ann.sign_in("owner")
     for path in ("/dashboard", ann.home, ACCOUNT):
         assert ann.get(path).goes_to == FACTOR
@@ -187,25 +187,25 @@ def test_an_owner_can_do_nothing_before_the_second_factor(exposed: House) -> Non
 
 
 def test_an_owner_may_sign_out_instead(exposed: House) -> None:
-    ann = Newcomer(exposed)
+    ann = Guest(exposed)
     ann.sign_in("owner")
     assert ann.submit(ann.form(FACTOR, "/sign-out")).goes_to == SIGN_IN
 
 
 def test_others_may_do_without(exposed: House) -> None:
-    ann = Newcomer(exposed)
+    ann = Guest(exposed)
     ann.sign_in("engineer")
     assert ann.get(ann.home).status == 200
 
 
 def test_an_owner_on_loopback_may_do_without(house: House) -> None:
-    Newcomer(house).accept(invited(house, "owner"))
-    ann = Newcomer(house)
+    Guest(house).accept(invited(house, "owner"))
+    ann = Guest(house)
     ann.sign_in("owner")
     assert ann.get(ann.home).status == 200
 
 
-def test_the_list_of_members_tells_who_has_a_second_factor(house: House, ann: Newcomer) -> None:
+def test_the_list_of_members_tells_who_has_a_second_factor(house: House, ann: Guest) -> None:
     ann.enrol()
     path = f"/platform/v1/organizations/{house.household.clinic.id}/role-assignment"
     found = {

@@ -10,6 +10,7 @@ from tests.support.lanes import Lane
 from tests.support.visitor import CSRF, Page, Visitor
 from waypost.dashboard import guard
 from waypost.dashboard.pages import PAGES
+from waypost.sessions.model import Session
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -97,9 +98,9 @@ def test_half_a_sign_in_is_none(quiet: House) -> None:
     ann = Visitor(quiet)
     signed_in = quiet.waypost.resume
 
-    async def half(cookie: str, ip: str, *, used: bool = True) -> Any:
-        found: Any = await signed_in(cookie, ip)
-        return replace(found, needs_second_factor=True)
+    async def half(cookie: str, ip: str, *, used: bool = True) -> Session | None:
+        found = await signed_in(cookie, ip, used=used)
+        return found and replace(found, needs_second_factor=True)
 
     quiet.waypost.resume = half
     assert ann.get(ann.home).goes_to == guard.SECOND_FACTOR

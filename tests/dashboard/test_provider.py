@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.guest import SIGN_IN, Guest, email_of
 from tests.support.house import LOOPBACK, House
 from tests.support.identity_provider import IdentityProvider
-from tests.support.newcomer import SIGN_IN, Newcomer, email_of
 from tests.support.visitor import Page
 
 START = "/dashboard/sign-in/provider"
@@ -39,14 +39,14 @@ def house(tmp_path: Path, theirs: IdentityProvider) -> Iterator[House]:
         yield house
 
 
-def go(browser: Newcomer, theirs: IdentityProvider, start: str = START, **other: str) -> Page:
+def go(guest: Guest, theirs: IdentityProvider, start: str = START, **other: str) -> Page:
     """Through the provider and back."""
-    back = theirs.visit(browser.get(start).goes_to) | other
-    return browser.get(f"{CALLBACK}?{urlencode(back)}")
+    back = theirs.visit(guest.get(start).goes_to) | other
+    return guest.get(f"{CALLBACK}?{urlencode(back)}")
 
 
 def test_from_the_button_to_the_page_that_was_wanted(house: House, theirs: IdentityProvider) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     button = ann.get(ann.get(ann.home).goes_to)
     assert "Sign in with 127.0.0.1" in button.text
     [start] = [link for link in button.links if link.startswith(START)]
@@ -60,7 +60,7 @@ def test_from_the_button_to_the_page_that_was_wanted(house: House, theirs: Ident
 
 
 def test_what_was_begun_in_another_browser_is_refused(house: House, theirs: IdentityProvider) -> None:
-    ann, victim = Newcomer(house), Newcomer(house)
+    ann, victim = Guest(house), Guest(house)
     back = theirs.visit(ann.get(START).goes_to)
     for start in (False, True):
         if start:
@@ -74,7 +74,7 @@ def test_what_was_begun_in_another_browser_is_refused(house: House, theirs: Iden
 def test_somebody_who_is_no_user_here_is_told_so(house: House, theirs: IdentityProvider) -> None:
     theirs.person["email"] = "somebody@elsewhere.test"
 
-    page = go(Newcomer(house), theirs)
+    page = go(Guest(house), theirs)
 
     assert page.status == 403
     assert "No user here has the e-mail address" in page.text
@@ -82,8 +82,8 @@ def test_somebody_who_is_no_user_here_is_told_so(house: House, theirs: IdentityP
 
 
 def test_nobody_is_led_elsewhere_afterwards(house: House, theirs: IdentityProvider) -> None:
-    assert go(Newcomer(house), theirs, f"{START}?next=//evil.example").goes_to == "/dashboard"
-    ann = Newcomer(house)
+    assert go(Guest(house), theirs, f"{START}?next=//evil.example").goes_to == "/dashboard"
+    ann = Guest(house)
     back = theirs.visit(ann.get(START).goes_to)
     ann.cookies["waypost_flow"] = ann.cookies["waypost_flow"][:43] + "%2F%2Fevil.example"
     assert ann.get(f"{CALLBACK}?{urlencode(back)}").goes_to == "/dashboard"
@@ -92,7 +92,7 @@ def test_nobody_is_led_elsewhere_afterwards(house: House, theirs: IdentityProvid
 def test_a_provider_that_is_away_leaves_the_password(house: House, theirs: IdentityProvider) -> None:
     theirs.said = {"issuer": "https://another.example"}
 
-    page = Newcomer(house).get(START)
+    page = Guest(house).get(START)
 
     assert page.status == 503
     assert "did not work" in page.text
@@ -101,7 +101,7 @@ def test_a_provider_that_is_away_leaves_the_password(house: House, theirs: Ident
 
 def test_without_a_provider_there_is_no_button_and_no_way(tmp_path: Path) -> None:
     with House(tmp_path, deliver=False) as house:
-        ann = Newcomer(house)
+        ann = Guest(house)
         assert not any(link.startswith(START) for link in ann.get(SIGN_IN).links)
         assert ann.get(START).status == 404
         assert ann.get(f"{CALLBACK}?code=x&state=y").status == 404

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.guest import PASSWORD, SIGN_IN, Guest, email_of, invited
 from tests.support.house import House
-from tests.support.newcomer import PASSWORD, SIGN_IN, Newcomer, email_of, invited
 from tests.support.serving import Client
 from waypost import ids
 
@@ -22,23 +22,23 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house where some have a password; each test takes somebody of its own where it matters."""
     with House(tmp_path_factory.mktemp("people"), deliver=False) as house:
         for who in ("engineer", "support", "owner", "outsider"):
-            Newcomer(house).accept(invited(house, who))
+            Guest(house).accept(invited(house, who))
         yield house
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     with House(tmp_path, deliver=False) as house:
-        Newcomer(house).accept(invited(house, "engineer"))
+        Guest(house).accept(invited(house, "engineer"))
         yield house
 
 
-def is_in(browser: Newcomer) -> bool:
-    return browser.get(browser.home).status == 200
+def is_in(guest: Guest) -> bool:
+    return guest.get(guest.home).status == 200
 
 
 def test_whoever_signs_in_goes_on_to_the_page_that_was_wanted(people: House) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     asked = ann.get(ann.home)
     assert asked.goes_to == f"{SIGN_IN}?{urlencode({'next': ann.home})}"
 
@@ -50,7 +50,7 @@ def test_whoever_signs_in_goes_on_to_the_page_that_was_wanted(people: House) -> 
 
 @pytest.mark.parametrize("https", [False, True])
 def test_the_cookie_is_for_this_host_alone_and_for_no_script(people: House, https: bool) -> None:
-    ann = Newcomer(people, https=https)
+    ann = Guest(people, https=https)
     page = ann.sign_in("engineer")
 
     name = f"__Host-{COOKIE}" if https else COOKIE
@@ -64,7 +64,7 @@ def test_the_cookie_is_for_this_host_alone_and_for_no_script(people: House, http
 
 
 def test_a_cookie_of_the_plain_connection_opens_nothing_on_the_encrypted_one(people: House) -> None:
-    plain, encrypted = Newcomer(people), Newcomer(people, https=True)
+    plain, encrypted = Guest(people), Guest(people, https=True)
     plain.sign_in("engineer")
     encrypted.cookies = dict(plain.cookies)
     assert not is_in(encrypted)
@@ -73,7 +73,7 @@ def test_a_cookie_of_the_plain_connection_opens_nothing_on_the_encrypted_one(peo
 def test_a_cookie_that_was_there_before_never_becomes_a_session(people: House) -> None:
     """Session fixation: somebody plants cookies, and waits for the victim to sign in."""
     planted = ids.new_secret()
-    ann, thief = Newcomer(people), Newcomer(people)
+    ann, thief = Guest(people), Guest(people)
     ann.cookies = {COOKIE: planted, "waypost_browser": planted, "waypost_step": planted}
 
     ann.sign_in("engineer")
@@ -86,10 +86,10 @@ def test_a_cookie_that_was_there_before_never_becomes_a_session(people: House) -
 
 
 def test_signing_in_again_ends_the_session_of_this_browser(people: House) -> None:
-    ann, old = Newcomer(people), Newcomer(people)
+    ann, old = Guest(people), Guest(people)
     ann.sign_in("engineer")
     old.cookies = dict(ann.cookies)
-    form = Newcomer(people).get(SIGN_IN).form(SIGN_IN)
+    form = Guest(people).get(SIGN_IN).form(SIGN_IN)
     csrf = ann.get("/dashboard/account").form("/sign-out").fields["csrf"]
 
     ann.submit(form, csrf=csrf, email=email_of("support"), password=PASSWORD)
@@ -99,7 +99,7 @@ def test_signing_in_again_ends_the_session_of_this_browser(people: House) -> Non
 
 
 def test_signing_out_ends_the_session_in_the_store_too(people: House) -> None:
-    ann, kept = Newcomer(people), Newcomer(people)
+    ann, kept = Guest(people), Guest(people)
     ann.sign_in("engineer")
     kept.cookies = dict(ann.cookies)
 
@@ -113,8 +113,8 @@ def test_signing_out_ends_the_session_in_the_store_too(people: House) -> None:
 
 def test_the_sign_in_form_of_another_browser_is_refused(people: House) -> None:
     """Login CSRF: somebody's own form is sent from a victim's browser, to have them signed in as somebody else."""
-    theirs = Newcomer(people).get(SIGN_IN).form(SIGN_IN)
-    victim = Newcomer(people)
+    theirs = Guest(people).get(SIGN_IN).form(SIGN_IN)
+    victim = Guest(people)
     victim.get(SIGN_IN)
 
     page = victim.submit(theirs, email=email_of("outsider"), password=PASSWORD)
@@ -126,7 +126,7 @@ def test_the_sign_in_form_of_another_browser_is_refused(people: House) -> None:
 
 @pytest.mark.parametrize("given", [None, "", "x", "é"])
 def test_a_sign_in_without_the_token_is_refused(people: House, given: str | None) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.get(SIGN_IN)
     fields = {"email": email_of("engineer"), "password": PASSWORD}
 
@@ -138,7 +138,7 @@ def test_a_sign_in_without_the_token_is_refused(people: House, given: str | None
 
 @pytest.mark.parametrize("given", [None, "", "x", "another session's", "the browser's before it"])
 def test_a_form_without_this_sessions_token_is_refused(people: House, given: str | None) -> None:
-    ann, bob = Newcomer(people), Newcomer(people)
+    ann, bob = Guest(people), Guest(people)
     before = ann.get(SIGN_IN).form(SIGN_IN).fields["csrf"]
     ann.sign_in("engineer")
     bob.sign_in("engineer")
@@ -164,7 +164,7 @@ def test_a_form_without_this_sessions_token_is_refused(people: House, given: str
     ],
 )
 def test_a_form_from_elsewhere_is_refused_whatever_it_carries(people: House, headers: dict[str, str]) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.sign_in("engineer")
     form = ann.get("/dashboard/account").form("/sign-out")
 
@@ -176,7 +176,7 @@ def test_a_form_from_elsewhere_is_refused_whatever_it_carries(people: House, hea
 
 @pytest.mark.parametrize("path", ["/dashboard/sign-out", "/dashboard/account/sessions/end"])
 def test_nothing_is_done_by_a_link(people: House, path: str) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.sign_in("engineer")
     assert ann.get(path).status == 405
     assert is_in(ann)
@@ -191,11 +191,11 @@ def test_nothing_is_done_by_a_link(people: House, path: str) -> None:
     ],
 )  # fmt: skip
 def test_after_signing_in_nobody_is_led_elsewhere(people: House, wanted: str) -> None:
-    assert Newcomer(people).sign_in("engineer", wanted=wanted).goes_to == "/dashboard"
+    assert Guest(people).sign_in("engineer", wanted=wanted).goes_to == "/dashboard"
 
 
 def test_whoever_is_signed_in_is_led_on_from_the_form_and_nowhere_else(people: House) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.sign_in("engineer")
     assert ann.get(f"{SIGN_IN}?{urlencode({'next': ann.home})}").goes_to == ann.home
     assert ann.get(f"{SIGN_IN}?next=//evil.example").goes_to == "/dashboard"
@@ -203,7 +203,7 @@ def test_whoever_is_signed_in_is_led_on_from_the_form_and_nowhere_else(people: H
 
 @pytest.mark.parametrize("path", ["/platform/v1/organizations", "/waypost/v1/queues/x", "/endpoint"])
 def test_a_cookie_opens_nothing_but_the_dashboard(people: House, path: str) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.sign_in("engineer")
     [cookie] = ann.cookies.values()
     method = "POST" if path == "/endpoint" else "GET"
@@ -216,14 +216,14 @@ def test_a_cookie_opens_nothing_but_the_dashboard(people: House, path: str) -> N
 
 def test_a_token_of_the_api_opens_no_page(people: House) -> None:
     token = people.token("engineer")
-    ann = Newcomer(people)
+    ann = Guest(people)
     ann.cookies = {COOKIE: token}
     assert not is_in(ann)
     assert ann.get(ann.home, headers={"authorization": f"Bearer {token}"}).status == 303
 
 
 def test_a_session_that_is_not_used_ends(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     ann.sign_in("engineer")
     house.clock.ahead_ms += 14 * 60_000
     assert is_in(ann)
@@ -232,7 +232,7 @@ def test_a_session_that_is_not_used_ends(house: House) -> None:
 
 
 def test_a_session_ends_after_twelve_hours_however_it_is_used(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     ann.sign_in("engineer")
     for _ in range(12 * 5):
         house.clock.ahead_ms += 12 * 60_000 - 1_000
@@ -243,7 +243,7 @@ def test_a_session_ends_after_twelve_hours_however_it_is_used(house: House) -> N
 
 def test_a_page_that_only_lies_open_is_no_use(house: House) -> None:
     """Its live numbers ask again and again whether the session holds."""
-    ann = Newcomer(house)
+    ann = Guest(house)
     ann.sign_in("engineer")
     [cookie] = ann.cookies.values()
 
@@ -259,7 +259,7 @@ def test_a_page_that_only_lies_open_is_no_use(house: House) -> None:
 
 
 def test_a_wrong_password_and_an_unknown_address_look_the_same(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
 
     known, unknown = ann.sign_in("engineer", WRONG), ann.sign_in("nobody", WRONG)
 
@@ -274,7 +274,7 @@ def _without_names(html: str) -> str:
 
 
 def test_whoever_guesses_is_told_how_long_to_wait(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     pages = [ann.sign_in("engineer", WRONG) for _ in range(6)]
 
     assert [page.status for page in pages] == [403] * 4 + [429] * 2
@@ -285,7 +285,7 @@ def test_whoever_guesses_is_told_how_long_to_wait(house: House) -> None:
 
 
 def test_a_link_sets_a_password_that_lets_its_user_in(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     path = invited(house, "viewer")
     page = ann.get(path)
     assert "viewer@clinic.test" in page.text
@@ -310,7 +310,7 @@ def test_a_link_sets_a_password_that_lets_its_user_in(house: House) -> None:
 def test_a_password_that_is_none_is_refused_beside_its_field(
     people: House, password: str, again: str, words: str
 ) -> None:
-    ann = Newcomer(people)
+    ann = Guest(people)
     path = invited(people, "admin without a role")
 
     page = ann.submit(ann.get(path).form(path), password=password, again=again)
@@ -322,11 +322,11 @@ def test_a_password_that_is_none_is_refused_beside_its_field(
 
 
 def test_no_link_is_written_into_the_audit_trail(house: House) -> None:
-    ann = Newcomer(house)
+    ann = Guest(house)
     ann.sign_in("engineer")
     refused, accepted = invited(house, "viewer"), invited(house, "support")
     assert ann.post(refused, {"password": PASSWORD}).status == 403
-    Newcomer(house).accept(accepted)
+    Guest(house).accept(accepted)
 
     trail = repr(house.events())
 
@@ -336,7 +336,7 @@ def test_no_link_is_written_into_the_audit_trail(house: House) -> None:
 
 
 def test_a_sign_in_is_recorded_with_its_route_and_its_request(people: House) -> None:
-    page = Newcomer(people).sign_in("owner")
+    page = Guest(people).sign_in("owner")
     event = people.events()[-1]
     assert (event["type"], event["client_id"], event["route"]) == ("signed-in", "dashboard", f"POST {SIGN_IN}")
     assert (event["request_ip"], event["request_id"]) == ("127.0.0.1", page.headers["x-request-id"])

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.authority import Authority
 from tests.support.canaries import canary, leaks, spellings
-from tests.support.newcomer import SIGN_IN, Newcomer
+from tests.support.guest import SIGN_IN, Guest
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer, garbage, hang_up, reset
 from tests.support.serving import Answer, Client
@@ -155,7 +155,7 @@ class Story:
         path = urlsplit(json.loads(added)["invitation"]["url"]).path
         password = self.planted["sign-in password"] = canary("sign-in")
         self.planted["invitation"] = path.rpartition("/")[2]
-        pat = Newcomer(self.server)
+        pat = Guest(self.server)
         assert pat.post(path, {"password": password}).status == 403
         pat.accept(path, password)
         for wrong in (password + "!", password * 10):

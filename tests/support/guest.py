@@ -2,7 +2,7 @@
 
 In front of a house, or of a server process.
 
-ann = Newcomer(house)
+ann = Guest(house)
 ann.accept(invited(house, "engineer"))            # sets PASSWORD by the link
 ann.sign_in("engineer")                           # the page that follows
 ann.submit(page.form("/account/password"), …)     # as on every Visitor; the form's own token is sent
@@ -36,7 +36,7 @@ def invited(house: House, who: str) -> str:
     return house.run(house.waypost.invitations.invite(operator("users invite"), email_of(who))).path
 
 
-class Newcomer(Visitor):
+class Guest(Visitor):
     """With `https`, a proxy that the server believes says so."""
 
     def __init__(self, house: House | Server, *, https: bool = False) -> None:
