@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-
 from tests.support.house import House
+
 from torture import odd
 from torture.contract import CLOSED_PROXY, Contract, Tally
 from torture.walks import walk

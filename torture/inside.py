@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import Message, Scope
-
 from tests.support.house import House
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-
 from tests.support.house import House
+
 from torture import inside
 from torture.contract import Tally
 from torture.inside import Got
@@ -291,11 +291,8 @@ def _sent(house: House, odd: Odd) -> Got:
 def _wrong(odd: Odd, got: Got) -> str | None:
     if got.status >= 500 and got.status != 501:
         return f"{odd.method} {odd.target[:200]} {odd.headers} {odd.body[:300]!r}: {got.body[:300]!r}"
-    if (
-        "x-request-id" not in got.headers
-        or MARK not in odd.target
-        and MARK.encode() in got.body
-        and got.status >= 400
+    if "x-request-id" not in got.headers or (
+        MARK not in odd.target and MARK.encode() in got.body and got.status >= 400
     ):
         return f"{odd.method} {odd.target[:200]}: {got.body[:300]!r}"
     return None
