@@ -1,4 +1,4 @@
-"""One of each thing that a request can name, and cases aimed at them: what names nothing is refused before it is read.
+"""One of each thing that a request can name, and cases aimed at them: what names nothing is refused unread.
 
 scene = Scene(house)
 scene.refresh()                  # what an earlier case removed is there again
@@ -10,6 +10,13 @@ from typing import Any
 from tests.support.house import House
 
 DEVELOPMENT = "Development"
+KEPT = (
+    "/waypost/v1/queues/{queueId}",
+    "/platform/v1/sources/{sourceId}",
+    "/platform/v1/apikeys/{apikeyId}",
+    "/platform/v1/authcredentials/{id}",
+)
+"""What is there as long as nobody removed anything."""
 
 
 class Scene:
@@ -29,10 +36,8 @@ class Scene:
     def refresh(self) -> None:
         """Make again whatever is no longer there, and take back what would forbid it."""
         self.house.call("PUT", f"/waypost/v1/environments/{self.environment}/egress", {}, by="owner")
-        known = self.in_path
-        if known and self.house.call("GET", f"/waypost/v1/queues/{known['queueId']}", by="owner").status == 200:
-            if all(self._is_there(noun) for noun in ("apikeys", "authcredentials")):
-                return
+        if self.in_path and all(self._is_there(path) for path in KEPT):
+            return
         source, destination = self.house.source(by="owner"), self.house.destination(by="owner")
         subscription = self.house.subscription(source, destination)
         credential = self.house.credential(by="owner")
@@ -74,9 +79,8 @@ class Scene:
             }
         return [self.aim(inner) for inner in value] if isinstance(value, list) else value
 
-    def _is_there(self, noun: str) -> bool:
-        name = {"apikeys": "apikeyId", "authcredentials": "id"}[noun]
-        return self.house.call("GET", f"/platform/v1/{noun}/{self.in_path[name]}", by="owner").status == 200
+    def _is_there(self, path: str) -> bool:
+        return self.house.call("GET", path.format(**self.in_path), by="owner").status == 200
 
     def _apikey(self) -> str:
         path = f"/platform/v1/environments/{self.environment}/apikeys"
@@ -90,5 +94,6 @@ class Scene:
 
     def _get(self, path: str) -> Any:
         answer = self.house.call("GET", path, by="owner")
-        assert answer.status == 200, answer.body
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.body!r}")
         return answer.payload

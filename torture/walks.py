@@ -3,12 +3,11 @@
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from schemathesis import Case
 from schemathesis.core.transport import Response
 from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 
-from torture.contract import Contract
+from torture.contract import ACase, Contract
 
 MOST_STEPS = 8
 
@@ -26,10 +25,10 @@ def walk(contract: Contract, walks: int, number: int) -> None:
             step: StepOutput = super().step(input)
             return step
 
-        def call(self, case: Case, **_: Any) -> Response:
+        def call(self, case: ACase, **_: Any) -> Response:
             return contract.send(case, "right")
 
-        def validate_response(self, response: Response, case: Case, **_: Any) -> None:
+        def validate_response(self, response: Response, case: ACase, **_: Any) -> None:
             contract.judge(case, response)
 
     run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""A server with the key file of another store: it does not start, and can be told that the right key is lost for ever."""
+"""A server with another store's key file does not start, and can be told that the right key is lost for ever."""
 
 import json
 import re

@@ -19,14 +19,14 @@ Every route, and what it answers to whom. The tests make each of these calls, an
 fails them: this page is made from `tests/permissions/matrix.txt` and held against it.
 
 - **yes**: the caller may. **yes, its own**: answered, with nothing of the environment that is asked about.
-- **401**: nobody we know. **403**: somebody we know, whose role is too small; the answer names the role that is needed.
-- **404**: no role there, so it does not exist. The answer to an id of another tenant and to one that nobody has is the
-  same, to the byte but for the request id, and takes the same statements of the store.
+- **401**: nobody we know. **403**: somebody we know, whose role is too small; the answer names the one needed.
+- **404**: no role there, so it does not exist. The answer to an id of another tenant and to one that nobody has is
+  the same, to the byte but for the request id, and takes the same number of statements of the store.
 - **501**: Redox documents it, Waypost does not have it yet.
 
-Whoever is named here has the role in the environment, or the organization, that is asked about. **Stranger** is the
-owner of another organization; **member** has a role in another environment of the same organization. **Admin** and
-**owner** are those of the organization without a role in the environment: an organization role grants nothing
+Whoever is named here has the role in the environment, or the organization, that is asked about. **Stranger** is
+the owner of another organization; **member** has a role in another environment of the same organization. **Admin**
+and **owner** are those of the organization without a role in the environment: an organization role grants nothing
 inside. **Owner, engineer** is both. **Source** is an API key of the environment, **other source** one of another
 environment. Without a token or with a bad one, whatever needs a token answers 401.
 

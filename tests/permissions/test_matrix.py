@@ -1,4 +1,4 @@
-"""Every route of the application by every caller, against the one table; and ids of others, in paths and in bodies."""
+"""Every route of the application by every caller, against the one table; and ids of others in paths."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""Bytes that two servers could read in two ways, and bytes that are no request: refused, in words, and never obeyed."""
+"""Bytes that two servers could read in two ways, and bytes that are no request: refused in words, never obeyed."""
 
 import json
 

@@ -102,13 +102,14 @@ async def run(
 
 
 async def _require_key(waypost: Waypost, lost: str | None) -> None:
-    """Raise KeyFileInvalid for the key file of another store, or an old copy; not for a key that is said to be lost."""
+    """Raise KeyFileInvalid for another store's key file, or an old copy; not for a key that is said to be lost."""
     missing = await waypost.db.read(waypost.vault.newest_lost)
     if missing is not None and missing != lost:
         raise KeyFileInvalid(
-            f"{waypost.settings.key_file} does not open the newest data of this store: sealing key {missing} is not in"
-            " it, or is another one. It is the key file of another store, or an old copy; WAYPOST_MASTER_KEY_FILE names"
-            f" the right one. If that key is lost for ever: waypost serve --lost-key {missing}"
+            f"{waypost.settings.key_file} does not open the newest data of this store: sealing key {missing} is"
+            " not in it, or is another one. It is the key file of another store, or an old copy;"
+            " WAYPOST_MASTER_KEY_FILE names the right one. If that key is lost for ever:"
+            f" waypost serve --lost-key {missing}"
         )
 
 

@@ -114,7 +114,7 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
 
     def _feed(self, data: bytes) -> None:
-        """Have it parsed. We upgrade to nothing, but a parser that saw `Upgrade` stops: another goes on."""
+        """Parse. We upgrade to nothing, but a parser that saw `Upgrade` reads no further: another goes on."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stopped:
