@@ -1,17 +1,14 @@
 """Live numbers: one look for all who watch, told when something changes, over when the sign-in is."""
 
 import asyncio
-import http.client
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from starlette.responses import StreamingResponse
 
 from tests.support.house import House
-from tests.support.visitor import Visitor
+from tests.support.visitor import Visitor, watching
 from tests.support.waiting import until
 from waypost.dashboard.live import MOST_A_SESSION, Fragments, Live, event
 from waypost.errors import Unavailable
@@ -157,31 +154,6 @@ def test_an_event_is_a_partial_for_each_element_on_data_lines() -> None:
         '<hx-partial hx-target="#a" hx-swap="outerMorph"><p>one</p></hx-partial>'
         '<hx-partial hx-target="#b" hx-swap="outerMorph">two</hx-partial>'
     )
-
-
-@contextmanager
-def watching(visitor: Visitor, path: str) -> Iterator[list[bytes]]:
-    """The lines that a stream over real HTTP has given so far; an empty one at its end."""
-    connection = http.client.HTTPConnection("127.0.0.1", visitor.house.port, timeout=30)
-    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
-    connection.request("GET", path, headers={"cookie": cookie, "hx-request": "true"})
-    answer = connection.getresponse()
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-    lines: list[bytes] = []
-
-    def read() -> None:
-        while True:
-            lines.append(answer.readline())
-            if not lines[-1]:
-                return
-
-    reading = threading.Thread(target=read, daemon=True)
-    reading.start()
-    try:
-        yield lines
-    finally:
-        connection.close()
 
 
 def test_the_overview_is_streamed_until_the_role_is_lost(quiet: House) -> None:

@@ -115,13 +115,16 @@ class Night:
 
     def run(self, place: Path, *titles: str, **given: str) -> str:
         settings = self.server.environment | {"WAYPOST_DATA": str(self.server.data)}
-        return run(commands(CREDENTIAL, *titles), place, self.given | given, settings)
+        return run(commands(CREDENTIAL, API, *titles), place, self.given | given, settings)
 
 
 def numbers(receiver: Receiver) -> list[int]:
     return [number_of(body) for body in receiver.bodies()]
 
 
+PAGES = "In the dashboard"
+"""Played in a browser by `tests/dashboard/test_browser_places.py`."""
+API = "By the API"
 FIND = "Find the queue and read the reason"
 SECRET = "Give the credential its new secret"
 MOVED = "Or: the receiver has moved"
@@ -185,7 +188,7 @@ def test_the_message_at_the_head_is_skipped_with_a_reason(
 
 def test_every_section_of_the_night_is_run_above() -> None:
     assert re.findall(r"^## (.+)$", CREDENTIAL.read_text(), re.MULTILINE) == [
-        FIND, SECRET, MOVED, DRAIN, SKIP, MORNING,
+        PAGES, API, FIND, SECRET, MOVED, DRAIN, SKIP, MORNING,
     ]  # fmt: skip
 
 

@@ -8,7 +8,11 @@ with House(tmp_path) as house:
     ann.submit(page.form("/pause"), reason="…")               # a form that is on the page, filled in
 """
 
+import contextlib
 import http.client
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -108,6 +112,35 @@ class Visitor:
             else:
                 self.cookies[name] = value
         return made
+
+
+@contextlib.contextmanager
+def watching(visitor: Visitor, path: str) -> Iterator[list[bytes]]:
+    """The lines that a stream over real HTTP has given so far; an empty one at its end."""
+    connection = http.client.HTTPConnection("127.0.0.1", visitor.house.port, timeout=30)
+    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    connection.request("GET", path, headers={"cookie": cookie, "hx-request": "true"})
+    wire = connection.sock
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    lines: list[bytes] = []
+
+    def read() -> None:
+        while True:
+            lines.append(answer.readline())
+            if not lines[-1]:
+                return
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    try:
+        yield lines
+    finally:
+        with contextlib.suppress(OSError):  # the other side has ended it
+            wire.shutdown(socket.SHUT_RDWR)  # closing it would wait for the reader
+        reading.join()
+        connection.close()
 
 
 async def resumed(house: House, cookie: str) -> Session | None:
