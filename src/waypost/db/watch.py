@@ -34,17 +34,20 @@ Connect = Callable[[], Awaitable[AsyncConnection]]
 
 
 class Watch:
-    """Looks after connections in use for longer than `long_seconds`. Make it inside the event loop."""
+    """Looks after connections that have been in use for longer than `long_seconds`; from the first one on."""
 
     def __init__(self, connect: Connect, long_seconds: float) -> None:
         self._connect = connect
         self._long = long_seconds
         self._busy: dict[Any, float] = {}
-        self._task = asyncio.create_task(self._look_for_ever(), name="waypost-store-watch")
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     @asynccontextmanager
     async def over(self, connection: AsyncConnection) -> AsyncIterator[None]:
         """Look after it inside the block."""
+        if self._task is None and not self._closed:
+            self._task = asyncio.create_task(self._look_for_ever(), name="waypost-store-watch")
         raw = await _raw(connection)
         self._busy[raw] = time.monotonic()
         try:
@@ -54,8 +57,11 @@ class Watch:
 
     async def close(self) -> None:
         """Look no more. Safe to call twice."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._closed = True
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _look_for_ever(self) -> None:
         while True:
