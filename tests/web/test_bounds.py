@@ -133,7 +133,7 @@ def test_a_body_that_nobody_reads_is_not_waited_for_longer(serve: Serve) -> None
     with wire.connected(served.port) as connection:
         connection.sendall(POST.replace(b"/reads", b"/refuses"))
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-        assert b" 408 " in drip(connection, bytes(1_999)).partition(b"\r\n")[0]
+        assert b"HTTP/1.1" not in drip(connection, bytes(1_999))
 
 
 def test_a_reader_who_reads_nothing_is_ended(serve: Serve) -> None:

@@ -156,23 +156,27 @@ class Protocol(HttpToolsProtocol):
         """Start the application, if the head is not too long and says one thing only."""
         if self._resuming:
             return
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        self._weigh()
+        self._body_follows = self.parser.should_upgrade() and bool(self._framing())
+        super().on_headers_complete()
+        self._waits_for, self._since = "body", self.loop.time()
+
+    def _weigh(self) -> None:
+        """Raise ValueError for a head that is too long, or that a proxy before us may have read in another way."""
+        size, hosts, codings = len(self.url), 0, b""
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                codings += value.lower()
         if size > self._bounds.head_bytes:
             self._too_long = True
             raise ValueError("the head is too long")
-        self._require_one_meaning()
-        self._waits_for, self._since = "body", self.loop.time()
-        self._body_follows = self.parser.should_upgrade() and bool(self._framing())
-        super().on_headers_complete()
-
-    def _require_one_meaning(self) -> None:
-        """Raise ValueError for a head that some proxy before us may have read in another way than we do."""
         version = self.parser.get_http_version()
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
         if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):
             raise ValueError("not HTTP/1.1 with a host")
-        if codings and (codings != [b"chunked"] or version != "1.1"):
+        if codings and (codings != b"chunked" or version != "1.1"):
             raise ValueError("a transfer coding that is not ours")
 
     def on_body(self, body: bytes) -> None:
@@ -252,6 +256,9 @@ class Protocol(HttpToolsProtocol):
             if self.cycle.response_started or self.pipeline:
                 self.transport.abort()
                 return
+        elif self._waits_for == "body":
+            self.transport.close()  # what it asks was answered before its body had come
+            return
         phrase = HTTPStatus(status).phrase
         body = {
             "type": f"/problems/{code}",
