@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import ip_network
 
 import pytest
+from tests.egress.test_client import Names
 from tests.support.authority import Authority
 from tests.support.receiver import Receiver, answer, hang_up, reset, stall
 
@@ -50,6 +51,16 @@ async def test_a_certificate_of_a_known_authority_is_taken(client: Client, autho
             found = await call(client, receiver.url, context)
             assert isinstance(found, Answer)
         assert receiver.connections == 1
+
+
+async def test_a_name_that_ends_in_a_dot_is_checked_without_it(authority: Authority) -> None:
+    client = Client(Policy([ip_network("127.0.0.0/8")]), resolver=Names(["127.0.0.1"]))
+    await client.start()
+    with Receiver(tls=authority.server("names.example")) as receiver:
+        url = f"https://names.example.:{receiver.port}/"
+        assert isinstance(await call(client, url, tls.context(authorities=authority.pem)), Answer)
+        assert receiver.requests[0].headers["host"] == f"names.example:{receiver.port}"
+    await client.close()
 
 
 CHECKS: list[tuple[str, Callable[[Authority], ssl.SSLContext], str]] = [

@@ -82,7 +82,7 @@ async def opened(way: Way, wanted: Wanted, pool: Pool) -> Connection | Unreached
 async def _spoken(link: socket.socket, to: Wanted | Proxy, pool: Pool) -> Connection:
     """A connection over that socket. Raises OSError, ssl.SSLError."""
     made = Connection(link, pool.ended)
-    name = to.host if to.tls is not None else None
+    name = to.host.rstrip(".") if to.tls is not None else None
     await asyncio.get_running_loop().create_connection(lambda: made, sock=link, ssl=to.tls, server_hostname=name)
     pool.opened(made)
     return made
@@ -100,5 +100,5 @@ async def _through(
         made.drop()
         words = f"The egress proxy answered {asked.status} to the request for a tunnel."
         return Unreached("connect", words, False)
-    await made.secure(tls, wanted.host)
+    await made.secure(tls, wanted.host.rstrip("."))
     return made
