@@ -8,6 +8,7 @@ from tests.support.house import House
 from tests.support.visitor import Visitor
 from waypost.dashboard.pages import PAGES
 from waypost.dashboard.security import CONTENT_SECURITY_POLICY
+from waypost.errors import Unavailable
 
 SOMEWHERE = "/dashboard/no-such-page"
 
@@ -69,6 +70,40 @@ def test_files_are_kept_for_ever_under_the_digest_of_what_is_in_them(quiet: Hous
 @pytest.mark.parametrize("path", ["../app.py", "..%2f..%2fapp.py", "/etc/passwd", "app.js", ""])
 def test_no_path_leads_out_of_the_folder_of_files(quiet: House, path: str) -> None:
     assert Visitor(quiet).get(f"/dashboard/static/0123456789abcdef/{path}").status == 404
+
+
+def test_a_store_that_is_away_is_said_to_be(quiet: House) -> None:
+    ann = Visitor(quiet)
+
+    async def away(cookie: str, ip: str, **_: object) -> None:
+        raise Unavailable("The store cannot be reached.")
+
+    quiet.waypost.resume = away
+    page = ann.get(ann.home)
+    assert (page.status, page.headers["retry-after"]) == (503, "5")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "The store cannot be reached." in page.text
+
+
+def test_a_fault_of_ours_says_nothing_but_the_request_id(quiet: House) -> None:
+    ann = Visitor(quiet)
+
+    async def broken(cookie: str, ip: str, **_: object) -> None:
+        raise RuntimeError("a-secret-value")
+
+    quiet.waypost.resume = broken
+    page = ann.get(ann.home)
+    assert page.status == 500
+    assert page.headers["x-request-id"] in page.text
+    assert "a-secret-value" not in page.html
+    assert page.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_what_htmx_asks_for_in_vain_is_said_in_a_part_of_a_page(quiet: House) -> None:
+    page = Visitor(quiet).get("/dashboard/logs/none", headers={"hx-request": "true"})
+    assert page.status == 404
+    assert "There is no such log" in page.text
+    assert "<html" not in page.html
 
 
 def test_another_tenants_environment_does_not_exist(quiet: House) -> None:

@@ -96,7 +96,8 @@ class Verification:
             raise Invalid(faults)
         method = destination.verification.method
         probed = await self._prober.probe(destination, secrets)
-        exchange = Exchange(f"The object {probed.name}: written, looked at and removed") if probed.name else None
+        did = "to be written" if probed.failure else "written, looked at and removed"
+        exchange = Exchange(f"The object {probed.name}: {did}") if probed.name else None
         if probed.failure is not None:
             await self._destinations.not_verified(caller, destination.id, method)
             raise NotVerified(f"The destination was not verified. {probed.failure}", exchange)

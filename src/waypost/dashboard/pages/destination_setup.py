@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import declared, forms
+from waypost.dashboard import declared, forms, progress
 from waypost.dashboard.pages.destination_edit import fitting, refused, to_change
 from waypost.dashboard.pages.destination_verify import verified
 from waypost.dashboard.routes import get, post
@@ -25,7 +25,6 @@ from waypost.web.problems import status_of
 
 NEW = "/environments/{environment_id}/destinations/new"
 PATH = "/destinations/{destination_id}/setup"
-STEPS = ("type", "settings", "credential", "verify")
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (HTTPS, *CLOUD.values())}
 SETTINGS = "cloudProviderSettings"
 
@@ -40,7 +39,7 @@ async def begin(visit: Visit) -> Response:
     environment = await _environment(visit)
     kind = KINDS.get(visit.form.text("type"), HTTPS)
     name = visit.form.text("name")
-    state = _state("settings", environment.id, environment.flag.value, name, kind)
+    state = progress.state("settings", environment.id, environment.flag.value, name, kind)
     body = forms.body(visit.form, forms.text("name"), forms.fixed("setupState", state))
     try:
         made = await visit.services.destinations.create(visit.caller, environment.id, body)
@@ -55,7 +54,7 @@ async def resume(visit: Visit) -> Response:
     found = await to_change(visit)
     if found.setup_state is None:
         return visit.redirect(f"/dashboard/destinations/{found.id}")
-    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{step_of(found)}")
+    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{progress.step_of(found)}")
 
 
 async def settings(visit: Visit) -> Response:
@@ -123,7 +122,7 @@ async def finish(visit: Visit) -> Response:
 
 async def move_on(visit: Visit, found: Destination, step: str) -> None:
     """Save that the set-up has come to a step."""
-    state = _state(
+    state = progress.state(
         step,
         found.environment_id,
         found.flag.value,
@@ -134,21 +133,11 @@ async def move_on(visit: Visit, found: Destination, step: str) -> None:
     await visit.services.destinations.put_setup(visit.caller, found.id, {"setupState": state})
 
 
-def step_of(found: Destination) -> str:
-    """The step to go on with, from what was saved."""
-    if not _has_place(found):
-        return "settings"
-    saved = (found.setup_state or {}).get("step")
-    return str(saved) if saved in STEPS[1:] else "credential"
-
-
-def _has_place(found: Destination) -> bool:
-    return found.endpoint is not None or found.is_cloud
-
-
 def _back(visit: Visit, found: Destination) -> Response | None:
     """To the settings while there are none: the later steps stand on them."""
-    return None if _has_place(found) else visit.redirect(f"/dashboard/destinations/{found.id}/setup/settings")
+    return (
+        None if progress.has_place(found) else visit.redirect(f"/dashboard/destinations/{found.id}/setup/settings")
+    )
 
 
 async def _save_cloud(
@@ -156,10 +145,10 @@ async def _save_cloud(
 ) -> None:
     cloud = {"typeId": kind.provider, "productId": kind.product, "settings": dict(given)}
     if leaves:
-        state = _state("settings", found.environment_id, found.flag.value, found.name, kind, draft=given)
+        state = progress.state("settings", found.environment_id, found.flag.value, found.name, kind, draft=given)
         body: dict[str, Any] = {"setupState": state}
     else:
-        state = _state("credential", found.environment_id, found.flag.value, found.name, kind)
+        state = progress.state("credential", found.environment_id, found.flag.value, found.name, kind)
         body = {"setupState": state, SETTINGS: cloud}
     await visit.services.destinations.put_setup(visit.caller, found.id, body)
 
@@ -172,33 +161,6 @@ async def _save_endpoint(visit: Visit, found: Destination, given: Mapping[str, A
         )
     if not leaves:
         await move_on(visit, found, "credential")
-
-
-def _state(
-    step: str,
-    environment_id: str,
-    flag: str,
-    name: str,
-    kind: Kind,
-    *,
-    credential: str | None = None,
-    draft: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The documented `setupState`."""
-    partial: dict[str, Any] = {"name": name, "environment": {"id": environment_id, "environmentFlag": flag}}
-    if isinstance(kind, CloudKind):
-        partial[SETTINGS] = {"typeId": kind.provider, "productId": kind.product}
-        if draft is not None:
-            partial[SETTINGS]["settings"] = dict(draft)
-    if credential is not None:
-        partial["authCredential"] = credential
-    return {"step": step, "destination": partial}
-
-
-def _draft(found: Destination) -> dict[str, Any]:
-    partial = (found.setup_state or {}).get("destination") or {}
-    draft = partial.get(SETTINGS)
-    return draft if isinstance(draft, dict) else {}
 
 
 def _wrong(visit: Visit, error: Invalid | Conflict, *secrets: str) -> forms.State:
@@ -245,7 +207,7 @@ async def _type(visit: Visit, environment: Environment, form: forms.State, *, st
 
 async def _settings(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
     kind = found.chosen_kind or HTTPS
-    saved = found.cloud or _draft(found)
+    saved = found.cloud or progress.draft(found)
     now = saved.get("settings") or {} if isinstance(kind, CloudKind) else {"endpoint": found.endpoint}
     return await _step(
         visit,
@@ -291,9 +253,8 @@ async def _step(visit: Visit, step: str, found: Destination, *, status: int, **v
         at=found.environment_id,
         status=status,
         destination=found,
-        steps=STEPS,
         step=step,
-        reached=STEPS.index(step_of(found)),
+        reached=progress.STEPS.index(progress.step_of(found)),
         **values,
     )
 

@@ -21,12 +21,15 @@ from waypost.logs import store as logs
 from waypost.queues import store
 from waypost.queues.figures import SHOWN
 from waypost.queues.model import QueueView
+from waypost.queues.service import Queues
 
 PATH = "/queues/{queue_id}"
 AROUND = 10
 EVERY_SECONDS = 1.0
 HISTORY_SECONDS = 180.0
 PACE_SECONDS = 15.0
+Verb = Callable[[Caller, str], Awaitable[QueueView]]
+
 PARTS = ("status", "draining", "waiting", "ended")
 
 
@@ -54,13 +57,12 @@ async def live(visit: Visit) -> Response:
     return visit.stream(key, poll, at=environment_id, roles=roles, every_seconds=EVERY_SECONDS)
 
 
-def _act(verb: str, done: str) -> Callable[[Visit], Awaitable[Response]]:
+def _act(of: Callable[[Queues], Verb], done: str) -> Callable[[Visit], Awaitable[Response]]:
     """A button that needs nothing but the queue."""
 
     async def act(visit: Visit) -> Response:
         queue_id = visit.path("queue_id")
-        do: Callable[[Caller, str], Awaitable[QueueView]] = getattr(visit.services.queues, verb)
-        await do(visit.caller, queue_id)
+        await of(visit.services.queues)(visit.caller, queue_id)
         return visit.redirect(f"/dashboard/queues/{queue_id}", done)
 
     return act
@@ -145,11 +147,16 @@ def _values(visit: Visit, found: Found, history: History, *, may_write: bool) ->
     }
 
 
+_PAUSED = "The queue is paused: what arrives is stored, and nothing is sent."
+
 PAGES = [
     get(PATH, show),
     get(f"{PATH}/live", live),
-    post(f"{PATH}/pause", _act("pause", "The queue is paused: what arrives is stored, and nothing is sent.")),
-    post(f"{PATH}/resume", _act("resume", "The queue goes on.")),
-    post(f"{PATH}/retry", _act("retry", "The message at the head is tried now.")),
+    post(
+        f"{PATH}/pause",
+        _act(lambda of: of.pause, _PAUSED),
+    ),
+    post(f"{PATH}/resume", _act(lambda of: of.resume, "The queue goes on.")),
+    post(f"{PATH}/retry", _act(lambda of: of.retry, "The message at the head is tried now.")),
     post(f"{PATH}/skip", skip),
 ]
