@@ -75,7 +75,7 @@ def test_a_second_factor_from_the_picture_to_the_next_sign_in(house: House, ann:
     begun = ann.submit(ann.form(FACTOR, FACTOR), password=PASSWORD)
     assert begun.goes_to == FACTOR
     page = ann.get(FACTOR)
-    assert "<svg width" in page.html
+    assert "<svg viewBox=" in page.html
     assert "style=" not in page.html
     secret = secret_on(page)
 

@@ -31,7 +31,7 @@ def test_from_the_link_to_the_second_factor(tmp_path: Path, scheme: str) -> None
         await page.get_by_label("Your password").fill(PASSWORD)
         await page.get_by_role("button", name="Begin").click()
         await accessible(page)
-        assert await _is_dark_on_light(page)
+        assert await _can_be_scanned(page)
         secret = await page.locator(".copy code").inner_text()
         await page.get_by_label("The code that the app shows now").fill(
             authenticator.code(secret, house.clock.now_ms())
@@ -48,10 +48,17 @@ def test_from_the_link_to_the_second_factor(tmp_path: Path, scheme: str) -> None
         look(house, story, by=None, color_scheme=scheme)
 
 
-async def _is_dark_on_light(page: Page) -> bool:
-    """Whether the picture can be scanned, whatever the theme."""
+async def _can_be_scanned(page: Page) -> bool:
+    """Whether all of the picture is there, dark on light in any theme."""
     colours = await page.evaluate(
         "['.qr', '.qr-ink'].map(name => getComputedStyle(document.querySelector(name)))"
         ".map((style, place) => place ? style.stroke : style.backgroundColor)"
     )
-    return bool(colours == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"])
+    assert colours == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    paper, ink = [await page.locator(name).bounding_box() for name in (".qr", ".qr-ink")]
+    assert paper is not None
+    assert ink is not None
+    right, bottom = (
+        paper[at] + paper[size] - ink[at] - ink[size] for at, size in (("x", "width"), ("y", "height"))
+    )
+    return min(ink["x"] - paper["x"], ink["y"] - paper["y"], right, bottom) > 0

@@ -114,6 +114,7 @@ def test_the_picture_is_svg_without_style_or_script() -> None:
     tree = ElementTree.fromstring(picture)
     assert {element.tag.rpartition("}")[2] for element in tree.iter()} == {"svg", "title", "path"}
     assert not any("style" in element.attrib for element in tree.iter())
+    assert "viewBox" in tree.attrib, "it could not be scaled, but would be cut"
 
 
 def test_recovery_codes_are_random_and_read_well() -> None:

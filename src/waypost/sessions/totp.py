@@ -31,9 +31,11 @@ class Enrolment:
 
     @property
     def picture(self) -> str:
-        """The QR picture as SVG for a page; no style, no script. Its dark parts have the class `qr-ink`."""
+        """The QR picture as SVG, as large as the page's style says (`qr`; `qr-ink` is what is dark in it)."""
         made = segno.make(self.uri, error="m", micro=False)
-        return made.svg_inline(scale=5, border=4, svgclass="qr", lineclass="qr-ink", title="QR code for the app")
+        return made.svg_inline(
+            border=4, omitsize=True, svgclass="qr", lineclass="qr-ink", title="QR code for the app"
+        )
 
 
 def new_secret() -> bytes:
