@@ -56,6 +56,7 @@ def test_the_page_is_the_table() -> None:
 def test_a_route_answers_as_the_table_says(world: World, statements: list[str], line: Line) -> None:
     ids = _in_production(world) if line.is_in_production else {}
     for caller, wanted in line.answers.items():
+        world.has_token(caller)
         statements.clear()
         got = world.send(line.route, caller, ids)
         if wanted not in {"yes", "own"}:

@@ -103,12 +103,13 @@ def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
     failures = look.failures(tx, environment_id, count=AMONG_FAILURES, most=AMONG_FAILURES)
     ids = {each.destination_id for each in holding} | {each.destination_id for each in failures}
     called = logs.names(tx, set(), ids)
+    standing = (counted.accepted + counted.replayed, counted.ended["delivered"])
     return Glance(
         taken_at=now_ms,
         figures=counted,
         oldest_at=now_ms - round(counted.oldest_seconds * 1000) if counted.oldest_seconds else None,
         held=tuple(Held(each, called.get(each.destination_id, "")) for each in holding),
-        minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms)),
+        minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms, standing=standing)),
         failures=_alike(failures, called),
     )
 

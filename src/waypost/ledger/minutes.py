@@ -59,17 +59,20 @@ def write(tx: Tx, now_ms: int) -> None:
     tx.execute(ledger_minute.delete().where(_c.minute < minute - KEPT))
 
 
-def last(tx: Tx, environment_id: str, count: int, now_ms: int) -> list[Minute]:
+def last(
+    tx: Tx, environment_id: str, count: int, now_ms: int, *, standing: tuple[int, int] | None = None
+) -> list[Minute]:
     """The last so many minutes, oldest first, the one that is not over yet at the end.
 
-    While no node ran nothing was written; what happened meanwhile stands in the first minute that was.
+    While no node ran nothing was written; what happened meanwhile stands in the first minute that was. `standing`
+    is how many logs are accepted (replays too) and delivered now, from whoever has summed that up already.
     """
     now, first = now_ms // MINUTE_MS, now_ms // MINUTE_MS - count + 1
     mine = sa.select(_c.minute, _c.accepted, _c.delivered).where(_c.environment_id == environment_id)
     before = tx.execute(mine.where(_c.minute < first).order_by(_c.minute.desc()).limit(1)).all()
     rows = tx.execute(mine.where(_c.minute >= first, _c.minute < now).order_by(_c.minute)).all()
     readings = {row.minute: (row.accepted, row.delivered) for row in [*before, *rows]}
-    readings[now] = _reading(store.total(tx, environment_id))
+    readings[now] = standing or _reading(store.total(tx, environment_id))
     at = readings[min(readings)]
     found = []
     for minute in range(first, now + 1):
