@@ -63,6 +63,7 @@ class Gate:
     def __init__(self, store: SqliteDatabase) -> None:
         self._reached, self._open = threading.Event(), threading.Event()
         self._task = asyncio.ensure_future(store.write(self._wait))
+        self._task.add_done_callback(lambda done: done.exception())  # a full disk refuses it with what joined it
 
     async def reached(self) -> None:
         assert await asyncio.to_thread(self._reached.wait, 10)
