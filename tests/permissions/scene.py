@@ -73,6 +73,7 @@ OURS = "/waypost/v1/environments/{environmentId}"
 DESTINATION = "/platform/v1/destinations/{destinationId}"
 
 ASKED: Mapping[str, Ask] = {
+    "GET /": Ask(answer=303),
     "POST /v2/auth/token": Ask(answer=400),
     "POST /auth/authenticate": Ask(answer=400),
     "POST /auth/refreshToken": Ask(answer=400),
