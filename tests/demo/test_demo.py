@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 
@@ -38,6 +39,9 @@ def test_the_demo_keeps_running_until_it_is_interrupted() -> None:
         pasted = next(line for line in said if line.startswith("curl "))
         renamed = subprocess.run(pasted, shell=True, capture_output=True, text=True, timeout=30, check=True)
         assert '"name":"Care coordination, renamed"' in renamed.stdout
+        way_in = next(line.split()[-1] for line in said if line.startswith("The way in"))
+        with urlopen(way_in, timeout=30) as page:
+            assert "password" in page.read().decode()
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
 

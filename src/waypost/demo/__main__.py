@@ -55,7 +55,9 @@ def _look_around(console: Console, story: Story) -> None:
     token = [str(bin_), "token", "--data", str(story.data), "--url", story.server.url]
     lines = (
         "",
-        f"The server keeps running. Its API page: {story.server.url}/docs",
+        f"The server keeps running. The dashboard: {story.server.url}/dashboard",
+        f"The way in, once: set a password at {story.invitation()}",
+        f"and sign in with it as {story.email}. The API as a page: {story.server.url}/docs",
         "",
         "Change the destination yourself (the token lives 5 minutes):",
         "",

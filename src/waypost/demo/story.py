@@ -68,6 +68,11 @@ class Story(AbstractContextManager["Story"]):
         """A fresh bearer token of the engineer."""
         return server.waypost("token", "--data", str(self.data), "--url", self.server.url).strip()
 
+    def invitation(self) -> str:
+        """A link that sets the engineer's password for the dashboard, once."""
+        made = json.loads(server.waypost("users", "invite", self.email, "--data", str(self.data), "--json"))
+        return str(made["invitation"]["url"])
+
     def _got(self) -> list[Got]:
         return [*self.first.got, *self.second.got]
 
@@ -75,6 +80,7 @@ class Story(AbstractContextManager["Story"]):
         with self._progress.step("Waypost with an organization, and a server on the data folder"):
             made = json.loads(server.waypost("init", "--data", str(self.data), "--json"))
             self.organization_id: int = made["organization"]["id"]
+            self.email: str = made["user"]["email"]
             self.environment_id: str = made["environments"][ENVIRONMENT]
             self.server = self._open.enter_context(Server(self.data, self._log))
         words = "Keys and access tokens for an engineer and for the hospital's system"
