@@ -1,7 +1,6 @@
 """The own account by its pages: password, second factor, other sessions; and owners, who must have a factor."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,27 +14,30 @@ NEW = "nine lazy foxes"
 ELSEWHERE = "https://waypost.example.org"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path, deliver=False) as house:
-        Guest(house).accept(invited(house, "engineer"))
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("house"), deliver=False) as house:
         yield house
 
 
-@pytest.fixture
-def exposed(tmp_path: Path) -> Iterator[House]:
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house that strangers reach."""
-    with House(tmp_path, deliver=False, base_url=ELSEWHERE) as house:
-        for who in ("owner", "engineer"):
-            Guest(house).accept(invited(house, who))
+    with House(tmp_path_factory.mktemp("exposed"), deliver=False, base_url=ELSEWHERE) as house:
         yield house
+
+
+def afresh(house: House, who: str) -> Guest:
+    """Somebody with a password alone, who has just signed in."""
+    made = Guest(house)
+    made.accept(invited(house, who))
+    made.sign_in(who)
+    return made
 
 
 @pytest.fixture
 def ann(house: House) -> Guest:
-    made = Guest(house)
-    made.sign_in("engineer")
-    return made
+    return afresh(house, "engineer")
 
 
 def test_another_password_gives_another_cookie_and_ends_the_other_sessions(house: House, ann: Guest) -> None:
@@ -171,8 +173,7 @@ def test_the_other_sessions_are_ended_by_a_button(house: House, ann: Guest) -> N
 
 
 def test_an_owner_can_do_nothing_before_the_second_factor(exposed: House) -> None:
-    ann = Guest(exposed)
-    ann.sign_in("owner")
+    ann = afresh(exposed, "owner")
     for path in ("/dashboard", ann.home, ACCOUNT):
         assert ann.get(path).goes_to == FACTOR
     csrf = ann.get(FACTOR).form("/sign-out").fields["csrf"]
@@ -187,21 +188,17 @@ def test_an_owner_can_do_nothing_before_the_second_factor(exposed: House) -> Non
 
 
 def test_an_owner_may_sign_out_instead(exposed: House) -> None:
-    ann = Guest(exposed)
-    ann.sign_in("owner")
+    ann = afresh(exposed, "owner")
     assert ann.submit(ann.form(FACTOR, "/sign-out")).goes_to == SIGN_IN
 
 
 def test_others_may_do_without(exposed: House) -> None:
-    ann = Guest(exposed)
-    ann.sign_in("engineer")
+    ann = afresh(exposed, "engineer")
     assert ann.get(ann.home).status == 200
 
 
 def test_an_owner_on_loopback_may_do_without(house: House) -> None:
-    Guest(house).accept(invited(house, "owner"))
-    ann = Guest(house)
-    ann.sign_in("owner")
+    ann = afresh(house, "owner")
     assert ann.get(ann.home).status == 200
 
 

@@ -58,7 +58,6 @@ async def _can_be_scanned(page: Page) -> bool:
     paper, ink = [await page.locator(name).bounding_box() for name in (".qr", ".qr-ink")]
     assert paper is not None
     assert ink is not None
-    right, bottom = (
-        paper[at] + paper[size] - ink[at] - ink[size] for at, size in (("x", "width"), ("y", "height"))
-    )
+    right = paper["x"] + paper["width"] - ink["x"] - ink["width"]
+    bottom = paper["y"] + paper["height"] - ink["y"] - ink["height"]
     return min(ink["x"] - paper["x"], ink["y"] - paper["y"], right, bottom) > 0

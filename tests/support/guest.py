@@ -32,8 +32,9 @@ def email_of(who: str) -> str:
 
 
 def invited(house: House, who: str) -> str:
-    """The path of a link for one of PEOPLE."""
-    return house.run(house.waypost.invitations.invite(operator("users invite"), email_of(who))).path
+    """The path of a link for one of PEOPLE, who begins afresh with it."""
+    caller, invite = operator("users invite"), house.waypost.invitations.invite
+    return house.run(invite(caller, email_of(who), drops_factor=True)).path
 
 
 class Guest(Visitor):

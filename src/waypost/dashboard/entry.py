@@ -8,7 +8,7 @@ from waypost.dashboard import forms, guard
 from waypost.dashboard.forms import State
 from waypost.dashboard.visit import Visit
 from waypost.dashboard.words import span
-from waypost.sessions.model import Arrival, Refused, SignedIn
+from waypost.sessions.model import Refused, SignedIn
 from waypost.web.callers import client_ip
 
 STEP_COOKIE = "waypost_step"
@@ -27,11 +27,11 @@ PASSWORD = Wrong("The e-mail address or the password is wrong.", "That was wrong
 CODE = Wrong("This code is wrong, or was used before.", "That was wrong, or was tried too often.")
 
 
-def arrival(visit: Visit) -> Arrival:
-    """The request, for the audit trail."""
+def arrival(visit: Visit) -> dict[str, str]:
+    """Where the request comes from, as the room of sessions takes it, for waits and the audit trail."""
     request = visit.request
     route = f"{request.method} {guard.told_path(request.scope['path'])}"
-    return Arrival(client_ip(request), request.state.request_id, route)
+    return {"ip": client_ip(request), "request_id": request.state.request_id, "route": route}
 
 
 async def sign_in_form(visit: Visit, wanted: str, headline: str = "", *, status: int = 200) -> Response:

@@ -1,7 +1,7 @@
 """Asking for a password or a code: whoever guesses has to wait, and every refusal is on record.
 
-Whether an account exists shows in no answer and in no time: the same statements run, something is derived, and
-something is written, for a stranger too.
+Whether an account exists shows in no answer, and not in the time it takes: for a stranger, too, something is
+derived and something is written. An event more or less is lost in the noise of deriving.
 """
 
 from dataclasses import dataclass, field

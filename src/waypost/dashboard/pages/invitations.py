@@ -22,15 +22,13 @@ async def show(visit: Visit) -> Response:
 
 async def accept(visit: Visit) -> Response:
     """Set the password."""
-    token, password, arrival = visit.path("token"), visit.form.raw("password"), entry.arrival(visit)
+    token, password = visit.path("token"), visit.form.raw("password")
     try:
         email = await visit.services.invitations.look(token)
         visit.require(
             password == visit.form.raw("again"), "again", "differs", "These are two different passwords."
         )
-        await visit.services.invitations.accept(
-            token, password, ip=arrival.ip, request_id=arrival.request_id, route=arrival.route
-        )
+        await visit.services.invitations.accept(token, password, **entry.arrival(visit))
     except NotFound:
         return await _ended(visit)
     except Invalid as error:

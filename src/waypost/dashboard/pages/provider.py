@@ -35,10 +35,8 @@ async def come_back(visit: Visit) -> Response:
     _provider(visit)
     kept = visit.cookie(guard.cookie_name(visit.request, entry.FLOW_COOKIE))
     flow, wanted = kept[:COOKIE_LENGTH], guard.next_page(unquote(kept[COOKIE_LENGTH:]))
-    given, arrival = dict(visit.request.query_params), entry.arrival(visit)
-    entered = await visit.services.sessions.come_from_provider(
-        flow, given, ip=arrival.ip, request_id=arrival.request_id, route=arrival.route
-    )
+    given = dict(visit.request.query_params)
+    entered = await visit.services.sessions.come_from_provider(flow, given, **entry.arrival(visit))
     if isinstance(entered, NotVouched):
         return await entry.sign_in_form(visit, wanted, entered.reason, status=403)
     if isinstance(entered, Refused):

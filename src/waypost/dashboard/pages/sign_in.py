@@ -20,11 +20,10 @@ async def show(visit: Visit) -> Response:
 
 async def sign_in(visit: Visit) -> Response:
     """With e-mail address and password."""
-    wanted, arrival = visit.form.text("next"), entry.arrival(visit)
+    wanted = visit.form.text("next")
     entered = await visit.services.sessions.sign_in(
-        visit.form.text("email"), visit.form.raw("password"),
-        ip=arrival.ip, request_id=arrival.request_id, route=arrival.route,
-    )  # fmt: skip
+        visit.form.text("email"), visit.form.raw("password"), **entry.arrival(visit)
+    )
     if isinstance(entered, Refused):
         words, status = entry.refusal(entered, entry.PASSWORD)
         return await entry.sign_in_form(visit, wanted, words, status=status)
@@ -44,11 +43,10 @@ async def show_code(visit: Visit) -> Response:
 
 async def give_code(visit: Visit) -> Response:
     """With a code of the app, or a recovery code."""
-    wanted, arrival = visit.form.text("next"), entry.arrival(visit)
+    wanted = visit.form.text("next")
     entered = await visit.services.sessions.second_step(
-        _step(visit), visit.form.text("code"),
-        ip=arrival.ip, request_id=arrival.request_id, route=arrival.route,
-    )  # fmt: skip
+        _step(visit), visit.form.text("code"), **entry.arrival(visit)
+    )
     if isinstance(entered, Expired):
         answer = visit.redirect(guard.SIGN_IN, "That took too long. Sign in again.", kind="note")
         guard.drop(answer, visit.request, entry.STEP_COOKIE)
