@@ -143,7 +143,7 @@ def test_what_is_no_key_is_refused(quiet: House, pasted: str) -> None:
 def test_a_private_key_is_refused_and_not_shown_again_in_the_words(quiet: House) -> None:
     page = Visitor(quiet).post(here(quiet, "apikeys/new"), {"name": "Engine", "jwkSet": json.dumps(keys.rsa("b"))})
     assert page.status == 400
-    assert "This is a private or quiet key." in page.text
+    assert "This is a private or shared key." in page.text
 
 
 @pytest.mark.parametrize("noun", ["sources", "subscriptions", "apikeys"])

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from functools import cache, cached_property
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -31,6 +31,9 @@ class Postgresql(postgresql.Postgresql):
     def __init__(self, place: Path, *settings: str, port: int | None = None) -> None:
         super().__init__(place, *settings, port=port)
         self._made = 0
+        self._new: Fresh | None = None  # what a database is that nobody has used
+        self._lent: set[str] = set()
+        self._spare: list[str] = []  # as new, and nobody uses them
 
     def prepare(self) -> None:
         """Make the template."""
@@ -40,38 +43,29 @@ class Postgresql(postgresql.Postgresql):
     async def database(self, *, empty: bool = False, like: str | None = None) -> str:
         """The URL of a new database with every table, without any, or as that one, which nobody must be using."""
         if self._spare and not empty and like is None:
-            return self._spare.pop()
+            url = self._spare.pop()
+            self._lent.add(url)
+            return url
+        if like is not None and self._new is None:
+            await self.drop(await self.database())  # what new is cannot be seen in one that has been used
         self._made += 1
         name = f"test_{os.getpid()}_{self._made}"
         template = like.rsplit("/", 1)[1] if like else "template0" if empty else TEMPLATE
         await statement(self.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
         if not empty:
-            self._fresh[self.url(name)] = self._known or await Fresh.of(self.url(name))
+            self._new = self._new or await Fresh.of(self.url(name))
+            self._lent.add(self.url(name))
         return self.url(name)
 
     async def drop(self, url: str) -> None:
         """Take a database away with whoever is connected to it; one that can be made as new is kept for others."""
-        fresh = self._fresh.get(url)
-        if fresh is not None and await fresh.restore(url):
+        is_lent = url in self._lent
+        self._lent.discard(url)
+        if is_lent and self._new is not None and await self._new.restore(url):
             self._spare.append(url)
             return
-        self._fresh.pop(url, None)
         name = url.rsplit("/", 1)[1]
         await statement(self.url("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-    @property
-    def _known(self) -> Fresh | None:
-        return next(iter(self._fresh.values()), None)
-
-    @cached_property
-    def _fresh(self) -> dict[str, Fresh]:
-        """What the databases of this process were when they were new."""
-        return {}
-
-    @cached_property
-    def _spare(self) -> list[str]:
-        """Databases that are as new and that nobody uses."""
-        return []
 
 
 @cache

@@ -125,6 +125,7 @@ def test_a_connection_is_reset_half_way(echo: Echo, proxy: Proxy) -> None:
 
 def test_new_connections_go_where_it_is_aimed(proxy: Proxy) -> None:
     with Echo(prefix=b"two:") as other, connected(proxy) as one:
+        assert asked(one, b"here") == b"here"  # by now it is through to where it was aimed
         proxy.aim(other.port)
         assert asked(one, b"still here") == b"still here"
         with connected(proxy) as two:
