@@ -1,16 +1,16 @@
 """How long the server takes for what people look at, on a store with many queues and many logs.
 
 `PAGES` is the list: a line each. Paths may name `{environment}`. Those of the API are called with a bearer token;
-pages of the dashboard go with the cookie of somebody who is signed in, which `DASHBOARD_COOKIE` makes.
+pages of the dashboard go with the cookie of somebody who is signed in.
 """
 
 import http.client
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.figure import Figure, percentile
+from bench.figure import Figure, at_most, percentile
 from bench.interleaving import Round, absolute, interleaved
 from bench.processes import BenchFailed, Child
 from bench.stage import Bench
@@ -32,11 +32,17 @@ PAGES: tuple[Page, ...] = (
     Page("API: queues, first page", "/waypost/v1/environments/{environment}/queues"),
     Page("API: ledger", "/waypost/v1/environments/{environment}/ledger"),
     Page("API: destinations", "/platform/v1/environments/{environment}/destinations"),
+    Page("dashboard: overview", "/dashboard/environments/{environment}", signed_in=True),
+    Page("dashboard: queues", "/dashboard/environments/{environment}/queues", signed_in=True),
+    Page("dashboard: a queue", "/dashboard/queues/deep", signed_in=True),
+    Page("dashboard: logs", "/dashboard/environments/{environment}/logs", signed_in=True),
+    Page("dashboard: ledger", "/dashboard/environments/{environment}/ledger", signed_in=True),
+    Page("dashboard: destinations", "/dashboard/environments/{environment}/destinations", signed_in=True),
+    Page("dashboard: credentials", "/dashboard/environments/{environment}/credentials", signed_in=True),
+    Page("dashboard: subscriptions", "/dashboard/environments/{environment}/subscriptions", signed_in=True),
 )
-"""To time a page of the dashboard: `Page("dashboard: queues", "/dashboard/…", signed_in=True)`."""
-
-DASHBOARD_COOKIE: Callable[[Child], str] | None = None
-"""Signs somebody in on that server and gives the `Cookie` header; None while there is no dashboard."""
+MOST = at_most(100)
+"""The target of the dashboard's pages."""
 
 
 def pages(bench: Bench) -> list[Figure]:
@@ -45,10 +51,11 @@ def pages(bench: Bench) -> list[Figure]:
     with bench.fresh() as made:
         _populate(bench, made)
         port, environment = made.hello["port"], bench.store.environment_id
-        wanted = [each for each in PAGES if not each.signed_in or DASHBOARD_COOKIE is not None]
+        signed_in = {"cookie": made.ask("cookie")["cookie"], "accept": "text/html"}
 
         def measure() -> Round:
-            headers = _headers(made)
+            token = made.ask("tokens")["user"]
+            headers = {False: {"authorization": f"Bearer {token}"}, True: signed_in}
             return {
                 each.name: percentile(
                     timed(
@@ -58,16 +65,23 @@ def pages(bench: Bench) -> list[Figure]:
                     ),
                     0.5,
                 )
-                for each in wanted
+                for each in PAGES
             }
 
         rounds = interleaved("Pages", (measure,), size.rounds, bench.progress, warm_up=True)
-    if DASHBOARD_COOKIE is None:
-        bench.note("pages of the dashboard: none are listed in bench/pages.py yet")
     what = (
         f"with {size.pages_queues} queues and {size.pages_logs} logs in one of them; the median of a round's calls"
     )
-    return [absolute(each.name, rounds, each.name, f"GET `{each.path}`, {what}.") for each in wanted]
+    return [
+        absolute(
+            each.name,
+            rounds,
+            each.name,
+            f"GET `{each.path}`, {what}.",
+            target=MOST if each.signed_in else None,
+        )
+        for each in PAGES
+    ]
 
 
 def timed(port: int, headers: Mapping[str, str], paths: Sequence[str]) -> list[float]:
@@ -87,14 +101,6 @@ def _timed(connection: http.client.HTTPConnection, path: str, headers: Mapping[s
     if answer.status != 200:
         raise BenchFailed(f"GET {path} answered {answer.status}: {body[:300].decode(errors='replace')}")
     return (time.monotonic() - began) * 1000
-
-
-def _headers(made: Child) -> dict[bool, dict[str, str]]:
-    """By whether somebody is signed in."""
-    found = {False: {"authorization": f"Bearer {made.ask('tokens')['user']}", "accept": "application/json"}}
-    if DASHBOARD_COOKIE is not None:
-        found[True] = {"cookie": DASHBOARD_COOKIE(made), "accept": "text/html"}
-    return found
 
 
 def _populate(bench: Bench, made: Child) -> None:

@@ -26,10 +26,12 @@ from waypost import access, logging, settings
 from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import keyfiles
 from waypost.cli.server import Server, config
+from waypost.dashboard import guard
 from waypost.folder import Folder
-from waypost.ids import new_id
+from waypost.ids import new_id, new_secret
 from waypost.messages import model
 from waypost.queues.model import Accept, Target
+from waypost.sessions.model import SignedIn
 from waypost.tokens import assertion
 from waypost.web import callers
 
@@ -38,6 +40,7 @@ BACKLOG = 2048
 FILLERS = 64
 
 OPERATOR = access.operator("bench")
+HERE = "127.0.0.1"
 
 
 class Commands:
@@ -70,6 +73,16 @@ class Commands:
         if self._client_id:
             found["source"] = await self._token(self._pair.private, self._client_id)
         return found
+
+    async def cookie(self) -> dict[str, str]:
+        """The `Cookie` header of the user, who signs in to the dashboard."""
+        waypost, [person] = self._waypost, await self._waypost.users.list_all(OPERATOR)
+        made = await waypost.invitations.invite(OPERATOR, person.user.email)
+        password = new_secret()
+        await waypost.invitations.accept(made.token, password, ip=HERE)
+        entered = await waypost.sessions.sign_in(person.user.email, password, ip=HERE)
+        assert isinstance(entered, SignedIn)  # noqa: S101 - nobody asks for codes on loopback
+        return {"cookie": f"{guard.COOKIE}={entered.cookie}"}
 
     async def fill(self, *, count: int, queues: int) -> None:
         """Accept so many messages into the first so many queues, evenly, as `/endpoint` would."""
@@ -193,6 +206,7 @@ async def _run(folder: Path, environment_id: str) -> None:
                 {
                     "prepare": commands.prepare,
                     "tokens": commands.tokens,
+                    "cookie": commands.cookie,
                     "fill": commands.fill,
                     "deliver": commands.deliver,
                     "rest": commands.rest,
