@@ -67,9 +67,13 @@ OUTCOMES = st.sampled_from([Delivered(200), *FAILURES])
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt under way: what the worker has in hand, and what the model knows of it."""
+    """An attempt under way: what the worker has in hand, and what the model knows of it.
+
+    Its queue may be tidied away meanwhile, when somebody else has ended what it sends.
+    """
 
     flight: Flight
+    destination_id: str
     fence: Fence
     sent: Pending
     seen: Versions
@@ -151,7 +155,8 @@ class Engine(RuleBasedStateMachine):
         found = (sent.log_id, head.failures, head.refusals)
         assert found == (flight.log_id, flight.failures, flight.refused)
         assert tuple(others) == flight.cursors[1:]
-        self.attempts.append(Attempt(flight, replace(fence, others=tuple(others)), sent, head.now, self.waits))
+        destination_id, fence = self.model.queues[queue_id].destination_id, replace(fence, others=tuple(others))
+        self.attempts.append(Attempt(flight, destination_id, fence, sent, head.now, self.waits))
         return True
 
     @rule(pick=PICK, outcome=OUTCOMES)
@@ -311,7 +316,7 @@ class Engine(RuleBasedStateMachine):
             ended = replace(ended, outcome="failed", reason=outcome.reason)
 
         def write(tx: Tx) -> State | None:
-            changed = hot.versions(tx, self.model.queues[fence.queue_id].destination_id) != attempt.seen
+            changed = hot.versions(tx, attempt.destination_id) != attempt.seen
             match tiny.decided(attempt.flight, outcome, changed=changed, now_ms=now):
                 case Advance():
                     return hot.advance(tx, fence, attempt.sent, ended, attempt.seen)
