@@ -9,9 +9,9 @@ ARGS ?=
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --quiet
 EDITABLE := $(PIP) install --no-build-isolation --no-deps --editable .
 
-# One more than there are cores: the tests wait much, for disks and for servers that start.
+# Two more than there are cores: the tests wait much, for disks and for servers that start.
 # They also start processes by the hundred, so that compiled modules are kept, whatever the environment says.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules

@@ -8,10 +8,11 @@ from playwright.async_api import Page, expect
 
 from tests.dashboard.places import AZURE, credential, environment, own, shown
 from tests.destinations.conftest import echo
-from tests.support.axe import accessible, accessible_in_both_schemes, needs_axe
+from tests.support.axe import accessible, clean, needs_axe
 from tests.support.browser import look
 from tests.support.emulators import Azurite, needs_node
 from tests.support.house import LOOPBACK, House
+from tests.support.keyboard import press, type_into
 from tests.support.logs import send_many
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, answer
@@ -85,26 +86,6 @@ async def choose(page: Page, *, name: str, kind: str) -> None:
     await expect(page.get_by_role("heading", name=f"Set up {name}")).to_be_visible()
 
 
-async def press(page: Page, button: str) -> None:
-    """Go to a button or link by Tab alone, and press it."""
-    for _ in range(80):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()") == button:
-            async with page.expect_navigation():
-                return await page.keyboard.press("Enter")
-    raise AssertionError(f"Tab never comes to {button}")
-
-
-async def type_into(page: Page, **fields: str) -> None:
-    """Go to each field by Tab alone, and type."""
-    for name, text in fields.items():
-        for _ in range(80):
-            if await page.evaluate("document.activeElement.name?.split('/').pop()") == name:
-                break
-            await page.keyboard.press("Tab")
-        await page.keyboard.type(text)
-
-
 def test_an_endpoint_is_set_up_left_and_finished_by_keyboard(lively: House, receiver: Receiver) -> None:
     receiver.behave(echo)
 
@@ -157,15 +138,6 @@ def test_a_lake_is_set_up_with_a_new_key_by_keyboard(tmp_path: Path, azurite: Az
         made = {"id": look(house, story, **STILL).split("/")[-2]}
         assert shown(house, made)["setupState"] is None
         assert azurite.names("inbox") == []
-
-
-async def clean(page: Page, *paths: str) -> None:
-    """Fail unless every one of these pages can be used by everybody, with all that is folded in it."""
-    for path in paths:
-        await page.goto(path)
-        for fold in await page.locator("main details:not([open]) > summary").all():
-            await fold.click()
-        await accessible_in_both_schemes(page)
 
 
 def test_pages_of_destinations_are_accessible(quiet: House) -> None:

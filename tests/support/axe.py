@@ -43,6 +43,14 @@ async def accessible_in_both_schemes(page: Page) -> None:
     await page.emulate_media(color_scheme="light")
 
 
+async def clean(page: Page, *paths: str) -> None:
+    """Fail unless every one of these pages can be used by everybody, with all that is folded in it."""
+    for path in paths:
+        await page.goto(path)
+        await page.evaluate("for (const fold of document.querySelectorAll('main details')) fold.open = true")
+        await accessible_in_both_schemes(page)
+
+
 async def _clean(page: Page, options: dict[str, Any]) -> None:
     found: dict[str, Any] = await page.evaluate("options => axe.run(document, options)", options)
     bad = [
