@@ -28,7 +28,7 @@ def test_an_empty_installation_leads_by_the_keys_to_the_first_delivery(tmp_path:
     receiver.behave(echo)
 
     async def story(page: Page) -> None:
-        await page.goto("/dashboard")
+        await page.goto(Visitor(house).home)
         await expect(page.get_by_text("To the first delivered message")).to_be_visible()
         await press(page, "A source")
         await press(page, "Make the first source")
@@ -40,8 +40,10 @@ def test_an_empty_installation_leads_by_the_keys_to_the_first_delivery(tmp_path:
         await press(page, "Set up the first one")
         await type_into(page, name="Registry")
         await press(page, "Continue")
+        await expect(page.get_by_label("Endpoint")).to_be_visible()
         await type_into(page, endpoint=receiver.url, verificationToken="a-token")
         await press(page, "Continue")
+        await expect(page.get_by_label("Credential")).to_be_visible()
         await press(page, "Continue")
         await press(page, "Verify now")
         await expect(page.get_by_text("What came back: 200")).to_be_visible()
