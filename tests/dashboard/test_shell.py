@@ -23,6 +23,10 @@ def test_the_dashboard_leads_to_an_environment_where_one_has_a_role(quiet: House
     assert (page.status, page.goes_to) == (303, Visitor(quiet).home)
 
 
+def test_who_comes_for_the_first_time_is_led_to_the_oldest_environment(quiet: House) -> None:
+    assert Visitor(quiet).get("/dashboard").goes_to == Visitor(quiet).home
+
+
 def test_who_has_no_role_in_any_environment_is_told_where_to_get_one(quiet: House) -> None:
     page = Visitor(quiet, "admin without a role").get("/dashboard")
     assert page.status == 200

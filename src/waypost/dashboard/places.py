@@ -51,14 +51,17 @@ class Place:
 def find(tx: Tx, user: User, environment_id: str | None, organization_id: int | None = None) -> Place:
     """The place of an environment, or of an organization. Raises NotFound where the user has no role.
 
-    With an organization, the environment is only where the navigation leads on: another one of it will do.
+    With an organization, the environment is only where the navigation leads on: another one of it will do. Without
+    any, it is the oldest environment where the user has a role.
     """
     choices = _choices(tx, user)
     if organization_id is not None:
         return _of_organization(user, choices, organization_id, environment_id)
     if environment_id is None:
-        first = choices[0].organization.id if choices else None
-        return Place(None, None, None, None, ()) if first is None else _of_organization(user, choices, first, None)
+        first = next((each for each in choices if each.environments), choices[0] if choices else None)
+        if first is None:
+            return Place(None, None, None, None, ())
+        return _of_organization(user, choices, first.organization.id, None)
     for choice in choices:
         for environment in choice.environments:
             if environment.id == environment_id:

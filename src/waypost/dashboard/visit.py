@@ -177,10 +177,9 @@ class Visit:
             raise Invalid([Fault(f"/{name}", code, detail)])
 
     def last_environment(self) -> str | None:
-        """The environment that was looked at last, if the user still has a role there; else any one."""
-        known = self.session.user.environments
+        """The environment that was looked at last, if the user still has a role there."""
         seen = self.cookie(LAST_ENVIRONMENT)
-        return seen if seen in known else next(iter(known), None)
+        return seen if seen in self.session.user.environments else None
 
     def _flash(self) -> Flash | None:
         kind, _, words = self.cookie(FLASH).partition(":")

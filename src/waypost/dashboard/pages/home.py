@@ -9,10 +9,10 @@ from waypost.dashboard.visit import Visit
 
 async def show(visit: Visit) -> Response:
     """Go on to an environment, or say that there is none."""
-    environment_id = visit.last_environment()
-    if environment_id is None:
+    place = await visit.place(visit.last_environment())
+    if place.environment is None:
         return await visit.page("home.html")
-    return visit.redirect(f"{guard.HOME}/environments/{environment_id}")
+    return visit.redirect(f"{guard.HOME}/environments/{place.environment.id}")
 
 
 PAGES = [get("", show)]
