@@ -70,6 +70,15 @@ def test_due_times_are_not_behind_the_database() -> None:
     assert due.now_ms() == clock.wall
 
 
+def test_a_clock_that_is_put_right_is_no_longer_made_up_for() -> None:
+    clock = Set()
+    due = DueClock(clock, elapsed=lambda: clock.passed)
+    due.compare(clock.wall + HOUR_MS)
+    assert due.now_ms() == clock.wall + HOUR_MS
+    clock.wall += HOUR_MS
+    assert due.now_ms() == clock.wall
+
+
 @pytest.fixture(params=STORES)
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A house whose clock may be moved. Between two attempts is time to move it."""

@@ -20,7 +20,7 @@ class DueClock(Clock):
     def __init__(self, clock: Clock, *, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._elapsed = elapsed
-        self._offset = self._measured()
+        self._offset = clock.now_ms() - self._elapsed_ms()
         self._measuring = threading.Lock()
         self._set_back = 0
         self._behind = 0
@@ -28,12 +28,7 @@ class DueClock(Clock):
     def now_ms(self) -> int:
         """Milliseconds since the epoch, as due times count them."""
         with self._measuring:
-            measured = self._measured()
-            step = measured - self._offset
-            if abs(step) > STEP_MS:
-                self._set_back = max(0, self._set_back - step)
-            self._offset = measured
-        return self._clock.now_ms() + max(self._set_back, self._behind)
+            return self._looked_at() + max(self._set_back, self._behind)
 
     def of(self, ms: int) -> int:
         """A moment of the machine's clock that has just been, as due times count it."""
@@ -42,9 +37,23 @@ class DueClock(Clock):
 
     def compare(self, database_ms: int) -> None:
         """Hear what the database's clock says now."""
-        late = database_ms - self._clock.now_ms()
-        self._behind = late if late > STEP_MS else 0
+        with self._measuring:
+            late = database_ms - self._looked_at()
+            self._behind = late if late > STEP_MS else 0
 
-    def _measured(self) -> int:
-        """How far the clock is from what nobody can set."""
-        return self._clock.now_ms() - round(self._elapsed() * 1000)
+    def _looked_at(self) -> int:
+        """What the machine's clock says; where it was set, that is made up for, or made up for no longer.
+
+        It is read once: were it set between two readings, an hour would be counted twice.
+        """
+        wall_ms = self._clock.now_ms()
+        measured = wall_ms - self._elapsed_ms()
+        step = measured - self._offset
+        if abs(step) > STEP_MS:
+            self._set_back = max(0, self._set_back - step)
+            self._behind = max(0, self._behind - step)
+        self._offset = measured
+        return wall_ms
+
+    def _elapsed_ms(self) -> int:
+        return round(self._elapsed() * 1000)
