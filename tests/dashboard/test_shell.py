@@ -7,6 +7,7 @@ import pytest
 from tests.support.house import House
 from tests.support.visitor import Visitor
 from waypost.dashboard.pages import PAGES
+from waypost.dashboard.routes import Page
 from waypost.dashboard.security import CONTENT_SECURITY_POLICY
 from waypost.errors import Unavailable
 
@@ -35,9 +36,9 @@ def test_who_has_no_role_in_any_environment_is_told_where_to_get_one(quiet: Hous
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.is_open], ids=lambda page: page.path)
-def test_nobody_sees_a_page_without_signing_in(quiet: House, page: object) -> None:
-    path = "/dashboard" + re.sub(r"\{[^}]*\}", "1", page.path)  # type: ignore[attr-defined]
-    answer = Visitor(quiet, None).request(page.method, path)  # type: ignore[attr-defined]
+def test_nobody_sees_a_page_without_signing_in(quiet: House, page: Page) -> None:
+    path = "/dashboard" + re.sub(r"\{[^}]*\}", "1", page.path)
+    answer = Visitor(quiet, None).request(page.method, path)
     assert answer.status == 303
     assert answer.goes_to.startswith("/dashboard/sign-in")
     assert answer.html == ""

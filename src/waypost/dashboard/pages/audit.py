@@ -82,7 +82,6 @@ def _event(row: Mapping[str, Any], people: Mapping[int, str]) -> dict[str, Any]:
         "ip": row["request_ip"],
         "route": row["route"],
         "request_id": row["request_id"],
-        "subject": str(details.get("id", "")),
         "details": json.dumps(details, indent=2, ensure_ascii=False),
     }
 

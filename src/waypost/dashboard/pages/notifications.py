@@ -4,7 +4,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from waypost.clock import iso
 from waypost.dashboard import forms, guard
 from waypost.dashboard.forms import Form, State
 from waypost.dashboard.routes import get, post
@@ -87,8 +86,6 @@ async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
 def _notice(row: Any, deliveries: Any) -> dict[str, Any]:
     return {
         "happened_at": row.happened_at,
-        "at": iso(row.happened_at),
-        "kind": row.kind,
         "words": sentence(Kind(row.kind), outbox.data_of(row)),
         "lasts": row.open_key is not None,
         "queue_id": row.queue_id,
