@@ -8,7 +8,7 @@ import resource
 import socket
 import sys
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from waypost.app import Waypost, calm_collector, opened
 from waypost.cli import keyfiles
 from waypost.cli.server import Server, config
 from waypost.dashboard import guard
+from waypost.db.database import Tx
 from waypost.folder import Folder
 from waypost.ids import new_id, new_secret
 from waypost.messages import model
@@ -125,7 +126,7 @@ class Commands:
 
         async def write() -> None:
             for given in left:
-                await self._waypost.db.write(partial(self._waypost.hot.accept, given=given))
+                await self._waypost.db.write(self._accepting(given))
 
         await asyncio.gather(*(write() for _ in range(at_once)))
         return {"done": count, "seconds": time.monotonic() - began}
@@ -160,6 +161,9 @@ class Commands:
     async def _token(self, private_jwk: dict[str, Any], client_id: str) -> str:
         signed = assertion.assertion(private_jwk, client_id, self._audience)
         return (await self._waypost.tokens.exchange(assertion.form(signed))).access_token
+
+    def _accepting(self, given: Accept) -> Callable[[Tx], object]:
+        return lambda tx: self._waypost.hot.accept(tx, given)
 
     def _sealed(self, number: int) -> Accept:
         """What intake gives the store for a message."""

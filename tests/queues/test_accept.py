@@ -40,6 +40,29 @@ async def test_positions_count_up_by_destination_across_its_queues(world: World)
     assert [each.seq for each in await world.waiting(apart.id)] == [1]
 
 
+async def test_many_at_once_leave_what_one_after_the_other_leaves(world: World) -> None:
+    draw = random.Random(11)
+    source = await world.traffic.source()
+    made = [await world.traffic.subscription(source) for _ in range(6)]
+    ones, others = made[:3], made[3:]
+    drawn = [draw.sample(range(3), draw.randint(1, 3)) for _ in range(60)]
+    for places in drawn:
+        await world.traffic.accept(*(ones[place] for place in places))
+    given = [world.traffic.message(*(others[place] for place in places)) for places in drawn]
+    numbers = await world.db.write(lambda tx: world.hot.accept(tx, *given))
+    assert len(numbers) == sum(map(len, drawn))
+    for one, other in zip(ones, others, strict=True):
+        logs = [target.log_id for each in given for target in each.targets if target.queue_id == other.id]
+        waiting = await world.waiting(other.id)
+        assert [each.log_id for each in waiting] == logs
+        assert [each.seq for each in waiting] == [numbers[log_id] for log_id in logs]
+        assert [each.seq for each in waiting] == [each.seq for each in await world.waiting(one.id)]
+        assert (await world.head(other.id)).state == (await world.head(one.id)).state == State.ready
+    tails = "SELECT last_seq, accepted FROM queue_tail WHERE queue_id = :id"
+    for one, other in zip(ones, others, strict=True):
+        assert await world.traffic.rows(tails, id=one.id) == await world.traffic.rows(tails, id=other.id)
+
+
 async def test_concurrent_accepts_leave_no_gap(world: World) -> None:
     source = await world.traffic.source()
     made = [await world.traffic.subscription(source) for _ in range(4)]

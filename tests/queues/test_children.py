@@ -7,7 +7,7 @@ import pytest
 from tests.queues.conftest import World
 from waypost.queues import children, recount
 from waypost.queues.children import Generation
-from waypost.queues.model import Fence, State, Target
+from waypost.queues.model import Accept, Fence, State, Target
 from waypost.queues.port import accepting
 from waypost.subscriptions.model import Subscription
 
@@ -25,9 +25,12 @@ class Ward:
     def queue(self, patient: str) -> str:
         return self.generation.target([patient]).queue_id
 
+    def message(self, target: Target) -> Accept:
+        return self.world.traffic.message(self._subscription, targets=(target,))
+
     async def accept(self, *patients: str) -> Target:
         target = self.generation.target(patients)
-        given = self.world.traffic.message(self._subscription, targets=(target,))
+        given = self.message(target)
         await self.world.db.write(lambda tx: self.world.hot.accept(tx, given), beside=accepting(given.targets))
         return target
 
@@ -42,6 +45,18 @@ class Ward:
 @pytest.fixture
 async def ward(world: World) -> Ward:
     return Ward(world, await world.traffic.subscription())
+
+
+async def test_messages_of_patients_and_of_none_are_numbered_as_they_come(ward: Ward) -> None:
+    traffic = ward.world.traffic
+    other = await traffic.subscription(destination_id=ward.generation.destination_id, data_model="Results")
+    ann, both = ward.generation.target(["ann"]), ward.generation.target(["ann", "bob"])
+    given = [traffic.message(other), ward.message(ann), traffic.message(other), ward.message(both)]
+    numbers = await ward.world.db.write(lambda tx: ward.world.hot.accept(tx, *given))
+    assert [numbers[target.log_id] for each in given for target in each.targets] == [1, 2, 3, 4]
+    assert [each.seq for each in await ward.world.waiting(other.id)] == [1, 3]
+    assert [each.seq for each in await ward.world.waiting(ward.queue("ann"))] == [2, 4]
+    assert [each.seq for each in await ward.world.waiting(ward.queue("bob"))] == [4]
 
 
 def test_a_childs_id_tells_nothing_and_is_the_same_everywhere() -> None:

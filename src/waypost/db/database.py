@@ -37,12 +37,13 @@ class Beside:
 
     They are locked before any function of the commit runs, by everybody in the order of table and key, so
     that no two commits wait for each other in a circle. Writes of one `lane` share commits; `in_order`, they run
-    in the order in which they were given.
+    in the order in which they were given. `size` is how many messages a write is about, which bounds a commit.
     """
 
     lane: str
     rows: tuple[tuple[str, str | int], ...] = ()
     in_order: bool = False
+    size: int = 1
 
 
 class Database(Protocol):

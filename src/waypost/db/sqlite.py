@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 MOST_WRITES_IN_A_COMMIT = 512
 MOST_BESIDE_IN_A_COMMIT = 64
-"""Writes of the message path: more would save little of a sync, and all of them wait for the last one."""
+"""Messages of writes of the message path: more would save little of a sync, and all wait for the last one."""
 MOST_BEHIND_FIRST = 16
 """The same, once a write of the control plane is among them."""
 READERS = 4
@@ -64,6 +64,7 @@ class _Job:
     future: "asyncio.Future[Any]"
     loop: asyncio.AbstractEventLoop
     first: bool
+    size: int
     result: Any = None
     error: BaseException | None = None
 
@@ -106,7 +107,7 @@ class SqliteDatabase:
         if self._closed:
             raise Unavailable("The store is closed.")
         loop = asyncio.get_running_loop()
-        job = _Job(fn, loop.create_future(), loop, first=beside is None)
+        job = _Job(fn, loop.create_future(), loop, first=beside is None, size=beside.size if beside else 0)
         if job.first:
             self._arrived.put([job])
         else:
@@ -194,9 +195,10 @@ class SqliteDatabase:
             if self._first:
                 beside = min(beside, MOST_BEHIND_FIRST)
                 yield self._first.popleft()
-            elif self._others and beside:
-                beside -= 1
-                yield self._others.popleft()
+            elif self._others and beside > 0:
+                job = self._others.popleft()
+                beside -= job.size
+                yield job
             else:
                 return
 

@@ -1,9 +1,11 @@
 """Many messages in one request: each line is accepted as by `/endpoint`, in order, many to a commit.
 
-A line that is refused takes no other with it. Once the store is away every line behind is refused too, so
-that what was taken keeps its order when the rest is sent again.
+While some are committed the next ones are read. A line that is refused takes no other with it. Once the store
+is away every line behind is refused too, so that what was taken keeps its order when the rest is sent again.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -21,7 +23,9 @@ from waypost.web.body import no_room
 MOST_BYTES = 64_000_000
 MOST_LINE_BYTES = 10_000_000
 MOST_LINES = 500_000
-LINES_A_COMMIT = 256
+LINES_A_COMMIT = 128
+MOST_BYTES_AHEAD = 1_000_000
+"""How much is read while a commit is under way; then the sender waits."""
 ROOM_SECONDS = 5
 """How long a batch is not read on while others leave no room in memory."""
 
@@ -36,41 +40,68 @@ class Batch:
     ) -> None:
         self._intake = intake
         self._metrics = metrics
-        self._bodies = bodies
         self._environment_id = environment_id
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
         self._away: Unavailable | None = None
+        self._hold = Hold(bodies)
+        self._waiting: deque[Line] = deque()
+        self._ahead = 0
+        self._changed = asyncio.Event()
 
     async def results(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """A result line for each line, in order; ends early when the sender leaves or sends too much."""
-        size, hold = 0, Hold(self._bodies)
+        reading = asyncio.create_task(self._read(chunks))
+        reading.add_done_callback(lambda _: self._changed.set())
         try:
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > MOST_BYTES:
-                    yield self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
-                    return
-                if not await hold.reserve(len(chunk), ROOM_SECONDS):
-                    yield self._result(self._lines.number + 1, no_room())
-                    return
-                for result in await self._accepted(self._lines.feed(chunk)):
-                    yield result
-                hold.shrink(self._lines.unfinished)
-                if self._lines.number > MOST_LINES:
-                    yield self._too_much(f"At most {MOST_LINES} lines are taken here.")
-                    return
-            for result in await self._accepted(self._lines.end()):
-                yield result
+            while self._waiting or not reading.done():
+                if window := self._next():
+                    yield b"".join([self._result(*pair) for pair in await self._window(window)])
+                    self._ended(window)
+                else:
+                    await self._changed.wait()
+                    self._changed.clear()
+            if last := await reading:
+                yield last
         except ClientDisconnect:
             return
         finally:
-            hold.drop()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            self._hold.drop()
 
-    async def _accepted(self, lines: Sequence[Line]) -> list[bytes]:
-        """The result lines of these, accepted in windows of one transaction each."""
-        windows = [lines[start : start + LINES_A_COMMIT] for start in range(0, len(lines), LINES_A_COMMIT)]
-        return [b"".join([self._result(*pair) for pair in await self._window(window)]) for window in windows]
+    async def _read(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        """Read to the end; the last result, when nothing is read from there on."""
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                return self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
+            if not await self._hold.reserve(len(chunk), ROOM_SECONDS):
+                return self._result(self._lines.number + 1, no_room())
+            self._take_in(self._lines.feed(chunk))
+            if self._lines.number > MOST_LINES:
+                return self._too_much(f"At most {MOST_LINES} lines are taken here.")
+            while self._ahead > MOST_BYTES_AHEAD:
+                await self._changed.wait()
+                self._changed.clear()
+        self._take_in(self._lines.end())
+        return None
+
+    def _take_in(self, lines: Sequence[Line]) -> None:
+        self._waiting += lines
+        self._ahead += sum(map(_size, lines))
+        self._changed.set()
+
+    def _next(self) -> list[Line]:
+        """The lines of the next commit."""
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), LINES_A_COMMIT))]
+
+    def _ended(self, lines: Sequence[Line]) -> None:
+        """These are answered, and leave room for others."""
+        self._ahead -= sum(map(_size, lines))
+        self._hold.shrink(self._ahead + self._lines.unfinished)
+        self._changed.set()
 
     async def _window(self, lines: Sequence[Line]) -> list[tuple[int, dict[str, Any] | refusal.Refused]]:
         given = [
@@ -102,3 +133,7 @@ class Batch:
         status = refusal.status_of(outcome)
         self._metrics.refused(status)
         return _encode({"line": number, "status": status, "Meta": refusal.meta(outcome)}) + b"\n"
+
+
+def _size(line: Line) -> int:
+    return len(line.body or b"")

@@ -27,12 +27,14 @@ class Lines:
 
     def feed(self, chunk: bytes) -> list[Line]:
         """The lines that end in this chunk."""
-        *ends, rest = chunk.split(b"\n")
-        found: list[Line] = []
-        for end in ends:
-            self._add(end)
-            found += self._take()
-        self._add(rest)
+        first, *others = chunk.split(b"\n")
+        self._add(first)
+        if not others:
+            return []
+        found = self._take()
+        for whole in others[:-1]:
+            found += self._line(whole, len(whole))
+        self._add(others[-1])
         return found
 
     def end(self) -> list[Line]:
@@ -47,9 +49,13 @@ class Lines:
             self._parts.append(part)
 
     def _take(self) -> list[Line]:
-        self.number += 1
-        too_long, body = self._size > self._most_bytes, b"".join(self._parts)
+        body, size = b"".join(self._parts), self._size
         self._parts, self._size = [], 0
-        if too_long:
+        return self._line(body, size)
+
+    def _line(self, body: bytes, size: int) -> list[Line]:
+        """The next line, of so many bytes; `body` counts only if they are not too many."""
+        self.number += 1
+        if size > self._most_bytes:
             return [Line(self.number, None)]
-        return [Line(self.number, body)] if body.strip() else []
+        return [Line(self.number, body)] if body and not body.isspace() else []

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from waypost.clock import Clock
-from waypost.db.database import Database, Tx
+from waypost.db.database import Database
 from waypost.errors import Conflict, Unavailable
 from waypost.ids import new_id
-from waypost.messages import idempotency, model, routing
+from waypost.messages import model, routing
 from waypost.messages.idempotency import Once
 from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import Routes, Unroutable
+from waypost.messages.writing import Entry, Plan, Refused, RoutesMoved, Writing
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
-from waypost.queues.port import Hot, accepting
+from waypost.queues.port import Hot
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
@@ -29,10 +30,6 @@ Room = Callable[[], None]
 """Raises errors.Unavailable where nothing new can be taken in."""
 
 
-class _RoutesMoved(Exception):
-    """The routes in memory are older than those in the store."""
-
-
 @dataclass(frozen=True, slots=True)
 class Given:
     """A message as it came, with the sender's `Idempotency-Key` if there is one."""
@@ -41,32 +38,12 @@ class Given:
     key: str | None = None
 
 
-Refused = MessageInvalid | Unroutable | Conflict | Unavailable
-"""Why one message was not accepted."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     """A readable message."""
 
     message: Message
     once: Once | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What is written, nothing when its key was used before; and the answer, log ids in `Destinations` order."""
-
-    given: Accept | None
-    meta: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to do with a message under these routes, unless its key was used before."""
-
-    once: Once | None
-    step: _Entry | MessageInvalid | Unroutable | Unavailable
 
 
 class Intake:
@@ -84,7 +61,7 @@ class Intake:
         room: Room,
     ) -> None:
         self._db = db
-        self._hot = hot
+        self._writing = Writing(db, hot)
         self._vault = vault
         self._clock = clock
         self._metrics = metrics
@@ -119,7 +96,7 @@ class Intake:
             routes = self._routes.get(environment_id) or await self._load(environment_id)
             try:
                 settled = iter(await self._accept([self._planned(routes, each) for each in messages], routes))
-            except _RoutesMoved:
+            except RoutesMoved:
                 if self._routes.get(environment_id) is routes:  # else somebody has loaded newer ones meanwhile
                     await self._load(environment_id)
                 continue
@@ -156,7 +133,7 @@ class Intake:
         self._routes[environment_id] = routes
         return routes
 
-    def _planned(self, routes: Routes, read: _Read) -> _Plan:
+    def _planned(self, routes: Routes, read: _Read) -> Plan:
         message = read.message
         try:
             source_id = routes.source_of(message)
@@ -164,46 +141,20 @@ class Intake:
                 routes.target(source_id, destination_id, message) for destination_id in message.destination_ids
             )
         except (MessageInvalid, Unroutable, Unavailable) as error:
-            return _Plan(read.once, error)
+            return Plan(read.once, error)
         given = self._sealed(routes, message, source_id, targets)
-        return _Plan(read.once, _Entry(given, _meta(routes, message, source_id, targets)))
+        return Plan(read.once, Entry(given, _meta(routes, message, source_id, targets)))
 
-    async def _accept(self, plans: Sequence[_Plan], routes: Routes) -> list[dict[str, Any] | Refused]:
-        """Carry the plans out, all in one transaction. Raises _RoutesMoved, having changed nothing."""
-
-        def settle(tx: Tx) -> list[_Entry | Refused]:
-            if self._hot.environment_version(tx, routes.environment_id) != routes.version:
-                raise _RoutesMoved
-            return [self._settled(tx, plan) for plan in plans]
-
-        given = [
-            plan.step.given for plan in plans if isinstance(plan.step, _Entry) and plan.step.given is not None
-        ]
-        beside = accepting(target for each in given for target in each.targets)
-        found = await (self._db.write(settle, beside=beside) if given else self._db.read(settle))
+    async def _accept(self, plans: Sequence[Plan], routes: Routes) -> list[dict[str, Any] | Refused]:
+        """Carry the plans out, all in one transaction. Raises RoutesMoved, having changed nothing."""
+        found = await self._writing.settled(plans, routes)
         for entry in found:
-            if isinstance(entry, _Entry) and entry.given is not None:
+            if isinstance(entry, Entry) and entry.given is not None:
                 self._metrics.accepted(len(entry.given.targets))
                 for target in entry.given.targets:
                     for queue_id in target.queue_ids:
                         self._arrived(queue_id, target.destination_id)
-        return [entry.meta if isinstance(entry, _Entry) else entry for entry in found]
-
-    def _settled(self, tx: Tx, plan: _Plan) -> _Entry | Refused:
-        """Accept one message, unless it is refused or its key was used."""
-        if plan.once is not None:
-            try:
-                before = idempotency.find(tx, plan.once)
-            except Conflict as error:
-                return error
-            if before is not None:
-                return _Entry(None, before)
-        if not isinstance(plan.step, _Entry) or plan.step.given is None:
-            return plan.step
-        self._hot.accept(tx, plan.step.given)
-        if plan.once is not None:
-            idempotency.insert(tx, plan.once, plan.step.meta)
-        return plan.step
+        return [entry.meta if isinstance(entry, Entry) else entry for entry in found]
 
     def _sealed(self, routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> Accept:
         message_id = new_id()

@@ -13,9 +13,11 @@ from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, St
 def accepting(targets: Iterable[Target]) -> Beside:
     """What an accept holds to its commit: the counters of its destinations, and the tails of its queues."""
     rows: list[tuple[str, str | int]] = []
+    size = 0
     for target in targets:
+        size += 1
         rows += [("destination_seq", target.destination_id), *(("queue_tail", each) for each in target.queue_ids)]
-    return Beside("accept", tuple(rows))
+    return Beside("accept", tuple(rows), size=size)
 
 
 def settling(queue_id: str, *, last: bool, others: Iterable[str] = ()) -> Beside:
@@ -39,8 +41,8 @@ class Hot(Protocol):
         """The version of what routes messages in the environment."""
         ...
 
-    def accept(self, tx: Tx, given: Accept) -> dict[str, int]:
-        """Write message, logs, entries and tails; the sequence number of each log."""
+    def accept(self, tx: Tx, *given: Accept) -> dict[str, int]:
+        """Write messages, logs, entries and tails, in the order of the messages; each log's sequence number."""
         ...
 
     def replay(self, tx: Tx, given: Replay) -> int:

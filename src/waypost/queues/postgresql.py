@@ -4,7 +4,10 @@ Run them in a write `beside` others that holds `port.accepting` or `port.settlin
 the statement's snapshot is taken, so one statement may read what it must not miss. Each writes in one round trip.
 """
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
 from waypost.db.database import Tx
 from waypost.db.postgresql import fetch
@@ -18,49 +21,56 @@ _NOW = f"SELECT {_HERE}"
 _TURN = "SELECT number FROM writer_turn WHERE id = 1"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = $1"
 
-# Destinations are taken in id order; the lock on each counter is held to the commit (ENGINE invariant 1).
-_PLACED = """), accepted AS (
+_MESSAGE = ("message_id", "environment_id", "source_id", "body", "meta_start", "meta_end", "now_ms")
+# Messages $1 to $7; counters $8, $9: how many logs each destination gets; logs from $10 on, `place` counting in
+# their destination. Counters are taken in the order of ids; the lock on each is held to the commit (ENGINE
+# invariant 1).
+_PLACED = """
+WITH accepted AS (
     INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
-    VALUES ($5, $6, $7, $8, $9, $10, $11)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::int[], $7::bigint[])
 ), numbered AS (
-    INSERT INTO destination_seq (destination_id, last) SELECT destination_id, 1 FROM target ORDER BY destination_id
-    ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING destination_id, last
+    INSERT INTO destination_seq (destination_id, last)
+    SELECT destination_id, logs FROM unnest($8::text[], $9::bigint[]) AS c (destination_id, logs) ORDER BY 1
+    ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + excluded.last
+    RETURNING destination_id, last
+), counter AS (
+    SELECT destination_id, last - logs AS before
+    FROM numbered JOIN unnest($8::text[], $9::bigint[]) AS c (destination_id, logs) USING (destination_id)
 ), placed AS MATERIALIZED (
-    SELECT target.*, numbered.last AS seq FROM target JOIN numbered USING (destination_id)
-"""
-_ACCEPT = f"""
-WITH target AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        AS t (destination_id, log_id, queue_id, subscription_id)
-{_PLACED}), logged AS (
-    INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
-                     data_model, event_type, facility_code, attempts, accepted_at, updated_at)
-    SELECT log_id, $6, $5, $7, destination_id, subscription_id, seq, 'pending', $12, $13, $14, 0, $11, $11
-    FROM placed
-), entered AS (
-    INSERT INTO entry (queue_id, seq, log_id) SELECT queue_id, seq, log_id FROM placed
-), lengthened AS (
-    UPDATE queue_tail t SET last_seq = p.seq, accepted = t.accepted + 1 FROM placed p WHERE t.queue_id = p.queue_id
-), roused AS (
-    UPDATE queue_head h SET state = 'ready', due_at = least($11, {_HERE}) FROM placed p
-    WHERE h.queue_id = p.queue_id AND h.state = 'idle'
-)
-SELECT log_id, seq FROM placed
-"""  # noqa: S608 - only our own constant is put in
-# The same where some target is a child queue: rows of queues are made where there are none. What is made cannot be
-# seen before the statement ends, so that queues are roused by another one.
-_ACCEPT_CHILDREN = f"""
-WITH target AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        AS t (destination_id, log_id, subscription_id, queues)
-{_PLACED}), logged AS (
+    SELECT target.*, counter.before + target.place AS seq
+    FROM unnest($10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+                $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[])
+        AS target (destination_id, place, log_id, queue_id, subscription_id, message_id, environment_id, source_id,
+                   data_model, event_type, facility_code, queues, accepted_at)
+    JOIN counter USING (destination_id)
+), logged AS (
     INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
                      data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
-    SELECT log_id, $6, $5, $7, destination_id, subscription_id, seq, 'pending', $12, $13, $14, 0, $11, $11, queues
+    SELECT log_id, environment_id, message_id, source_id, destination_id, subscription_id, seq, 'pending',
+           data_model, event_type, facility_code, 0, accepted_at, accepted_at, queues
     FROM placed
+)"""
+_ACCEPT = f"""
+{_PLACED}, entered AS (
+    INSERT INTO entry (queue_id, seq, log_id) SELECT queue_id, seq, log_id FROM placed
+), longer AS MATERIALIZED (
+    SELECT queue_id, max(seq) AS seq, count(*) AS logs, min(accepted_at) AS since FROM placed GROUP BY queue_id
+), lengthened AS (
+    UPDATE queue_tail t SET last_seq = l.seq, accepted = t.accepted + l.logs FROM longer l
+    WHERE t.queue_id = l.queue_id
+), roused AS (
+    UPDATE queue_head h SET state = 'ready', due_at = least(l.since, {_HERE}) FROM longer l
+    WHERE h.queue_id = l.queue_id AND h.state = 'idle'
 )
 SELECT log_id, seq FROM placed
-"""  # noqa: S608 - only our own constant is put in
+"""  # noqa: S608 - only our own constants are put in
+# The same where targets are child queues: rows of queues are made where there are none. What is made cannot be
+# seen before the statement ends, so that queues are roused by another one.
+_ACCEPT_CHILDREN = f"""
+{_PLACED}
+SELECT log_id, seq FROM placed
+"""  # noqa: S608 - likewise
 _NEXT_SEQ = """
 INSERT INTO destination_seq (destination_id, last) VALUES ($1, 1)
 ON CONFLICT (destination_id) DO UPDATE SET last = destination_seq.last + 1 RETURNING last
@@ -199,21 +209,17 @@ def environment_version(tx: Tx, environment_id: str) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def accept(tx: Tx, given: Accept) -> dict[str, int]:
-    """Write message, logs, entries and tails; the sequence number of each log."""
-    targets = sorted(given.targets, key=lambda target: target.destination_id)
-    if any(target.since is not None for target in targets):
-        return _accept_children(tx, given, targets)
-    rows = fetch(
-        tx, _ACCEPT,
-        [target.destination_id for target in targets],
-        [target.log_id for target in targets],
-        [target.queue_id for target in targets],
-        [target.subscription_id for target in targets],
-        given.message_id, given.environment_id, given.source_id, given.body, given.meta_start, given.meta_end,
-        given.now_ms, given.data_model, given.event_type, given.facility_code,
-    )  # fmt: skip
-    return {row[0]: row[1] for row in rows}
+def accept(tx: Tx, *given: Accept) -> dict[str, int]:
+    """Write messages, logs, entries and tails, in the order of the messages; each log's sequence number."""
+    numbers: dict[str, int] = {}
+    for children, each in groupby(given, _is_for_children):
+        messages = list(each)
+        if children:
+            for message in messages:
+                numbers |= _accept_children(tx, message)
+        else:
+            numbers |= _numbers(fetch(tx, _ACCEPT, *_placed(messages)))
+    return numbers
 
 
 def replay(tx: Tx, given: Replay) -> int:
@@ -346,21 +352,42 @@ def hold(
     return State(found[0][0]) if found else None
 
 
-def _accept_children(tx: Tx, given: Accept, targets: list[Target]) -> dict[str, int]:
-    """The same where some targets are child queues."""
-    rows = fetch(
-        tx, _ACCEPT_CHILDREN,
-        [target.destination_id for target in targets],
-        [target.log_id for target in targets],
-        [target.subscription_id for target in targets],
-        [target.written for target in targets],
-        given.message_id, given.environment_id, given.source_id, given.body, given.meta_start, given.meta_end,
-        given.now_ms, given.data_model, given.event_type, given.facility_code,
-    )  # fmt: skip
-    numbers = {row[0]: row[1] for row in rows}
-    for target in targets:
+def _is_for_children(given: Accept) -> bool:
+    return any(target.since is not None for target in given.targets)
+
+
+def _placed(given: Sequence[Accept]) -> Iterator[list[Any]]:
+    """The arrays of `_PLACED`."""
+    for name in _MESSAGE:
+        yield [getattr(each, name) for each in given]
+    logs: Counter[str] = Counter()
+    rows = []
+    for each in given:
+        for target in each.targets:
+            logs[target.destination_id] += 1
+            rows.append(
+                (
+                    target.destination_id, logs[target.destination_id], target.log_id, target.queue_id,
+                    target.subscription_id, each.message_id, each.environment_id, each.source_id, each.data_model,
+                    each.event_type, each.facility_code, target.written, each.now_ms,
+                )
+            )  # fmt: skip
+    yield list(logs)
+    yield list(logs.values())
+    yield from (list(column) for column in zip(*rows, strict=True))
+
+
+def _numbers(rows: Iterable[Any]) -> dict[str, int]:
+    return {row[0]: row[1] for row in rows}
+
+
+def _accept_children(tx: Tx, given: Accept) -> dict[str, int]:
+    """The same for one message, where some targets are child queues."""
+    numbers = _numbers(fetch(tx, _ACCEPT_CHILDREN, *_placed([given])))
+    for target in sorted(given.targets, key=lambda target: target.destination_id):
         _enter(tx, target, given.environment_id, numbers[target.log_id], replayed=0)
-    fetch(tx, _ROUSE, given.now_ms, sorted(queue_id for target in targets for queue_id in target.queue_ids))
+    queue_ids = sorted(queue_id for target in given.targets for queue_id in target.queue_ids)
+    fetch(tx, _ROUSE, given.now_ms, queue_ids)
     return numbers
 
 

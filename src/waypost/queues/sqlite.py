@@ -6,7 +6,8 @@ acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from waypost.db.database import Tx
@@ -18,8 +19,8 @@ _NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
 
 _NEXT_SEQ = """
-INSERT INTO destination_seq (destination_id, last) VALUES (?, 1)
-ON CONFLICT (destination_id) DO UPDATE SET last = last + 1 RETURNING last
+INSERT INTO destination_seq (destination_id, last) VALUES (?, ?)
+ON CONFLICT (destination_id) DO UPDATE SET last = last + excluded.last RETURNING last
 """
 _MESSAGE = """
 INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
@@ -38,7 +39,7 @@ SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id
 FROM log WHERE id = ?
 """
 _ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
-_TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1 WHERE queue_id = ?"
+_TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + ? WHERE queue_id = ?"
 _TAIL_AGAIN = """
 UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = ?
 """
@@ -140,50 +141,32 @@ def environment_version(tx: Tx, environment_id: str) -> int | None:
     return None if row is None else row[0]
 
 
-def accept(tx: Tx, given: Accept) -> dict[str, int]:
-    """Write message, logs, entries and tails; the sequence number of each log.
+def accept(tx: Tx, *given: Accept) -> dict[str, int]:
+    """Write messages, logs, entries and tails, in the order of the messages; each log's sequence number.
 
-    Destinations are taken in id order, so that two accepts never wait for each other in a circle.
+    What many have in common is written once: a destination's counter, and a queue's tail and state.
     """
     raw = _raw(tx)
-    now = given.now_ms
-    raw.execute(
-        _MESSAGE,
-        (
-            given.message_id,
-            given.environment_id,
-            given.source_id,
-            given.body,
-            given.meta_start,
-            given.meta_end,
-            now,
-        ),
-    )
-    numbers: dict[str, int] = {}
-    for target in sorted(given.targets, key=lambda target: target.destination_id):
-        seq = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
-        raw.execute(
-            _LOG,
-            (
-                target.log_id, given.environment_id, given.message_id, given.source_id, target.destination_id,
-                target.subscription_id, seq, given.data_model, given.event_type, given.facility_code, now, now,
-                target.written,
-            ),
-        )  # fmt: skip
-        if target.since is None:
-            raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
-            raw.execute(_TAIL, (seq, target.queue_id))
-            raw.execute(_ROUSE, (now, target.queue_id))
-        else:
-            _enter(raw, target, given.environment_id, seq, now, replayed=0)
-        numbers[target.log_id] = seq
+    numbers = _numbered(raw, given)
+    raw.executemany(_MESSAGE, [_message_row(each) for each in given])
+    placed = [(each, target, numbers[target.log_id]) for each in given for target in each.targets]
+    raw.executemany(_LOG, [_log_row(*place) for place in placed])
+    own = [(target, seq) for _, target, seq in placed if target.since is None]
+    raw.executemany(_ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
+    lasts = {target.queue_id: seq for target, seq in own}
+    counts = Counter(target.queue_id for target, _ in own)
+    raw.executemany(_TAIL, [(seq, counts[queue_id], queue_id) for queue_id, seq in lasts.items()])
+    raw.executemany(_ROUSE, [(given[0].now_ms, queue_id) for queue_id in lasts])
+    for each, target, seq in placed:
+        if target.since is not None:
+            _enter(raw, target, each.environment_id, seq, each.now_ms, replayed=0)
     return numbers
 
 
 def replay(tx: Tx, given: Replay) -> int:
     """Write a new log of the same message, with its entry and tail; its sequence number."""
     raw, target, now = _raw(tx), given.target, given.now_ms
-    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
+    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id, 1)).fetchone()[0]
     raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
     if target.since is None:
         raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
@@ -323,6 +306,35 @@ def _record(raw: Any, log_id: str, ended: Ended) -> None:
             ended.attempt_id, log_id, ended.started_at, ended.ended_at, ended.outcome, ended.status,
             ended.reason, ended.answer,
         ),
+    )  # fmt: skip
+
+
+def _numbered(raw: Any, given: Sequence[Accept]) -> dict[str, int]:
+    """The sequence number of each log: the next ones of its destination, in the order of the messages."""
+    counts = Counter(target.destination_id for each in given for target in each.targets)
+    last: dict[str, int] = {}
+    for destination_id, count in counts.items():
+        last[destination_id] = raw.execute(_NEXT_SEQ, (destination_id, count)).fetchone()[0] - count
+    numbers: dict[str, int] = {}
+    for each in given:
+        for target in each.targets:
+            last[target.destination_id] += 1
+            numbers[target.log_id] = last[target.destination_id]
+    return numbers
+
+
+def _message_row(given: Accept) -> tuple[Any, ...]:
+    return (
+        given.message_id, given.environment_id, given.source_id, given.body, given.meta_start, given.meta_end,
+        given.now_ms,
+    )  # fmt: skip
+
+
+def _log_row(given: Accept, target: Target, seq: int) -> tuple[Any, ...]:
+    return (
+        target.log_id, given.environment_id, given.message_id, given.source_id, target.destination_id,
+        target.subscription_id, seq, given.data_model, given.event_type, given.facility_code, given.now_ms,
+        given.now_ms, target.written,
     )  # fmt: skip
 
 
