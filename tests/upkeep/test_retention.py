@@ -26,7 +26,7 @@ from waypost.replays.model import State as ReplayState
 from waypost.replays.running import Running
 from waypost.subscriptions.model import Subscription
 from waypost.tokens import store as tokens
-from waypost.upkeep.retention import Pace, Retention
+from waypost.upkeep.retention import LEAST_SHARE, Pace, Retention, hurried
 from waypost.vault.vault import Vault
 
 DAY = 24 * 3600
@@ -361,3 +361,24 @@ async def test_a_chain_that_was_cut_by_somebody_else_is_found(world: World, harm
 async def test_a_trail_loses_nothing_until_a_whole_day_is_over(world: World) -> None:
     await events(world, 4)
     assert await forgetful(world, 3.5).run() == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "took", "wanted"),
+    [
+        (3.0, 1.0, 3.0),
+        (3.0, 10.0, 3.0),
+        (3.0, 10.1, 1.5),
+        (0.3, 11.0, LEAST_SHARE),
+        (0.5, 9.0, 1.0),
+        (2.0, 9.0, 3.0),
+    ],
+)
+def test_a_pass_that_is_behind_rests_less_and_one_that_is_not_more(
+    share: float, took: float, wanted: float
+) -> None:
+    assert hurried(share, took, 10.0, Pace(rest_share=3.0)) == wanted
+
+
+def test_whoever_never_rests_does_not_begin_to() -> None:
+    assert hurried(0, 11, 10, FAST) == hurried(0, 1, 10, FAST) == 0

@@ -2,8 +2,9 @@
 
 The term of a log counts from its end; what is pending stays, and keeps nothing else. Of its attempts, those older
 than the term go too, but for the newest: a head that is tried for ever makes new ones for ever. Each commit is
-bounded in rows and bytes, and after each the store has three times as long for others. Killed half-way, the next
-pass goes on.
+bounded in rows and bytes, and after each the store has three times as long for others; less once passes take
+longer than the time between them, or what ends would come faster than it goes. Killed half-way, the next pass goes
+on.
 """
 
 import asyncio
@@ -35,6 +36,9 @@ FIRST_SECONDS = 60.0
 AGAIN_SECONDS = 30.0
 TELL_SECONDS = 30.0
 
+LEAST_SHARE = 0.25
+"""Of its own work, what even a pass that is behind leaves to others between two steps."""
+
 CALLER = operator("serve")
 
 log = structlog.get_logger("waypost.retention")
@@ -49,6 +53,16 @@ class Pace:
     bytes_a_commit: int = 16_000_000
     rest_share: float = 3.0
     least_rest_seconds: float = 0.005
+
+
+def hurried(share: float, took: float, every: float, pace: Pace) -> float:
+    """The rest after each step of the next pass, in lengths of the step: half of it while passes are behind.
+
+    `took` is how long the last pass was, `every` the time between two, both in seconds.
+    """
+    if took > every:
+        return max(min(LEAST_SHARE, pace.rest_share), share / 2)
+    return min(pace.rest_share, share * 2)
 
 
 class Retention:
@@ -76,6 +90,7 @@ class Retention:
         self._days = days
         self._audit_days = audit_days
         self._pace = pace
+        self._rest_share = pace.rest_share
         self._task: asyncio.Task[None] | None = None
         self._removed: Counter[str] = Counter()
         self._told = 0.0
@@ -116,7 +131,10 @@ class Retention:
             rest = every
             try:
                 if self._mine():
+                    began = time.monotonic()
                     await self.run()
+                    took = time.monotonic() - began
+                    self._rest_share = hurried(self._rest_share, took, every, self._pace)
             except Unavailable as error:
                 log.warning("retention.rests", detail=error.detail)
                 rest = AGAIN_SECONDS
@@ -179,7 +197,7 @@ class Retention:
                 spent += time.monotonic() - began
 
         result: T = await how(timed)
-        await asyncio.sleep(max(self._pace.least_rest_seconds, self._pace.rest_share * spent))
+        await asyncio.sleep(max(self._pace.least_rest_seconds, self._rest_share * spent))
         return result
 
     def _count(self, removed: dict[str, int]) -> None:
