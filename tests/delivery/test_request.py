@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from waypost.clock import from_iso
+from waypost.credentials.sending import Under
 from waypost.credentials.store import Credential
 from waypost.delivery import request
 from waypost.delivery.model import Delivered, Failed, Outcome
@@ -38,7 +39,8 @@ BODY = (
 def a_target(*, token: str | None = None, credential: Credential | None = None, **more: Any) -> Target:
     more |= {"credential_id": credential.id} if credential else {}
     destination = Destination(DESTINATION, ENVIRONMENT, Flag.development, "Ward", "http://127.0.0.1/", **more)
-    return Target(destination, Secrets(token, None), credential, {}, None)
+    under = Under(credential, {}, timeout_seconds=5, https_only=False, tls=None)
+    return Target(destination, Secrets(token, None), under)
 
 
 def opened(body: bytes = BODY, *, replay_of: str | None = None) -> Opened:

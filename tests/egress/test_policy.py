@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waypost.egress.lists import EgressList
 from waypost.egress.policy import Policy
 from waypost.settings import Network
 
@@ -448,3 +449,22 @@ def test_a_dialled_address_is_judged_as_its_literal_is(ip: IPv4Address | IPv6Add
     literal = f"[{ip}]" if ip.version == 6 else str(ip)
     refused = policy.refusal(ip, 80) is not None
     assert refused == (code(policy, f"http://{literal}/") == "address_not_allowed")
+
+
+def test_that_a_url_passed_before_says_nothing_for_another_list_or_a_listener_that_came_since() -> None:
+    policy = Policy([ipaddress.ip_network("10.0.0.0/8")])
+    url = "http://10.1.2.3:8080/"
+
+    def passes(judge: Policy, *, https_only: bool = False) -> bool:
+        return judge.fault(url, https_only=https_only, pointer="") is None
+
+    assert passes(policy)
+    assert passes(policy)
+    assert not passes(policy, https_only=True)
+    narrow = policy.within(EgressList(hosts=("ehr.example.org",)))
+    assert not passes(narrow)
+    assert passes(policy.within(EgressList(hosts=("10.1.2.3",))))
+    assert passes(policy)
+    policy.protect("10.1.2.3", 8080)
+    assert not passes(policy)
+    assert not passes(policy.within(EgressList(hosts=("10.1.2.3",))))

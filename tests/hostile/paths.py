@@ -13,7 +13,7 @@ from waypost.access import operator
 from waypost.clock import Clock
 from waypost.credentials.authorization import Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
-from waypost.credentials.sending import Sender
+from waypost.credentials.sending import Sender, Under
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.model import Failed
 from waypost.delivery.request import Opened
@@ -120,7 +120,8 @@ Dialled = Callable[[Scene, Client, str], Coroutine[Any, Any, str | None]]
 async def deliver(scene: Scene, client: Client, url: str) -> str | None:
     clock = Clock()
     destination = Destination(scene.destination, scene.environment, Flag.development, "Ward", url)
-    target = Target(destination, Secrets("t0ken", None), None, {}, None)
+    under = Under(None, {}, timeout_seconds=destination.timeout_seconds, https_only=False, tls=None)
+    target = Target(destination, Secrets("t0ken", None), under)
     message = Opened(Pending(1, "log", "message", None, "source", "Feed", 8, 10, b""), BODY)
     deliverer = Deliverer(Sender(client, Authorizer(client, clock)), clock, scene.waypost.settings)
     outcome = await deliverer.attempt(target, message, "attempt")

@@ -70,6 +70,8 @@ class Sender:
 
 def merged(ours: Mapping[str, str], authorizing: Mapping[str, str]) -> dict[str, str]:
     """Both, however names are spelled: what authorizes wins, but for the signature, which is nobody else's."""
+    if not authorizing:
+        return dict(ours)
     given = {name.lower(): (name, value) for name, value in ours.items()}
     signed = given.keys() & {signatures.ID, signatures.TIMESTAMP, signatures.SIGNATURE}
     given |= {name.lower(): (name, value) for name, value in authorizing.items() if name.lower() not in signed}

@@ -1,7 +1,7 @@
 """One attempt, top to bottom: make the request, send it under the credential, and say what came of it."""
 
 from waypost.clock import Clock
-from waypost.credentials.sending import Sender, Under
+from waypost.credentials.sending import Sender
 from waypost.delivery import request
 from waypost.delivery.model import Failed, Outcome
 from waypost.delivery.request import Opened
@@ -24,7 +24,7 @@ class Deliverer:
         port = ports.port(target.destination, target.secrets.token, self._operator)
         if isinstance(port, str):
             return Failed(port)
-        item, under = request.item(target, message, attempt_id), _under(target)
+        item, under = request.item(target, message, attempt_id), target.under
         signed = request.signed(target, message, port.put(item), self._clock.now_ms())
         answer = await self._sender.send(signed, under)
         if isinstance(answer, str):
@@ -36,14 +36,3 @@ class Deliverer:
                 return Failed(answer)
             verdict = verdict.judge(answer)
         return request.outcome(verdict, answer, self._clock.now_ms())
-
-
-def _under(target: Target) -> Under:
-    return Under(
-        target.credential,
-        target.credential_secrets,
-        timeout_seconds=target.destination.timeout_seconds,
-        https_only=not target.destination.is_development,
-        tls=target.tls,
-        egress=target.destination.egress,
-    )

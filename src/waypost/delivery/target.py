@@ -1,11 +1,9 @@
 """All that an attempt must know of its destination, opened: settings, token, credential, and their versions."""
 
-import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waypost.credentials import store as credentials
-from waypost.credentials.store import Credential
+from waypost.credentials.sending import Under
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
@@ -21,14 +19,13 @@ class Target:
 
     destination: Destination
     secrets: Secrets
-    credential: Credential | None
-    credential_secrets: Mapping[str, str]
-    tls: ssl.SSLContext | None
+    under: Under
 
     @property
     def versions(self) -> Versions:
         """What an attempt on this target begins with."""
-        return Versions(self.destination.version, self.credential.version if self.credential else 0)
+        credential = self.under.credential
+        return Versions(self.destination.version, credential.version if credential else 0)
 
 
 def load(tx: Tx, vault: Vault, destination_id: str) -> Target:
@@ -37,12 +34,14 @@ def load(tx: Tx, vault: Vault, destination_id: str) -> Target:
     destination = destinations.get(tx, destination_id)
     secrets = open_secrets(tx, vault, row)
     credential = credentials.get(tx, row.credential_id) if row.credential_id else None
-    return Target(
-        destination=destination,
-        secrets=secrets,
-        credential=credential,
-        credential_secrets=credentials.open_secrets(tx, vault, credential) if credential else {},
+    under = Under(
+        credential,
+        credentials.open_secrets(tx, vault, credential) if credential else {},
+        timeout_seconds=destination.timeout_seconds,
+        https_only=not destination.is_development,
         tls=identity.context(
             destination.tls.ca_certificate, destination.tls.client_certificate, secrets.client_key
         ),
+        egress=destination.egress,
     )
+    return Target(destination, secrets, under)

@@ -46,6 +46,7 @@ _ALWAYS_REFUSED = tuple(
         "fd20:ce::254/128",  # Google Cloud metadata
     )
 )
+_MOST_PASSED = 4096
 _METADATA = "This is where cloud machines hand out their own credentials. It can never be allowed."
 _OWN = "This is an address that Waypost itself listens on. It can never be allowed."
 _CHANGE = "an owner can change it (PUT /waypost/v1/environments/{id}/egress)."
@@ -72,6 +73,7 @@ class Policy:
         self._list = OPEN
         self._sees_addresses = True
         self._own: list[tuple[IpAddress, int]] = []
+        self._passed: set[tuple[EgressList, bool, str, bool]] = set()
         for host, port in own:
             self.protect(host, port)
 
@@ -81,6 +83,7 @@ class Policy:
         0.0.0.0 and :: stand for every address of this machine. Raises ValueError for a name: resolve it first.
         """
         self._own.append((meant(ipaddress.ip_address(host)), port))
+        self._passed.clear()
 
     def within(self, listed: EgressList, *, sees_addresses: bool = True) -> "Policy":
         """This policy for an environment with that list; listeners protected later are refused here too.
@@ -109,8 +112,19 @@ class Policy:
         return "network_not_permitted", words
 
     def fault(self, url: str, *, https_only: bool, pointer: str) -> Fault | None:
-        """The first of `faults`, or None when `url` may be called."""
-        return next(iter(self.faults(url, https_only=https_only, pointer=pointer)), None)
+        """The first of `faults`, or None when `url` may be called.
+
+        That it may is remembered, for each attempt asks: the address that is dialled is judged anew all the same.
+        """
+        asked = (self._list, self._sees_addresses, url, https_only)
+        if asked in self._passed:
+            return None
+        found = next(iter(self.faults(url, https_only=https_only, pointer=pointer)), None)
+        if found is None:
+            if len(self._passed) >= _MOST_PASSED:
+                self._passed.clear()
+            self._passed.add(asked)
+        return found
 
     def faults(self, url: str, *, https_only: bool, pointer: str) -> list[Fault]:
         """Everything that keeps `url` from being called.
