@@ -11,7 +11,7 @@ from torture.vitals import descriptors, memory_mb
 
 def soaked(memory: list[float], descriptors: list[int], rows: list[int]) -> Soaked:
     samples = [
-        Sample(float(at), mb, count, {"log": row}, 100.0, at * 10)
+        Sample(float(at), mb, count, {"log": row}, at, 100.0, at * 10)
         for at, (mb, count, row) in enumerate(zip(memory, descriptors, rows, strict=True))
     ]
     return Soaked("sqlite", tuple(samples), (), 1000, float(len(samples)))
@@ -27,7 +27,7 @@ FLAT, ROWS, FILES = [100.0] * 12, [500] * 12, [40] * 12
         (soaked([50.0, 70.0, 90.0, 99.0, *FLAT[4:]], FILES, ROWS), []),  # it becomes warm
         (soaked([100.0 + 3 * at for at in range(12)], FILES, ROWS), ["memory grew by"]),
         (soaked(FLAT, [40 + at for at in range(12)], ROWS), ["file descriptors grew by"]),
-        (soaked(FLAT, FILES, [500 + 100 * at for at in range(12)]), ["rows, all tables grew by"]),
+        (soaked(FLAT, FILES, [500 + 100 * at for at in range(12)]), ["rows, but for the senders' keys grew by"]),
     ],
 )
 def test_growth_is_told(found: Soaked, words: list[str]) -> None:
