@@ -18,7 +18,8 @@ from waypost.web import unbuilt
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that pages share which need none of their own."""
-    with Server(tmp_path_factory.mktemp("pages")) as made:
+    grantable = {"WAYPOST_GRANTABLE_NETWORKS": "10.20.0.0/16"}
+    with Server(tmp_path_factory.mktemp("pages"), settings=grantable) as made:
         yield made
 
 

@@ -60,7 +60,13 @@ def commands(page: Path, *titles: str) -> str:
     """The commands of a page: those before its first section, and those of the sections with these titles."""
     found = sections(page)
     parts = [found.pop(""), *(found[title] for title in titles or found)]
-    return "\n".join(block for part in parts for block in re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S))
+    return "\n".join(text for part in parts for reason, text in blocks(part) if not reason)
+
+
+def blocks(text: str, language: str = "sh") -> list[tuple[str, str]]:
+    """The fenced blocks in a language, each with why it is not run; "" for those that are."""
+    fenced = rf"(?:^<!-- not run: ([^>]+) -->\n)?^```{language}\n(.*?)^```"
+    return re.findall(fenced, text, re.MULTILINE | re.DOTALL)
 
 
 def run(script: str, place: Path, given: Mapping[str, str], settings: Mapping[str, str] | None = None) -> str:
