@@ -18,7 +18,6 @@ from tests.support.waypost import Server, free_port, message, number_of
 
 HOW_TO = ROOT / "docs" / "how-to"
 CREDENTIAL = HOW_TO / "replace-a-failing-credential.md"
-INTEGRATION = HOW_TO / "test-your-redox-integration.md"
 TOLD = HOW_TO / "be-told-when-a-queue-is-held.md"
 
 pytestmark = needs("curl")
@@ -132,17 +131,6 @@ def test_every_section_of_the_night_is_run_above() -> None:
     assert re.findall(r"^## (.+)$", CREDENTIAL.read_text(), re.MULTILINE) == [
         PAGES, API, FIND, SECRET, MOVED, DRAIN, SKIP, MORNING,
     ]  # fmt: skip
-
-
-def test_an_integration_is_tested_from_the_first_command_to_the_last(receiver: Receiver, tmp_path: Path) -> None:
-    given = {"8080": str(free_port()), "http://127.0.0.1:9000/redox": receiver.url}
-
-    said = run(commands(INTEGRATION), tmp_path, given)
-
-    assert said.endswith("succeeded\n")
-    (request,) = receiver.requests
-    assert request.json["Meta"]["Destinations"][0]["ID"] == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
-    assert request.headers["verification-token"] == "a-token"
 
 
 def test_somebody_is_told_of_held_queues(server: Server, receiver: Receiver, tmp_path: Path) -> None:
