@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from manual import api, drawing, site
+from manual import api, drawing, settings, site
 from manual.document import document, written
 from manual.publishing import PUBLISHED, RECORD, REFERENCE, unrecorded
 from waypost.credentials import page as strategies
@@ -25,6 +25,8 @@ def main() -> int:
     (REFERENCE / "api.md").write_text(api.page(made))
     (REFERENCE / "credential-strategies.md").write_text(strategies.page(STRATEGIES))
     (REFERENCE / "destination-kinds.md").write_text(kinds.page())
+    table = REFERENCE / "settings.md"
+    table.write_text(settings.page(table.read_text()))
     for name, picture in drawing.pictures().items():
         (IMAGES / name).write_text(picture)
     return site.build()

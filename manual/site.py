@@ -63,9 +63,8 @@ def _navigation() -> Iterator[str]:
 
 
 def _plain(words: str) -> str:
-    """A link's words without marks, as a title."""
-    bare = words.replace("`", "")
-    return bare[0].upper() + bare[1:]
+    """A link's words without marks, as a title; code stays as it is."""
+    return words.replace("`", "") if words.startswith("`") else words[0].upper() + words[1:]
 
 
 def _from_root(path: str) -> str:
