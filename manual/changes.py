@@ -7,7 +7,6 @@ must not lose anything or become something else. New operations, optional fields
 listed values of an answer are compatible: clients overlook what they do not know.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -27,10 +26,11 @@ def incompatible(old: Json, new: Json) -> list[str]:
 
 @dataclass(frozen=True)
 class Node:
-    """A schema, with the document in which its references lead somewhere."""
+    """A schema, with the document in which its references lead somewhere, and the name by which it was found."""
 
     schema: Json
     document: Json
+    name: str = ""
 
     def within(self, schema: Json) -> "Node":
         """Another schema of the same document."""
@@ -42,7 +42,7 @@ class Node:
         if "$ref" not in self.schema:
             return self
         name = self.schema["$ref"].rpartition("/")[2]
-        return self.within(self.document["components"]["schemas"][name]).plain
+        return Node(self.document["components"]["schemas"][name], self.document, name).plain
 
     @property
     def alternatives(self) -> list["Node"]:
@@ -125,12 +125,12 @@ class _Operation:
         yield from (f"{where} may no longer be {kind}" for kind in _lost(had, has))
         if side == "answer":
             yield from (f"{where} may now be {kind}" for kind in _lost(has, had) if not kind.startswith("'"))
-        by_kind: dict[str, list[Node]] = defaultdict(list)
-        for one in has:
-            by_kind[one.kind].append(one)
-        for one in had:
-            if by_kind[one.kind]:
-                yield from self.alike(side, one, by_kind[one.kind].pop(0), at)
+        pairs, gone, come = _paired(had, has)
+        yield from (f"{where} may no longer be {one.name or one.kind}" for one in gone)
+        if side == "answer":
+            yield from (f"{where} may now be {one.name or one.kind}" for one in come)
+        for one, other in pairs:
+            yield from self.alike(side, one, other, at)
 
     def alike(self, side: Side, before: Node, after: Node, at: str) -> Iterator[str]:
         """The same for two schemas of one type: bounds, members, items."""
@@ -169,6 +169,25 @@ def _operations(old: Json, new: Json) -> Iterator[str]:
 
 def _parameters(operation: Json) -> dict[str, Json]:
     return {one["name"]: one for one in operation.get("parameters", ())}
+
+
+def _paired(before: list[Node], after: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
+    """Alternatives of one type that belong together, by name or else in order; and the objects left over."""
+    pairs: list[tuple[Node, Node]] = []
+    left, rest = list(before), list(after)
+    for by_name in (True, False):
+        for one in tuple(left):
+            found = next((other for other in rest if _alike(one, other, by_name=by_name)), None)
+            if found is not None:
+                pairs.append((one, found))
+                left.remove(one)
+                rest.remove(found)
+    both = {one.kind for one, _ in pairs} & {"object"}  # a type that is new or gone is told as that
+    return pairs, [one for one in left if one.kind in both], [one for one in rest if one.kind in both]
+
+
+def _alike(one: Node, other: Node, *, by_name: bool) -> bool:
+    return one.kind == other.kind and (not by_name or one.name == other.name != "")
 
 
 def _lost(before: list[Node], after: list[Node]) -> list[str]:

@@ -16,8 +16,12 @@ THING: dict[str, Any] = {
         "state": {"type": "string", "enum": ["on", "off"]},
         "count": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
         "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
+        "shape": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Round", "Square")]},
     },
 }
+ROUND = {"type": "object", "properties": {"radius": {"type": "number"}}, "required": ["radius"]}
+SQUARE = {"type": "object", "properties": {"side": {"type": "number"}}, "required": ["side"]}
+FLAT = {"type": "object", "properties": {"depth": {"type": "number"}}, "required": ["depth"]}
 SHOWN_THING = {**THING, "properties": {**THING["properties"], "parts": {"type": "array"}}}
 OLD: dict[str, Any] = {
     "paths": {
@@ -38,11 +42,14 @@ OLD: dict[str, Any] = {
             }
         }
     },
-    "components": {"schemas": {"Thing": THING, "Shown": deepcopy(SHOWN_THING)}},
+    "components": {
+        "schemas": {"Thing": THING, "Shown": deepcopy(SHOWN_THING), "Round": ROUND, "Square": SQUARE, "Flat": FLAT}
+    },
 }
 REQUEST, SHOWN = ("components", "schemas", "Thing"), ("components", "schemas", "Shown")
 OPERATION = ("paths", "/things/{id}", "patch")
 GONE = object()
+SHAPES = [{"$ref": f"#/components/schemas/{name}"} for name in ("Flat", "Round", "Square")]
 NAME = "PATCH /things/{id}"
 
 
@@ -105,6 +112,15 @@ def changed(*path: Any, to: Any = GONE) -> dict[str, Any]:
             changed(*REQUEST, "properties", "parts", "items", to={"type": "string"}),
             f"{NAME}: the request's/parts/… may no longer be object",
         ),
+        (
+            changed(*REQUEST, "properties", "shape", "oneOf", 0),
+            f"{NAME}: the request's/shape may no longer be Round",
+        ),
+        (changed(*SHOWN, "properties", "shape", "oneOf", 0), f"{NAME}: the answer's/shape may no longer be Round"),
+        (
+            changed(*SHOWN, "properties", "shape", "oneOf", to=SHAPES),
+            f"{NAME}: the answer's/shape may now be Flat",
+        ),
         (changed(*SHOWN, "properties", "name"), f"{NAME}: the answer's/name is gone"),
         (changed(*SHOWN, "required", to=[]), f"{NAME}: the answer's/name may now be missing"),
         (
@@ -136,6 +152,7 @@ def test_an_incompatible_change_is_named(new: dict[str, Any], said: str) -> None
         changed(*REQUEST, "properties", "state", "enum", to=["on", "off", "half"]),
         changed(*REQUEST, "properties", "state", "enum"),
         changed(*REQUEST, "properties", "count", "anyOf", 0, "type", to="number"),
+        changed(*REQUEST, "properties", "shape", "oneOf", to=SHAPES),
         changed(*SHOWN, "properties", "more", to={"type": "string"}),
         changed(*SHOWN, "properties", "state", "enum", to=["on", "off", "half"]),
         changed(*SHOWN, "required", to=["name", "state"]),
