@@ -23,6 +23,7 @@ from tests.support.waypost import plain_environment
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
+FORKS = sys.platform == "linux"
 
 SHIM = """\
 import json, os, signal, socket, sys
@@ -74,16 +75,16 @@ def run(script: str, place: Path, given: Mapping[str, str], settings: Mapping[st
     for example, real in given.items():
         assert example in script, f"{example} does not stand on the page"
         script = script.replace(example, real)
-    tools = _tools(place)
+    tools, requests = _tools(place), prefork.requests() if FORKS else None
     environment = {name: value for name, value in plain_environment().items() if not name.endswith("_proxy")}
     path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment |= {"PATH": path, "PREFORK": str(prefork.requests()), **(settings or {})}
+    environment |= {"PATH": path, "PREFORK": str(requests), **(settings or {})}
     said = place / "said"
     with said.open("w") as out:
         shell = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", script],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=place, env=environment,
-            start_new_session=True, pass_fds=[prefork.requests()],
+            start_new_session=True, pass_fds=[] if requests is None else [requests],
         )  # fmt: skip
         try:
             status = shell.wait(SECONDS)
@@ -94,9 +95,11 @@ def run(script: str, place: Path, given: Mapping[str, str], settings: Mapping[st
 
 
 def _tools(place: Path) -> Path:
-    """A folder with the shim in it, to be put on the path."""
+    """A folder to be put on the path, with the shim in it; empty where nothing is forked."""
     folder = place / ".tools"
     folder.mkdir(exist_ok=True)
+    if not FORKS:
+        return folder
     shim = folder / "waypost"
     shim.write_text(f"#!{sys.executable} -SE\n{SHIM}")
     shim.chmod(0o755)
