@@ -16,7 +16,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench bench-peers crash torture screenshots
+.PHONY: help setup demo run test check fix docs bench bench-peers crash torture screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -42,6 +42,9 @@ check: $(VENV)/.setup-dev ## check format, lint and types
 fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(VENV)/.setup-dev ## make the reference pages anew, publish the OpenAPI document, build the site into ./site
+	@$(BIN)/python -m manual
 
 bench: $(VENV)/.setup-dev ## measure this machine (ARGS=--full for scale, ARGS="--only NAME" for a part)
 	@$(BIN)/python -m bench $(ARGS)

@@ -3,83 +3,24 @@
 Only what a reader puts in is replaced: addresses and ids.
 """
 
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.docs.shell import ROOT, commands, needs, run
 from tests.support.mail import MailServer
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer
 from tests.support.waiting import until
-from tests.support.waypost import Server, free_port, message, number_of, plain_environment
+from tests.support.waypost import Server, free_port, message, number_of
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+HOW_TO = ROOT / "docs" / "how-to"
 CREDENTIAL = HOW_TO / "replace-a-failing-credential.md"
-INTEGRATION = HOW_TO / "test-your-redox-integration.md"
 TOLD = HOW_TO / "be-told-when-a-queue-is-held.md"
-SECONDS = 60
 
-# On a continuous integration machine a missing tool is a failure, not a skip.
-pytestmark = pytest.mark.skipif(
-    shutil.which("curl") is None and os.environ.get("CI") != "true", reason="curl is not installed"
-)
-
-
-def commands(page: Path, *titles: str) -> str:
-    """The commands of a page: those before its first section, and those of the sections with these titles."""
-    first, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
-    named = {section.partition("\n")[0]: section for section in sections}
-    parts = [first, *(named[title] for title in titles or named)]
-    return "\n".join(block for part in parts for block in re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S))
-
-
-def run(script: str, place: Path, given: Mapping[str, str], settings: Mapping[str, str] | None = None) -> str:
-    """What the commands print, with everything in `given` put in. They stop at the first one that fails."""
-    for example, real in given.items():
-        assert example in script, f"{example} does not stand on the page"
-        script = script.replace(example, real)
-    environment = {name: value for name, value in plain_environment().items() if not name.endswith("_proxy")}
-    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **(settings or {})}
-    said = place / "said"
-    with said.open("w") as out:
-        shell = subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", script],
-            stdout=out, stderr=subprocess.STDOUT, cwd=place, env=environment, start_new_session=True,
-        )  # fmt: skip
-        try:
-            status = shell.wait(SECONDS)
-        finally:
-            end(shell)
-    assert status == 0, said.read_text()[-3000:]
-    return said.read_text()
-
-
-def end(shell: "subprocess.Popen[bytes]") -> None:
-    """Kill the shell with all that it started, should any of it still run."""
-    try:
-        os.killpg(shell.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    shell.wait()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("how-to")) as made:
-        yield made
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
+pytestmark = needs("curl")
 
 
 @pytest.fixture
@@ -190,17 +131,6 @@ def test_every_section_of_the_night_is_run_above() -> None:
     assert re.findall(r"^## (.+)$", CREDENTIAL.read_text(), re.MULTILINE) == [
         PAGES, API, FIND, SECRET, MOVED, DRAIN, SKIP, MORNING,
     ]  # fmt: skip
-
-
-def test_an_integration_is_tested_from_the_first_command_to_the_last(receiver: Receiver, tmp_path: Path) -> None:
-    given = {"8080": str(free_port()), "http://127.0.0.1:9000/redox": receiver.url}
-
-    said = run(commands(INTEGRATION), tmp_path, given)
-
-    assert said.endswith("succeeded\n")
-    (request,) = receiver.requests
-    assert request.json["Meta"]["Destinations"][0]["ID"] == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
-    assert request.headers["verification-token"] == "a-token"
 
 
 def test_somebody_is_told_of_held_queues(server: Server, receiver: Receiver, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def broken(page: Path) -> list[str]:
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     assert [link for page in pages for link in broken(page)] == []
 
 

@@ -105,6 +105,11 @@ def start(
     )  # fmt: skip
 
 
+def requests() -> int:
+    """The file descriptor that takes requests, for processes that inherit it and ask for themselves."""
+    return _parent().requests
+
+
 class _Parent:
     """The process that forks, as its user sees it. It ends when this process does."""
 
@@ -115,6 +120,11 @@ class _Parent:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
+
+    @property
+    def requests(self) -> int:
+        """See `requests`."""
+        return self._requests.fileno()
 
     def fork(
         self, arguments: Sequence[str], environment: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]

@@ -1,0 +1,1 @@
+"""The parts of the documents that are made: the API's pages, the drawings, and the site of all of it."""

@@ -1,0 +1,69 @@
+"""The published OpenAPI document, its page and the drawings, held to the code; `make docs` makes them anew."""
+
+import json
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from manual import api, drawing
+from manual.document import document, written
+from manual.publishing import PUBLISHED, RECORD, REFERENCE, unrecorded
+from tests.docs.shell import ROOT
+
+ANEW = "make it anew: make docs"
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    return document()
+
+
+def test_no_client_breaks_unless_it_is_on_record(made: dict[str, Any]) -> None:
+    assert unrecorded(made, PUBLISHED.read_text(), RECORD.read_text()) == []
+
+
+def test_the_published_document_is_that_of_the_code(made: dict[str, Any]) -> None:
+    assert json.loads(PUBLISHED.read_text()) == made, ANEW
+    assert PUBLISHED.read_text() == written(made), ANEW
+
+
+def test_the_page_is_that_of_the_document(made: dict[str, Any]) -> None:
+    assert (REFERENCE / "api.md").read_text() == api.page(made), ANEW
+
+
+def test_what_is_on_record_may_change(made: dict[str, Any]) -> None:
+    changed = deepcopy(made)
+    del changed["paths"]["/endpoint"]
+    record = "## Recorded\n\n- 2.0.0: `POST /endpoint is gone`, because of a test.\n"
+
+    assert unrecorded(changed, written(made), "") == ["POST /endpoint is gone"]
+    assert unrecorded(changed, written(made), record) == []
+
+
+def test_the_document_has_nothing_that_the_comparison_does_not_know(made: dict[str, Any]) -> None:
+    unknown = {"allOf", "not", "if", "patternProperties", "propertyNames", "prefixItems", "dependentRequired"}
+    assert unknown & set(keywords(made["components"]["schemas"].values())) == set()
+
+
+def keywords(schemas: Iterable[Any]) -> Iterator[str]:
+    """Every word of these schemas that is not the name of a property."""
+    for schema in schemas:
+        if isinstance(schema, dict):
+            yield from schema
+            named = schema.get("properties", {})
+            yield from keywords(
+                [*named.values(), *(value for key, value in schema.items() if key != "properties")]
+            )
+        elif isinstance(schema, list):
+            yield from keywords(schema)
+
+
+def test_the_drawings_are_what_the_code_decides() -> None:
+    for name, picture in drawing.pictures().items():
+        assert (ROOT / "docs" / "images" / name).read_text() == picture, ANEW
+
+
+def test_every_fate_of_an_attempt_is_drawn() -> None:
+    assert {attempt.follows for attempt in drawing.ATTEMPTS} == {"pending", "delivered", "parked"}
