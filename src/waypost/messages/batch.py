@@ -1,7 +1,7 @@
 """Many messages in one request: each line is accepted as by `/endpoint`, in order, many to a commit.
 
-A line that is refused takes no other with it. Once the store is away every line behind is refused too, so
-that what was taken keeps its order when the rest is sent again.
+A line that is refused takes no other with it. Once the store is away, or the environment at its quota, every line
+behind is refused too, so that what was taken keeps its order when the rest is sent again.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.requests import ClientDisconnect
 
-from waypost.errors import TooLarge, Unavailable, WaypostError
+from waypost.errors import RateLimited, TooLarge, Unavailable, WaypostError
 from waypost.memory import Budget, Hold
 from waypost.messages import refusal
 from waypost.messages.ndjson import Line, Lines
@@ -40,7 +40,7 @@ class Batch:
         self._environment_id = environment_id
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
-        self._away: Unavailable | None = None
+        self._away: Unavailable | RateLimited | None = None
 
     async def results(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """A result line for each line, in order; ends early when the sender leaves or sends too much."""
@@ -85,7 +85,9 @@ class Batch:
     async def _take(self, given: Sequence[Given]) -> Sequence[dict[str, Any] | refusal.Refused]:
         if self._away is None:
             try:
-                return await self._intake.accept_all(self._environment_id, given)
+                found = await self._intake.accept_all(self._environment_id, given)
+                self._away = next((each for each in found if isinstance(each, RateLimited)), None)
+                return found
             except Unavailable as error:
                 self._away = error
             except WaypostError as error:
