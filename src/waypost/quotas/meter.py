@@ -41,15 +41,20 @@ class _Standing:
         if (most := self.quotas.messages_per_second) is not None:
             self.left, self.at = min(most, self.left + (now - self.at) * most), now
 
-    def room(self) -> tuple[float, QuotaReached | None]:
-        """How many messages may be taken now, and what is said to those behind them."""
-        room, over = math.inf, None
-        if (most := self.quotas.messages_per_second) is not None:
-            wait = max(1, math.ceil((1 - self.left) / most))
-            room, over = math.floor(self.left), QuotaReached("messagesPerSecond", most, wait)
-        if (most := self.quotas.pending_logs) is not None and (left := most - self.waiting - self.since) < room:
-            room, over = max(0, left), QuotaReached("pendingLogs", most, FULL_SECONDS)
-        return room, over
+    def room(self) -> float:
+        """How many messages may be taken now."""
+        room = math.inf if self.quotas.messages_per_second is None else math.floor(self.left)
+        if (most := self.quotas.pending_logs) is not None:
+            room = min(room, max(0, most - self.waiting - self.since))
+        return room
+
+    def refusal(self) -> QuotaReached:
+        """What is said to those for whom there is no room."""
+        most, rate = self.quotas.pending_logs, self.quotas.messages_per_second
+        if most is not None and (rate is None or most - self.waiting - self.since < math.floor(self.left)):
+            return QuotaReached("pendingLogs", most, FULL_SECONDS)
+        assert rate is not None  # noqa: S101 - without a quota there is room
+        return QuotaReached("messagesPerSecond", rate, max(1, math.ceil((1 - self.left) / rate)))
 
 
 class Meter:
@@ -79,12 +84,12 @@ class Meter:
         if found is None:
             return wanted, None
         found.refill(self._now())
-        room, over = found.room()
+        room = found.room()
         if room >= wanted:
             found.left -= wanted
             return wanted, None
+        over = found.refusal()
         found.left -= room
-        assert over is not None  # noqa: S101 - without a quota there is endless room
         self._metrics.quota_reached(environment_id, over.quota)
         return int(room), over
 
@@ -93,8 +98,8 @@ class Meter:
         found = self._known.get(environment_id)
         if found is not None:
             found.refill(self._now())
-            room, over = found.room()
-            if room < 1 and over is not None:
+            if found.room() < 1:
+                over = found.refusal()
                 self._metrics.quota_reached(environment_id, over.quota)
                 raise over
 
