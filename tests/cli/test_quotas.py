@@ -11,7 +11,7 @@ def test_a_quota_holds_for_the_next_message_and_so_does_its_end(server: Server) 
     environment = server.environments["Staging"]
     source, client = server.source("Staging"), server.client_id("Staging")
     destination = server.destination("Staging", endpoint="https://127.0.0.1:9/")
-    server.subscribe(source, destination)
+    server.subscribe(source, destination, environment="Staging")
     assert server.send(client, message(destination, source, 1)).status == 200
 
     said = server.cli("quotas", "set", environment, "--pending-logs", "1", "--destinations", "9").stdout
