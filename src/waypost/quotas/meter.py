@@ -28,13 +28,17 @@ log = structlog.get_logger("waypost.quotas")
 
 @dataclass(slots=True)
 class _Standing:
-    """One environment: `waiting` as of the last look, `since` accepted here after it; `left` of this second."""
+    """One environment: `left` of this second, and `waiting` as of a look.
+
+    That began when `seen` logs had been accepted here, of those that were `taken` by now.
+    """
 
     quotas: Quotas
     waiting: int
     left: float
     at: float
-    since: int = 0
+    taken: int = 0
+    seen: int = 0
 
     def refill(self, now: float) -> None:
         """Let the time that went by count; what was not used is kept for one second."""
@@ -45,13 +49,15 @@ class _Standing:
         """How many messages may be taken now."""
         room = math.inf if self.quotas.messages_per_second is None else math.floor(self.left)
         if (most := self.quotas.pending_logs) is not None:
-            room = min(room, max(0, most - self.waiting - self.since))
+            room = min(room, max(0, most - self.waiting - self.taken + self.seen))
         return room
 
     def refusal(self) -> QuotaReached:
         """What is said to those for whom there is no room."""
         most, rate = self.quotas.pending_logs, self.quotas.messages_per_second
-        if most is not None and (rate is None or most - self.waiting - self.since < math.floor(self.left)):
+        if most is not None and (
+            rate is None or most - self.waiting - self.taken + self.seen < math.floor(self.left)
+        ):
             return QuotaReached("pendingLogs", most, FULL_SECONDS)
         assert rate is not None  # noqa: S101 - without a quota there is room
         return QuotaReached("messagesPerSecond", rate, max(1, math.ceil((1 - self.left) / rate)))
@@ -107,11 +113,11 @@ class Meter:
         """So many logs more wait."""
         found = self._known.get(environment_id)
         if found is not None:
-            found.since += logs
+            found.taken += logs
 
     async def look(self) -> None:
         """Read the quotas, and what waits where that is bounded. Raises errors.Unavailable."""
-        seen = {each: standing.since for each, standing in self._known.items()}
+        seen = {each: standing.taken for each, standing in self._known.items()}
 
         def read(tx: Tx) -> dict[str, tuple[Quotas, int]]:
             return {
@@ -136,12 +142,14 @@ class Meter:
             await asyncio.gather(task, return_exceptions=True)
 
     def _standing(self, environment_id: str, quotas: Quotas, waiting: int, seen: int) -> _Standing:
-        """How it stands after a look that began when `seen` had been accepted since the one before."""
+        """How it stands after a look that began when `seen` had been taken."""
         before = self._known.get(environment_id)
-        if before is None or before.quotas.messages_per_second != quotas.messages_per_second:
-            since = 0 if before is None else before.since - seen
-            return _Standing(quotas, waiting, float(quotas.messages_per_second or 0), self._now(), since)
-        return _Standing(quotas, waiting, before.left, before.at, before.since - seen)
+        if before is None:
+            return _Standing(quotas, waiting, float(quotas.messages_per_second or 0), self._now())
+        if before.quotas.messages_per_second == quotas.messages_per_second:
+            return _Standing(quotas, waiting, before.left, before.at, before.taken, seen)
+        left = float(quotas.messages_per_second or 0)
+        return _Standing(quotas, waiting, left, self._now(), before.taken, seen)
 
     async def _for_ever(self) -> None:
         while True:
