@@ -16,7 +16,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix docs bench bench-peers crash torture screenshots
+.PHONY: help setup demo run test check sbom fix docs bench bench-peers crash torture screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -34,10 +34,14 @@ run: $(VENV)/.setup-run ## run a server on ./waypost-data, made if need be (ARGS
 test: $(VENV)/.setup-dev $(EMULATORS)/.installed ## run every test (ARGS go to pytest)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: $(VENV)/.setup-dev ## check format, lint and types
+check: $(VENV)/.setup-dev ## check format, lint, types, and the dependencies for known vulnerabilities
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python requirements/audit.py
+
+sbom: $(VENV)/.setup-dev ## write dist/sbom.cdx.json: what Waypost is made of, as CycloneDX
+	@$(BIN)/python requirements/sbom.py dist/sbom.cdx.json
 
 fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .

@@ -116,5 +116,11 @@ def require_organization(
         raise Forbidden(f"This needs the organization role {_either(roles)}; yours is {held}.")
 
 
+def directs(caller: Caller, organization_id: int) -> bool:
+    """Whether the caller is an owner or admin of the organization, who see some things without a role inside."""
+    principal = caller.principal
+    return isinstance(principal, User) and principal.organizations.get(organization_id) in OWNER_OR_ADMIN
+
+
 def _either(roles: frozenset[EnvironmentRole] | frozenset[OrganizationRole]) -> str:
     return " or ".join(sorted(roles))

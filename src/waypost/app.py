@@ -56,6 +56,7 @@ from waypost.environments.service import EgressLists
 from waypost.errors import Unavailable
 from waypost.folder import Folder, FolderMissing
 from waypost.ledger import api as ledger_api
+from waypost.ledger import store as ledger_rows
 from waypost.ledger.minutes import Minutes
 from waypost.logs import api as logs_api
 from waypost.logs import deliveries
@@ -77,6 +78,10 @@ from waypost.queues import store as queue_rows
 from waypost.queues.port import Hot
 from waypost.queues.service import Queues
 from waypost.queues.skipping import Skipping
+from waypost.quotas import api as quotas_api
+from waypost.quotas import store as quota_rows
+from waypost.quotas.meter import Meter
+from waypost.quotas.service import EnvironmentQuotas
 from waypost.replays import api as replays_api
 from waypost.replays.running import Running
 from waypost.replays.service import Replays
@@ -157,6 +162,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(waypost.replaying.stop)
         stack.push_async_callback(waypost.retention.stop)
         stack.push_async_callback(waypost.minutes.stop)
+        stack.push_async_callback(waypost.meter.stop)
         stack.push_async_callback(waypost.notifier.stop)
         stack.callback(waypost.passwords.close)
         yield waypost
@@ -314,8 +320,17 @@ class Waypost:
         )
         self.payloads = Payloads(self.db, self.vault, self.clock)
         self.payload_searches = PayloadSearches(self.db, self.vault, self.clock)
+        self.meter = Meter(self.db, self.metrics, pending=lambda tx, each: ledger_rows.total(tx, each).pending)
+        self.quotas = EnvironmentQuotas(self.db, self.clock, self.meter)
         self.intake = Intake(
-            self.db, self.hot, self.vault, self.clock, self.metrics, self.worker.arrived, room=self.disk.require
+            self.db,
+            self.hot,
+            self.vault,
+            self.clock,
+            self.metrics,
+            self.worker.arrived,
+            room=self.disk.require,
+            meter=self.meter,
         )
 
     def _build_configuration(self) -> None:
@@ -381,6 +396,7 @@ class Waypost:
             tokens_api.router(self.tokens),
             environments_api.router(self.db),
             environments_api.egress_router(self.egress_lists),
+            quotas_api.router(self.quotas),
             roles_api.router(self.roles),
             audit_api.router(self.db),
             apikeys_api.router(self.apikeys),
@@ -459,7 +475,10 @@ class Waypost:
         """What `/metrics` says; a store that is away takes only its own figures with it."""
 
         def read(tx: Tx) -> Figures:
-            return Figures(figures.of_environments(tx, self.clock.now_ms()), outbox.waiting(tx))
+            found = figures.of_environments(tx, self.clock.now_ms())
+            return Figures(
+                found, outbox.waiting(tx), {each: q.shown() for each, q in quota_rows.every(tx).items()}
+            )
 
         try:
             found = await self.db.read(read)

@@ -31,10 +31,11 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the store holds. `notices` waiting to be sent are by environment and channel."""
+    """What the store holds. Waiting `notices` are by environment and channel, `quotas` by environment."""
 
     environments: Iterable[Environment] = ()
     notices: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    quotas: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
 
 
 class Metrics:
@@ -57,6 +58,10 @@ class Metrics:
         )
         self._notices = Counter(
             "waypost_notices", "Notices sent by this node, and failures.", ["channel", "outcome"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._quota_reached = Counter(
+            "waypost_quota_reached", "Requests with messages that a quota refused.", ["environment", "quota"],
             registry=self._registry,
         )  # fmt: skip
         self._purged.labels("log")
@@ -88,6 +93,10 @@ class Metrics:
         """Retention removed rows of a table."""
         self._purged.labels(table).inc(rows)
 
+    def quota_reached(self, environment_id: str, quota: str) -> None:
+        """A quota of an environment refused messages."""
+        self._quota_reached.labels(environment_id, quota).inc()
+
     def notice(self, channel: str, outcome: str) -> None:
         """A notice was sent by a channel, or was not."""
         self._notices.labels(channel, outcome).inc()
@@ -113,6 +122,7 @@ def _families(figures: Figures | None, disk_low: bool) -> Iterator[Metric]:
     if figures is not None:
         yield from _of_environments(list(figures.environments))
         yield _waiting(figures.notices)
+        yield _quotas(figures.quotas)
 
 
 def _of_environments(found: Sequence[Environment]) -> Iterator[Metric]:
@@ -141,6 +151,16 @@ def _waiting(notices: Mapping[tuple[str, str], int]) -> Metric:
     family = GaugeMetricFamily("waypost_notices_waiting", "Notices that wait to be sent.", labels=labels)
     for key, count in notices.items():
         family.add_metric(list(key), count)
+    return family
+
+
+def _quotas(found: Mapping[str, Mapping[str, int | None]]) -> Metric:
+    labels = ["environment", "quota"]
+    family = GaugeMetricFamily("waypost_quota", "What an environment may take.", labels=labels)
+    for environment_id, quotas in found.items():
+        for name, most in quotas.items():
+            if most is not None:
+                family.add_metric([environment_id, name], most)
     return family
 
 

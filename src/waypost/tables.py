@@ -13,6 +13,7 @@ from waypost.notifications import outbox as notices
 from waypost.notifications import store as notifications
 from waypost.queues import errands, purged, shards
 from waypost.queues import store as queues
+from waypost.quotas import store as quotas
 from waypost.replays import store as replays
 from waypost.sessions import factors, throttle
 from waypost.sessions import store as sessions
@@ -37,6 +38,7 @@ __all__ = [
     "notifications",
     "purged",
     "queues",
+    "quotas",
     "replays",
     "sessions",
     "shards",

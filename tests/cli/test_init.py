@@ -125,9 +125,12 @@ def test_a_set_up_from_documents_has_their_ids_and_keys(tmp_path: Path) -> None:
     tenants = {
         "organizations": [{"id": 7, "name": "Clinic"}],
         "environments": [
-            {"id": DEVELOPMENT, "organization": 7, "name": "Dev", "environmentFlag": "Development"},
+            {
+                "id": DEVELOPMENT, "organization": 7, "name": "Dev", "environmentFlag": "Development",
+                "quotas": {"pendingLogs": 5},
+            },
         ],
-    }
+    }  # fmt: skip
     people = {
         "users": [
             {
@@ -161,6 +164,8 @@ def test_a_set_up_from_documents_has_their_ids_and_keys(tmp_path: Path) -> None:
         shown = server.call("GET", path, token=server.exchange(keys.ec("ci"), "ci"))
         assert [key["id"] for key in shown.payload["apikeys"]] == [ENGINE]
         assert server.exchange(keys.ec("engine"), ENGINE)
+        listed = server.cli("quotas", "list")
+        assert listed.stdout == f"{DEVELOPMENT}: 5 logs that wait\n"
 
 
 def test_the_example_of_the_reference_is_a_document_that_can_be_used(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane
 from tests.support.serving import Client
 from tests.support.waiting import until
+from waypost.access import operator
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "waypost-alerts.yml").read_text())
@@ -56,6 +57,9 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert house.call("POST", "/endpoint", {}, by="source").status == 400
             watch.later(301)
             until(lambda: watch.notices("queue.held")[0]["deliveries"][0]["attempts"] == 1, "a failed notice")
+            there = house.environments["Development"]
+            house.run(house.waypost.quotas.change(operator("quotas set"), there, {"pendingLogs": 1}))
+            assert house.call("POST", "/endpoint", lane.body(2), by="source").status == 429
             yield Client(house.port)("GET", "/metrics").body.decode()
 
 

@@ -1,5 +1,8 @@
 """Odd requests of every kind, and values that would be more than one header: `torture/odd.py`, for a few cases."""
 
+import gzip
+import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,3 +100,19 @@ def _with(body: dict[str, Any], names: list[str], value: str) -> dict[str, Any]:
     """The body with that value at the pointer."""
     first, *rest = names
     return body | {first: _with(body.get(first, {}), rest, value) if rest else value}
+
+
+@pytest.mark.parametrize("path", ["/endpoint", "/waypost/v1/messages", "/platform/v1/authcredentials"])
+def test_what_is_packed_is_never_unpacked(scene: Scene, path: str) -> None:
+    """A bomb of 64 MB in 64 KB is what it is: bytes that are not JSON."""
+    bomb = gzip.compress(b" " * 64_000_000, compresslevel=9)
+    lines = path.endswith("messages")
+    headers = {"content-type": "application/x-ndjson" if lines else "application/json", "content-encoding": "gzip"}
+    by = "engineer" if path.startswith("/platform") else "source"
+    tracemalloc.start()
+    answer = scene.house.call("POST", path, bomb, by=by, headers=headers)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    said = [json.loads(line)["status"] for line in answer.body.splitlines()] if lines else [answer.status]
+    assert set(said) == {400}
+    assert most < 8_000_000

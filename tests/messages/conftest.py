@@ -12,8 +12,10 @@ from tests.support import stores, traffic
 from tests.support.house import House
 from tests.support.traffic import Traffic
 from waypost.db.database import Beside, Database, Tx
+from waypost.ledger import store as ledger
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
+from waypost.quotas.meter import Meter
 from waypost.vault.vault import Vault
 
 T = TypeVar("T")
@@ -73,7 +75,8 @@ async def world(db: Database, vault: Vault, clock: SetClock) -> World:
     def hear(queue_id: str, destination_id: str) -> None:
         arrived.append((queue_id, destination_id))
 
-    intake = Intake(counted, stores.hot_of(db), vault, clock, Metrics(), hear, room=lambda: None)
+    meter = Meter(counted, Metrics(), pending=_pending, now=lambda: clock.now_ms() / 1000)
+    intake = Intake(counted, stores.hot_of(db), vault, clock, Metrics(), hear, room=lambda: None, meter=meter)
     return World(await traffic.found(db, clock), counted, intake, vault, arrived)
 
 
@@ -86,6 +89,10 @@ def a_message(*destination_ids: str, source_id: str | None = None, **meta: Any) 
     }
     source = {} if source_id is None else {"Source": {"ID": source_id}}
     return json.dumps({"Meta": usual | source | meta, "Patient": {"Notes": ["secret"]}}).encode()
+
+
+def _pending(tx: Tx, environment_id: str) -> int:
+    return ledger.total(tx, environment_id).pending
 
 
 @pytest.fixture(scope="session")

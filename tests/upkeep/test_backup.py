@@ -199,6 +199,18 @@ async def test_a_restore_names_the_key_that_is_missing(
     assert _names(place.folder) == set()
 
 
+async def test_a_restore_with_a_key_file_from_before_a_rotation_names_the_key_that_is_missing(
+    store: Store, file: Path, place: Place, tmp_path: Path
+) -> None:
+    shutil.copy(store.key_file, tmp_path / "old.key")
+    await store.waypost.upkeep.rotate_keys()
+    await taken(store, file)
+    with pytest.raises(UpkeepRefused, match=keyring.load(store.key_file).current):
+        await place.filled(file, tmp_path / "old.key")
+    assert _names(place.folder) == set()
+    await place.filled(file, store.key_file)  # nothing is in the way of the right one
+
+
 async def test_a_restore_notices_a_key_that_only_has_the_right_name(
     store: Store, file: Path, place: Place, tmp_path: Path
 ) -> None:

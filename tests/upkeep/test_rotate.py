@@ -1,15 +1,19 @@
 """A new sealing key locks nobody out, however the rotation ends."""
 
+import asyncio
 import json
 
 import pytest
 import sqlalchemy as sa
 
-from tests.upkeep.conftest import DELIVERED, WAITING, Store, checked, settings
+from tests.support.receiver import Receiver
+from tests.upkeep.conftest import CALLER, DELIVERED, WAITING, Store, checked, settings
 from waypost.app import opened
 from waypost.upkeep.model import UpkeepRefused
 from waypost.vault import keyring
 from waypost.vault.vault import data_key
+
+MORE = 20
 
 
 async def kek_ids(store: Store) -> set[str]:
@@ -52,6 +56,37 @@ async def test_a_rotation_keeps_the_keys_in_use_when_the_file_was_exchanged(stor
     await store.waypost.upkeep.rotate_keys()
     assert in_use.keys.items() <= keyring.load(store.key_file).keys.items()
     assert (await checked(store.waypost))["ok"]
+
+
+async def test_messages_come_and_go_while_the_key_is_changed_again_and_again(store: Store) -> None:
+    """Each is taken, delivered and opens, whichever key was the newest at its moment."""
+    with Receiver() as receiver:
+        waypost, seen = store.waypost, set()
+        await waypost.destinations.update(CALLER, await _destination(store), {"endpoint": receiver.url})
+        await waypost.worker.start()
+        sending = asyncio.create_task(_sent(store, MORE))
+        while not sending.done():
+            seen.add((await waypost.upkeep.rotate_keys())["key"])
+        await sending
+        await receiver.arrived(WAITING + MORE)
+        await waypost.worker.stop()
+    assert len(seen) > 2
+    async with opened(settings(store.folder, store.url)) as reopened:
+        report = await checked(reopened)
+        lost = await reopened.db.read(reopened.vault.newest_lost)
+    assert (report["ok"], lost) == (True, None), report
+    assert report["checked"]["messages"] == DELIVERED + WAITING + MORE
+
+
+async def _destination(store: Store) -> str:
+    [found] = await store.waypost.destinations.of_environment(CALLER, store.tenant.development)
+    return found.id
+
+
+async def _sent(store: Store, count: int) -> None:
+    for _ in range(count):
+        store.waypost.clock.advance(24 * 3600)  # type: ignore[attr-defined] # so that each has a data key of its own
+        await store.accept_another()
 
 
 async def test_a_lost_key_does_not_stand_in_the_way_of_a_rotation(store: Store) -> None:

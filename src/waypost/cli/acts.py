@@ -17,6 +17,7 @@ from waypost.environments import store as environments
 from waypost.environments.store import Environment, Organization
 from waypost.errors import NotFound, WaypostError
 from waypost.folder import Folder
+from waypost.quotas.model import listed
 from waypost.users.model import NewUser, PublicKeys
 from waypost.validation import Body, Line, checked
 
@@ -149,6 +150,17 @@ async def add_legacy_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     return {"apiKey": {"key": key, "secret": secret}}
 
 
+async def set_quotas(waypost: Waypost, params: Params) -> dict[str, Any]:
+    """`environment`, `quotas` with those that change → all of them."""
+    changed = await waypost.quotas.change(operator("quotas set"), params["environment"], params["quotas"])
+    return {"quotas": changed.shown()}
+
+
+async def list_quotas(waypost: Waypost, _: Params) -> dict[str, Any]:
+    """The environments that have quotas."""
+    return listed(await waypost.quotas.every())
+
+
 async def rotate_keys(waypost: Waypost, _: Params) -> dict[str, Any]:
     """The new sealing key's id, the one before, and how many data keys were wrapped."""
     return await waypost.upkeep.rotate_keys()
@@ -175,6 +187,8 @@ ACTS: dict[str, Act] = {
     "users keys revoke": revoke_user_key,
     "apikeys add": add_api_key,
     "apikeys add --legacy": add_legacy_key,
+    "quotas set": set_quotas,
+    "quotas list": list_quotas,
     "keys rotate": rotate_keys,
     "backup": backup,
     "check": check,

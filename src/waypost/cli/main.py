@@ -12,6 +12,7 @@ from waypost.cli.init import init
 from waypost.cli.keys import keys
 from waypost.cli.organizations import organizations
 from waypost.cli.output import Failure, refuse
+from waypost.cli.quotas import quotas
 from waypost.cli.send import send
 from waypost.cli.serve import serve
 from waypost.cli.token import token
@@ -32,6 +33,7 @@ app.command()(send)
 app.add_typer(users, name="users", help="Users: add, invite, list, remove; their keys and sessions.")
 app.add_typer(organizations, name="organizations", help="Organizations: add.")
 app.add_typer(apikeys, name="apikeys", help="API keys of an environment: add.")
+app.add_typer(quotas, name="quotas", help="What one environment may take: set, list.")
 app.add_typer(keys, name="keys", help="The sealing key: rotate.")
 app.command()(backup)
 app.command()(restore)

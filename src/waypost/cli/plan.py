@@ -16,6 +16,7 @@ from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.cli.output import Failure
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
+from waypost.quotas.model import QuotasPatch
 from waypost.validation import Body, Line, faults_of
 
 FIRST = 1
@@ -46,6 +47,7 @@ class FixedEnvironment(Body):
     organization: Number = FIRST
     name: Line
     environmentFlag: Annotated[Flag, Field(strict=False)]
+    quotas: QuotasPatch | None = None
 
 
 class FixedKey(Body):

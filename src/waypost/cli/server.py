@@ -88,6 +88,8 @@ async def run(
 
         await stack.enter_async_context(control.listening(folder, perform))
         calm_collector()
+        if role != "worker":
+            await waypost.meter.start()
         if role != "api":
             await waypost.worker.start()
             await waypost.skipping.start()

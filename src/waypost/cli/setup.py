@@ -16,6 +16,7 @@ from waypost.db.database import Tx
 from waypost.environments import store as environments
 from waypost.environments.store import Environment, Organization
 from waypost.errors import WaypostError
+from waypost.quotas import service as quotas
 from waypost.users.model import Added, NewUser, PublicKeys
 from waypost.users.service import put
 from waypost.validation import checked
@@ -56,13 +57,13 @@ def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
 
 
 def _organization(tx: Tx, fixed: FixedOrganization, plan: Plan, now_ms: int) -> None:
-    inside = [
-        Environment(one.id, fixed.id, one.name, one.environmentFlag)
-        for one in plan.environments
-        if one.organization == fixed.id
-    ]
+    fixed_here = [one for one in plan.environments if one.organization == fixed.id]
+    inside = [Environment(one.id, fixed.id, one.name, one.environmentFlag) for one in fixed_here]
     made = Organization(fixed.id, fixed.name)
     founding.found(tx, CALLER, made, inside or founding.usual_environments(fixed.id), now_ms)
+    for one, environment in zip(fixed_here, inside, strict=True):
+        if one.quotas is not None:
+            quotas.put(tx, CALLER, environment, one.quotas, now_ms)
 
 
 def _fixed(user: FixedUser) -> NewUser:

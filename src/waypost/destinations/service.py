@@ -17,6 +17,7 @@ from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Fault, Invalid
 from waypost.ids import new_id
+from waypost.quotas import store as quotas
 from waypost.validation import check, checked
 from waypost.vault.vault import Vault
 
@@ -74,6 +75,7 @@ class Destinations:
             faults += checks.references(tx, self._policy, environment, raw) + checks.creation(environment, raw)
             if given is None or faults:
                 raise Invalid(faults)
+            quotas.require(tx, environment_id, "destinations", store.count_of)
             if given.id is not None and store.taken(tx, given.id):
                 raise Conflict("A destination has, or had, this id.", code="id_taken")
             made = self._insert(tx, environment, given)

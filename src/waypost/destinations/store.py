@@ -78,6 +78,13 @@ def list_of(tx: Tx, environment_id: str) -> list[Destination]:
     return [_destination(found) for found in rows]
 
 
+def count_of(tx: Tx, environment_id: str) -> int:
+    """How many destinations the environment has."""
+    c = destination.c
+    query = sa.select(sa.func.count()).where(c.environment_id == environment_id, c.deleted_at.is_(None))
+    return tx.scalar(query) or 0
+
+
 def credential_of(tx: Tx, destination_id: str) -> str | None:
     """The credential that a destination uses; None for none."""
     return tx.scalar(sa.select(destination.c.credential_id).where(destination.c.id == destination_id))

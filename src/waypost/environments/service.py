@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from waypost.access import ANY_ROLE, OWNER, OWNER_OR_ADMIN, Caller, User, require_environment, require_organization
+from waypost.access import ANY_ROLE, OWNER, Caller, directs, require_environment, require_organization
 from waypost.audit import store as audit
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
@@ -42,7 +42,7 @@ class EgressLists:
     async def get(self, caller: Caller, environment_id: str) -> EgressList:
         """The list. Raises NotFound."""
         found = await self._db.read(lambda tx: store.get(tx, environment_id))
-        if not _directs(caller, found):
+        if not directs(caller, found.organization_id):
             require_environment(caller, environment_id, ANY_ROLE)
         return found.egress
 
@@ -83,11 +83,3 @@ class EgressLists:
             details={"id": before.id, "before": before.egress.shown(), "after": listed.shown()},
             now_ms=self._clock.now_ms(),
         )  # fmt: skip
-
-
-def _directs(caller: Caller, environment: Environment) -> bool:
-    """Whether the caller is an owner or admin of the organization, who need no role in the environment."""
-    principal = caller.principal
-    return (
-        isinstance(principal, User) and principal.organizations.get(environment.organization_id) in OWNER_OR_ADMIN
-    )

@@ -56,6 +56,7 @@ def routes(intake: Intake, metrics: Metrics) -> list[Route]:
         if declared.isdigit() and int(declared) > batch.MOST_BYTES:
             raise TooLarge(f"At most {batch.MOST_BYTES // 1_000_000} MB are taken here.")
         intake.require_room()
+        intake.meter.require(sender.environment_id)
         made = Batch(intake, metrics, request.app.state.bodies, sender.environment_id, _own(sender, key))
         return Streamed(made.results(request.stream()), LINES_TYPE)
 
@@ -89,7 +90,7 @@ def described() -> dict[str, Any]:
         409: "The Idempotency-Key was used for another message",
         413: "Longer than 10 MB",
         415: "Not JSON",
-        429: "Too many requests",
+        429: "Too many requests, or the environment is at its quota; see Retry-After",
         503: "The store is away, the disk almost full, or too much is being read at once; see Retry-After",
     }
     reply = {"content": {MEDIA_TYPE: {"schema": {"type": "object", "required": ["Meta"]}}}}

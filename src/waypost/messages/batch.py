@@ -1,7 +1,8 @@
 """Many messages in one request: each line is accepted as by `/endpoint`, in order, many to a commit.
 
 While some are committed the next ones are read. A line that is refused takes no other with it. Once the store
-is away every line behind is refused too, so that what was taken keeps its order when the rest is sent again.
+is away, or the environment at its quota, every line behind is refused too, so that what was taken keeps its order
+when the rest is sent again.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 from starlette.requests import ClientDisconnect
 
-from waypost.errors import TooLarge, Unavailable, WaypostError
+from waypost.errors import RateLimited, TooLarge, Unavailable, WaypostError
 from waypost.memory import Budget, Hold
 from waypost.messages import refusal
 from waypost.messages.ndjson import Line, Lines
@@ -43,7 +44,7 @@ class Batch:
         self._environment_id = environment_id
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
-        self._away: Unavailable | None = None
+        self._away: Unavailable | RateLimited | None = None
         self._hold = Hold(bodies)
         self._waiting: deque[Line] = deque()
         self._ahead = 0
@@ -116,7 +117,9 @@ class Batch:
     async def _take(self, given: Sequence[Given]) -> Sequence[dict[str, Any] | refusal.Refused]:
         if self._away is None:
             try:
-                return await self._intake.accept_all(self._environment_id, given)
+                found = await self._intake.accept_all(self._environment_id, given)
+                self._away = next((each for each in found if isinstance(each, RateLimited)), None)
+                return found
             except Unavailable as error:
                 self._away = error
             except WaypostError as error:

@@ -8,16 +8,17 @@ from typing import Any
 
 from waypost.clock import Clock
 from waypost.db.database import Database
-from waypost.errors import Conflict, Unavailable
+from waypost.errors import Conflict, RateLimited, Unavailable
 from waypost.ids import new_id
-from waypost.messages import model, routing
+from waypost.messages import model, routing, writing
 from waypost.messages.idempotency import Once
 from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import Routes, Unroutable
-from waypost.messages.writing import Entry, Plan, Refused, RoutesMoved, Writing
+from waypost.messages.writing import Entry, Plan, RoutesMoved, Writing
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
 from waypost.queues.port import Hot
+from waypost.quotas.meter import Meter
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
@@ -36,6 +37,10 @@ class Given:
 
     body: bytes
     key: str | None = None
+
+
+Refused = writing.Refused | RateLimited
+"""Why one message was not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Intake:
         arrived: Arrived,
         *,
         room: Room,
+        meter: Meter,
     ) -> None:
         self._db = db
         self._writing = Writing(db, hot)
@@ -67,6 +73,7 @@ class Intake:
         self._metrics = metrics
         self._arrived = arrived
         self.require_room = room
+        self.meter = meter
         self._routes: dict[str, Routes] = {}
         self._loading: dict[str, asyncio.Task[Routes]] = {}
 
@@ -87,7 +94,10 @@ class Intake:
         Those that are accepted are so in this order and in one transaction. Raises errors.Unavailable.
         """
         self.require_room()
-        outcomes = [self._read(environment_id, each) for each in given]
+        admitted, over = self.meter.admit(environment_id, len(given))
+        outcomes = [self._read(environment_id, each) for each in given[:admitted]]
+        if over is not None:
+            outcomes += [over] * (len(given) - admitted)
         messages = [each for each in outcomes if isinstance(each, _Read)]
         if not messages:
             return [each for each in outcomes if not isinstance(each, _Read)]
@@ -151,6 +161,7 @@ class Intake:
         for entry in found:
             if isinstance(entry, Entry) and entry.given is not None:
                 self._metrics.accepted(len(entry.given.targets))
+                self.meter.accepted(routes.environment_id, len(entry.given.targets))
                 for target in entry.given.targets:
                     for queue_id in target.queue_ids:
                         self._arrived(queue_id, target.destination_id)

@@ -15,7 +15,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
-from waypost.errors import Conflict, Unavailable
+from waypost.errors import Conflict, RateLimited, Unavailable
 from waypost.messages.service import Given, Intake
 from waypost.samples.model import DATA_SETS, SampleSend
 from waypost.sources.service import Sources
@@ -72,7 +72,7 @@ class Samples:
         sent, made = await self._db.write(prepare)
         given = [Given(msgspec.json.encode(each)) for each in made]
         for outcome in await self._intake.accept_all(found.environment_id, given):
-            if isinstance(outcome, Unavailable):
+            if isinstance(outcome, Unavailable | RateLimited):
                 raise outcome
             if isinstance(outcome, Exception):  # its source or subscription was taken away this very moment
                 raise Conflict("The routes changed while the data set was sent; send it again.", code="changed")

@@ -15,6 +15,7 @@ from waypost.destinations.model import Destination
 from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Fault, Invalid, NotFound
+from waypost.quotas import store as quotas
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions import store
@@ -88,6 +89,7 @@ class Subscriptions:
             environment = environments.get(tx, environment_id)
             environments.bump(tx, environment_id)  # its row lock: neither end can be deleted meanwhile
             _require_ends(tx, environment, body)
+            quotas.require(tx, environment_id, "subscriptions", store.count_of)
             made = Subscription(
                 ids.new_id(), environment_id, environment.flag, body.source.id, body.destination.id, body.dataModel
             )
@@ -112,6 +114,7 @@ class Subscriptions:
         if found is not None:
             return found
         environments.bump(tx, environment.id)
+        quotas.require(tx, environment.id, "subscriptions", store.count_of)
         made = Subscription(ids.new_id(), environment.id, environment.flag, source_id, destination_id, data_model)
         store.insert(tx, made, self._clock.now_ms())
         self._opened(tx, made)

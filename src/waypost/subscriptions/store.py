@@ -71,6 +71,13 @@ def listed(tx: Tx, subscription_ids: Collection[str]) -> dict[str, Subscription]
     return {found.id: found for found in _all(tx, subscription.c.id.in_(subscription_ids))}
 
 
+def count_of(tx: Tx, environment_id: str) -> int:
+    """How many subscriptions the environment has."""
+    c = subscription.c
+    query = sa.select(sa.func.count()).where(c.environment_id == environment_id, c.deleted_at.is_(None))
+    return tx.scalar(query) or 0
+
+
 def of_source(tx: Tx, source_id: str) -> list[Subscription]:
     """The live subscriptions of a source, oldest first."""
     return _all(tx, subscription.c.source_id == source_id)
