@@ -12,7 +12,7 @@ from typing import Any
 from tests.support import keys
 from tests.support.house import House
 from torture import inside
-from torture.inside import Got
+from torture.ask import Got
 from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey

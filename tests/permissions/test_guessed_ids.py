@@ -11,7 +11,7 @@ import pytest
 from tests.permissions.scene import filled
 from tests.support.house import House
 from torture import inside
-from torture.inside import Got
+from torture.ask import Got
 
 ENVIRONMENT = "/platform/v1/environments/{environment}"
 OURS = "/waypost/v1/environments/{environment}"

@@ -14,7 +14,7 @@ from tests.permissions.matrix import UNBUILT, Line
 from tests.permissions.scene import ASKED, CALLERS, USED_UP, Ask, World
 from tests.support.house import House
 from tests.support.waiting import until
-from torture.inside import Got
+from torture.ask import Got
 from waypost.web import unbuilt, vendor
 
 LINES = [line for line in matrix.lines() if line.section != UNBUILT]
