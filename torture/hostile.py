@@ -5,16 +5,19 @@ processes, a long run needs no more memory than a short one.
 """
 
 import argparse
+import logging
 import resource
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
 from torture import hostile_page, odd
@@ -96,15 +99,15 @@ def main(arguments: Sequence[str], console: Console) -> int:
         parser.error("--cases and --jobs take 1 or more")
     console.print(f"Waypost torture, hostile input: {given.cases:,} cases from seed {given.seed}", style="bold")
     found = run(
-        given.cases, given.seed, given.jobs, given.seconds, lambda words: console.print(words, style="dim")
+        given.cases, given.seed, given.jobs, given.seconds, lambda words: console.print(words, markup=False)
     )
     console.print()
     console.print(hostile_page.table(found), markup=False)
     console.print()
     for one in found.unseen():
         console.print(f"never answered: {one}", markup=False, style="dim")
-    for where, words in found.tally.broken.items():
-        console.print(f"BROKEN: {where}: {words}", markup=False, style="red")
+    if not found.tally.broken:
+        console.print("Every answer was one that the document has, and none a fault of ours.")
     if found.cases < given.cases:
         console.print(f"Only {found.cases:,} cases in {given.seconds:.0f} s.", style="red")
     if given.page:
@@ -125,6 +128,8 @@ def run(cases: int, seed: int, jobs: int, seconds: float, say: Say, size: Size |
             f" {len(found.tally.broken)} broken, {found.seconds:.0f} s;"
             f" server {one.server_mb:.0f} MB, drawing {one.drawing_mb:.0f} MB"
         )
+        for where, words in one.tally.broken.items():
+            say(f"BROKEN: {where}: {words}")
     return found
 
 
@@ -154,13 +159,26 @@ def one_round(number: int, size: Size) -> Findings:
 def _rounds(seed: int, jobs: int, size: Size, goes_on: Callable[[], bool]) -> Iterator[Findings]:
     """Each round as it ends; another begins in its place as long as it goes on."""
     number, running = seed, set[Future[Findings]]()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        while True:
-            while len(running) < jobs and goes_on():
-                running.add(pool.submit(one_round, number, size))
-                number += 1
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for each in done:
-                yield each.result()
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_ends_in_order, max_tasks_per_child=1
+    ) as pool:
+        try:
+            while True:
+                while len(running) < jobs and goes_on():
+                    running.add(pool.submit(one_round, number, size))
+                    number += 1
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for each in done:
+                    yield each.result()
+        except BaseException:  # the rounds that run are of no use any more
+            for process in active_children():
+                process.terminate()
+            raise
+
+
+def _ends_in_order() -> None:
+    """Have SIGTERM end the process as Ctrl-C does, so that its server ends with it, and log no requests."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
