@@ -76,7 +76,7 @@ class Served:
     ask: Wire
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Furnished:
     data: Path
     made: dict[str, Any]
