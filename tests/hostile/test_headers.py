@@ -99,7 +99,7 @@ async def test_no_token_that_comes_back_becomes_a_second_header(
 @pytest.mark.parametrize("value", SPLITTING)
 def test_no_mark_of_an_object_becomes_a_second_header(value: str) -> None:
     item = Item(
-        body=b"{}", log_id="a", seq=1, accepted_at=1, source_id="b", subscription_id=None,
+        body=b"{}", log_id="a", seq=1, accepted_at=1, source_id="b", subscription_id="c",
         data_model=value, event_type=value, replay_of=None,
     )  # fmt: skip
     assert _is_written_in_lines(Grant({f"x-amz-meta-{key}": each for key, each in metadata_of(item).items()}))
