@@ -32,6 +32,7 @@ OF_EACH_OPERATION = 40
 WALKS = 120
 ODD = 200
 JOBS = 2
+STOP_SECONDS = 20
 Say = Callable[[str], None]
 
 
@@ -173,8 +174,12 @@ def _rounds(seed: int, jobs: int, size: Size, goes_on: Callable[[], bool]) -> It
                 for each in done:
                     yield each.result()
         except BaseException:  # the rounds that run are of no use any more
-            for process in active_children():
+            running_now = active_children()
+            for process in running_now:
                 process.terminate()
+            for process in running_now:
+                process.join(STOP_SECONDS)
+                process.kill()
             raise
 
 
