@@ -18,15 +18,17 @@ from waypost.vault.vault import Vault
 assert tables  # every table is known once it is imported
 
 
-LONG = {"crash", "demo", "docs", "journeys", "nodes", "upkeep"}
+LONG = {"bench", "crash", "demo", "docs", "journeys", "nodes", "replays", "samples", "torture", "upkeep"}
 """Folders with tests that take many seconds each: at the end of a run the other workers would wait for them."""
 
 
 def pytest_configure() -> None:
     """Trust no authority that the system does: to read their certificates takes an application 0.1 s.
 
-    What tests call is on this machine, with certificates of their own, or without any.
+    What tests call is on this machine, with certificates of their own, or without any. Collecting makes hardly any
+    garbage, and is not looked through for some.
     """
+    gc.disable()
     os.environ["SSL_CERT_FILE"] = os.devnull
 
 
@@ -38,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what collecting made: it lives as long as the process."""
     gc.freeze()
+    gc.enable()
 
 
 class SetClock(Clock):

@@ -4,9 +4,7 @@ Each answer is held to what the document says of it: its status, its media type,
 answers 5xx but 501. `walks` follows the document's links from one operation to the next.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -21,10 +19,11 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 from schemathesis.transport import SerializationContext
-from tests.support.house import House
+from tests.support.callers import Callers
 
-from torture import inside
+from torture.ask import Ask
 from torture.scene import Scene
+from torture.tally import Tally
 
 BASE = "http://127.0.0.1"
 Operation = APIOperation[Any, Any, Any, Any]
@@ -35,6 +34,8 @@ LINES = "application/x-ndjson"
 CLOSED_PROXY = "http://127.0.0.1:9"
 """An egress proxy that nobody is: whatever a case would have called is not reached."""
 CALLERS = ("right",) * 8 + ("viewer", "outsider", "source", "nobody")
+OF_THE_CONNECTION = {"authorization", "connection", "expect", "host", "te", "transfer-encoding", "upgrade"}
+"""Headers that no operation has: what is drawn for them is left out. Spoilt framing has tests of its own."""
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -43,28 +44,13 @@ CHECKS = [
 ]
 
 
-@dataclass
-class Tally:
-    """How many cases there were, what they were answered, and what was wrong, by operation."""
-
-    cases: int = 0
-    statuses: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
-    broken: dict[str, str] = field(default_factory=dict)
-
-    def add(self, operation: str, status: int, wrong: str | None) -> None:
-        """Count a case."""
-        self.cases += 1
-        self.statuses[operation][status] += 1
-        if wrong is not None:
-            self.broken.setdefault(f"{operation} {status}", wrong)
-
-
 class Contract:
-    """The document of a house, and what it takes to call its operations."""
+    """The document of an application, and what it takes to call its operations."""
 
-    def __init__(self, house: House, tally: Tally | None = None) -> None:
+    def __init__(self, house: Callers, ask: Ask, tally: Tally | None = None) -> None:
         self.house = house
-        self.scene = Scene(house)
+        self.ask = ask
+        self.scene = Scene(house, ask)
         self.tally = tally or Tally()
         self.document: dict[str, Any] = house.call("GET", "/openapi.json", by=None).json
         schemathesis.serializer(LINES)(_lines)
@@ -118,13 +104,13 @@ class Contract:
         wanted = case.as_transport_kwargs(base_url=BASE)
         fields = ("method", "url", "headers", "params", "data", "json", "files")
         request = requests.Request(**{name: wanted[name] for name in fields if name in wanted}).prepare()
-        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        headers.pop("authorization", None)  # the document has it drawn
+        drawn = {name.lower(): _text(value) for name, value in request.headers.items()}
+        headers = {name: value for name, value in drawn.items() if name not in OF_THE_CONNECTION}
         headers |= self._authorization(case.operation.path, caller)
         body = request.body or b""
         data = body.encode() if isinstance(body, str) else bytes(body)  # type: ignore[arg-type]
         target = str(request.url).removeprefix(BASE) or "/"
-        got = inside.call(self.house, case.method, target, _sendable(headers), data)
+        got = self.ask(case.method, target, _sendable(headers), data)
         return Response(got.status, got.headers, got.body, request, got.seconds, False, got.phrase)
 
     def plainly(self, method: str, path: str, *, by: str = "right", body: bytes = b"{}", **headers: str) -> int:
@@ -133,11 +119,11 @@ class Contract:
         sent = {"host": "x", "content-type": next(iter(taken), "application/json")}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent |= self._authorization(path, by)
-        return inside.call(self.house, method, path.format(**self.scene.in_path), sent, body).status
+        return self.ask(method, path.format(**self.scene.in_path), sent, body).status
 
-    def judge(self, case: ACase, answer: Response) -> None:
+    def judge(self, case: ACase, answer: Response, *, by_link: bool = False) -> None:
         """Count the case, and keep what is wrong with the answer."""
-        self.tally.add(case.operation.label, answer.status_code, _wrong(case, answer))
+        self.tally.add(case.operation.label, answer.status_code, _wrong(case, answer), by_link=by_link)
 
     def _authorization(self, path: str, caller: str) -> Mapping[str, str]:
         if caller == "nobody":

@@ -2,28 +2,19 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.types import Message, Scope
 from tests.support.house import House
 
+from torture.ask import Ask, Got
 
-@dataclass(frozen=True)
-class Got:
-    """An answer, with how long it took."""
 
-    status: int
-    headers: dict[str, list[str]]
-    body: bytes
-    seconds: float
-
-    @property
-    def phrase(self) -> str:
-        """The status in words."""
-        return HTTPStatus(self.status).phrase
+def asking(house: House) -> Ask:
+    """What `call` does, for this house."""
+    return partial(call, house)
 
 
 def call(house: House, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Got:

@@ -1,6 +1,6 @@
 """Requests that no document describes: bodies that are hardly JSON, headers, cursors and ids of every odd form.
 
-    for kind in KINDS: try_kind(house, scene, kind, cases, number, tally)
+    for kind in KINDS: try_kind(scene, kind, cases, number, tally)
 
 Whatever comes, the answer is no 5xx but 501, has a request id, and repeats nothing of what was sent.
 """
@@ -15,12 +15,10 @@ from urllib.parse import quote, urlencode
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from tests.support.house import House
 
-from torture import inside
-from torture.contract import Tally
-from torture.inside import Got
+from torture.ask import Got
 from torture.scene import Scene
+from torture.tally import Tally
 
 MARK = "zzz-rejected"
 """Stands in what is sent; an answer never repeats it."""
@@ -259,7 +257,7 @@ KINDS: Mapping[str, Draw] = {
 }
 
 
-def try_kind(house: House, scene: Scene, kind: str, cases: int, number: int, tally: Tally) -> None:
+def try_kind(scene: Scene, kind: str, cases: int, number: int, tally: Tally) -> None:
     """So many odd requests of a kind; the same ones for the same number."""
     scene.refresh()
 
@@ -273,19 +271,19 @@ def try_kind(house: House, scene: Scene, kind: str, cases: int, number: int, tal
     )
     @given(odd=KINDS[kind](scene))
     def run(odd: Odd) -> None:
-        got = _sent(house, odd)
+        got = _sent(scene, odd)
         tally.add(kind, got.status, _wrong(odd, got))
 
     run()
 
 
-def _sent(house: House, odd: Odd) -> Got:
+def _sent(scene: Scene, odd: Odd) -> Got:
     headers = {"host": "x", "content-length": str(len(odd.body))}
     if odd.media_type:
         headers["content-type"] = odd.media_type
     if odd.by is not None:
-        headers["authorization"] = f"Bearer {house.token(odd.by)}"
-    return inside.call(house, odd.method, odd.target, headers | dict(odd.headers), odd.body)
+        headers["authorization"] = f"Bearer {scene.house.token(odd.by)}"
+    return scene.ask(odd.method, odd.target, headers | dict(odd.headers), odd.body)
 
 
 def _wrong(odd: Odd, got: Got) -> str | None:

@@ -41,16 +41,17 @@ def write_faults(found: Sequence[Found], seed: int, seconds: float) -> None:
     write("faults", "\n\n".join(parts))
 
 
-def write(section: str, text: str) -> None:
-    """Put a section in its place, or behind the others."""
+def write(section: str, text: str, to: Path | None = None) -> None:
+    """Put a section in its place on the page of the faults, or on another; or behind the others."""
+    page = to or PAGE
     begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
-    before = PAGE.read_text() if PAGE.exists() else HEAD
+    before = page.read_text() if page.exists() else HEAD
     whole = f"{begin}\n\n{text}\n\n{end}"
     if begin in before:
         head, _, rest = before.partition(begin)
-        PAGE.write_text(head + whole + rest.partition(end)[2])
+        page.write_text(head + whole + rest.partition(end)[2])
     else:
-        PAGE.write_text(f"{before.rstrip()}\n\n{whole}\n")
+        page.write_text(f"{before.rstrip()}\n\n{whole}\n")
 
 
 def where() -> str:

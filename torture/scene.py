@@ -1,13 +1,15 @@
 """One of each thing that a request can name, and cases aimed at them: what names nothing is refused unread.
 
-scene = Scene(house)
+scene = Scene(house, asking(house))
 scene.refresh()                  # what an earlier case removed is there again
 scene.aim(case)                  # ids in path and body become those of real things
 """
 
 from typing import Any
 
-from tests.support.house import House
+from tests.support.callers import Callers
+
+from torture.ask import Ask
 
 DEVELOPMENT = "Development"
 KEPT = (
@@ -22,8 +24,9 @@ KEPT = (
 class Scene:
     """Things of the clinic's Development environment, as its owner and engineer made them."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Callers, ask: Ask) -> None:
         self.house = house
+        self.ask = ask
         self.environment = house.environments[DEVELOPMENT]
         self.organization = house.household.clinic.id
         memberships = self._get(f"/platform/v1/organizations/{self.organization}/role-assignment")["memberships"]

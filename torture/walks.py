@@ -22,6 +22,7 @@ def walk(contract: Contract, walks: int, number: int) -> None:
 
     class Walk(machine):  # type: ignore[misc, valid-type]
         def step(self, input: StepInput) -> StepOutput:
+            self.by_link = input.transition is not None
             given = {name for _, name in input.applied_parameters if name is not None}
             contract.aim(input.case, but=given)
             input.case.body = contract.scene.aim(input.case.body)
@@ -32,7 +33,7 @@ def walk(contract: Contract, walks: int, number: int) -> None:
             return contract.send(case, "right")
 
         def validate_response(self, response: Response, case: ACase, **_: Any) -> None:
-            contract.judge(case, response)
+            contract.judge(case, response, by_link=self.by_link)
 
     for at in range(0, walks, AT_ONCE):
         # Where a walk leads depends on what the store has by now: drawing the same again may end elsewhere.

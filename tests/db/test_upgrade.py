@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support import postgresql as servers
-from tests.support.house import LOOPBACK, House, Household
+from tests.support.callers import Household
+from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, answer
 from tests.support.waiting import until

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.delivery.conftest import AN_HOUR, QUICK
+from tests.support.callers import Household
 from tests.support.crowds import crowd, remove_crowd
-from tests.support.house import LOOPBACK, House, Household
+from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.waiting import until

@@ -8,7 +8,8 @@ import pytest
 from tests.destinations.calls import Made, get, ours, patch, patched, path, settings
 from tests.destinations.conftest import echo
 from tests.support.authority import Authority
-from tests.support.house import LOOPBACK, House, Household
+from tests.support.callers import Household
+from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver, answer
 from waypost.folder import DATABASE, SEALING_KEY
 from waypost.vault import keyring

@@ -10,8 +10,10 @@ import pytest
 
 from tests.support.house import House
 from torture import odd
-from torture.contract import CLOSED_PROXY, Tally
+from torture.contract import CLOSED_PROXY
+from torture.inside import asking
 from torture.scene import Scene
+from torture.tally import Tally
 from waypost.settings import SettingsInvalid, load
 
 CASES = 60
@@ -54,13 +56,13 @@ FIELDS: dict[str, tuple[str, str, dict[str, Any], str]] = {
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with House(tmp_path_factory.mktemp("odd"), deliver=False, egress_proxy=CLOSED_PROXY) as house:
-        yield Scene(house)
+        yield Scene(house, asking(house))
 
 
 @pytest.mark.parametrize("kind", odd.KINDS)
 def test_odd_requests_are_refused_or_answered_and_never_a_fault_of_ours(scene: Scene, kind: str) -> None:
     tally = Tally()
-    odd.try_kind(scene.house, scene, kind, CASES, 1, tally)
+    odd.try_kind(scene, kind, CASES, 1, tally)
     assert tally.broken == {}
     assert tally.cases >= CASES
 

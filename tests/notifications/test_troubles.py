@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.notifications.conftest import Watch
-from tests.support.house import LOOPBACK, House, Household
+from tests.support.callers import Household
+from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver
 from waypost.folder import SEALING_KEY

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support import logs
-from tests.support.house import House, MovedClock
+from tests.support.callers import MovedClock
+from tests.support.house import House
 from tests.support.serving import Answer
 from waypost.access import operator
 from waypost.clock import iso

@@ -12,7 +12,7 @@ from typing import Any
 from tests.support import keys
 from tests.support.house import House
 from torture import inside
-from torture.inside import Got
+from torture.ask import Got
 from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey
@@ -112,6 +112,9 @@ USED_UP = {
 }
 """What can be done but once with one of each thing."""
 
+OF_A_WORKER = "POST /waypost/v1/queues/{queueId}/skip"
+"""Done by the node that owns the queue. On PostgreSQL nobody does here: whoever may is told 503."""
+
 
 class World:
     """The clinic's Development environment with one of each thing, and everybody's tokens."""
@@ -173,6 +176,12 @@ class World:
             headers["content-type"] = ask.media_type
             body = json.dumps(filled(ask.body, known)).encode()
         return inside.call(self.house, method, template.format(**known), headers, body)
+
+    def answer_of(self, route: str) -> int:
+        """What the route answers to whoever may ask."""
+        if route == OF_A_WORKER and self.house.waypost.db.shared:
+            return 503
+        return ASKED.get(route, Ask()).answer
 
     def has_token(self, caller: str) -> None:
         """See to it that the caller's next request needs no new token."""

@@ -14,9 +14,10 @@ import pytest
 
 from tests.permissions.scene import filled
 from tests.support.house import House
+from tests.support.stores import STORES
 from tests.support.waiting import until
 from torture import inside
-from torture.inside import Got
+from torture.ask import Got
 
 ENVIRONMENT = "/platform/v1/environments/{environment}"
 OURS = "/waypost/v1/environments/{environment}"
@@ -96,9 +97,9 @@ GUESSES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with House(tmp_path_factory.mktemp("guessed"), deliver=False) as made:
+@pytest.fixture(scope="module", params=STORES)
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with House(tmp_path_factory.mktemp("guessed"), deliver=False, on=request.param) as made:
         yield made
 
 
@@ -155,17 +156,20 @@ def test_an_id_of_others_is_answered_as_one_that_nobody_has(
 ) -> None:
     numbered = guess.kind in {"organization", "user"}
     nobodys: Any = 987_654 if numbered else str(uuid.uuid4())
+    unowned = house.waypost.db.shared and guess.request.endswith("/skip")
     for guessed in others[guess.kind]:
 
         def alike(guessed: Any = guessed) -> bool:
             """Whether both took the same statements; who calls is looked up now and then, for either."""
             absent, asked = _counted(house, guess, own, nobodys, statements)
             got, asked_too = _counted(house, guess, own, guessed, statements)
-            assert absent.status == guess.answer, absent.body
+            assert absent.status == (503 if unowned else guess.answer), absent.body
             assert (got.status, _without(got, guessed)) == (absent.status, _without(absent, nobodys))
+            if unowned:  # it looks again and again for a node to carry it out, so often as time lets it
+                return set(asked) == set(asked_too)
             return asked == asked_too
 
-        until(alike, "the same statements for both", seconds=5)
+        until(alike, "the same statements for both", seconds=12)
 
 
 def _counted(

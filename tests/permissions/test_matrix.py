@@ -10,10 +10,11 @@ import pytest
 
 from tests.permissions import matrix
 from tests.permissions.matrix import UNBUILT, Line
-from tests.permissions.scene import ASKED, CALLERS, USED_UP, Ask, World
+from tests.permissions.scene import CALLERS, USED_UP, World
 from tests.support.house import House
+from tests.support.stores import STORES
 from tests.support.waiting import until
-from torture.inside import Got
+from torture.ask import Got
 from waypost.web import unbuilt, vendor
 
 LINES = [line for line in matrix.lines() if line.section != UNBUILT]
@@ -22,9 +23,9 @@ HIDDEN = [line for line in LINES if "404" in line.answers.values()]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "permissions.md"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with House(tmp_path_factory.mktemp("permissions"), deliver=False) as house:
+@pytest.fixture(scope="module", params=STORES)
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with House(tmp_path_factory.mktemp("permissions"), deliver=False, on=request.param) as house:
         yield World(house)
 
 
@@ -50,7 +51,7 @@ def test_a_route_answers_as_the_table_says(world: World, statements: list[str], 
             written = [each for each in statements if each.startswith(WRITES)]
             assert wanted not in {"401", "404"} or written == [], caller  # a 403 is in the audit trail
             continue
-        assert (caller, got.status) == (caller, ASKED.get(line.route, Ask()).answer), got.body
+        assert (caller, got.status) == (caller, world.answer_of(line.route)), got.body
         assert wanted == "yes" or world.environment.encode() not in got.body
         if got.status < 300 and line.route in USED_UP:
             world.refresh()

@@ -48,6 +48,7 @@ from waypost.vault.vault import Vault
 T = TypeVar("T")
 
 OPERATOR = operator("test")
+# In CI the same walks each time, on both stores; elsewhere every run looks at others, and says how to repeat one.
 SETTINGS = settings(
     max_examples=20,
     phases=(Phase.generate, Phase.shrink),

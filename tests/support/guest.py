@@ -14,7 +14,8 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from tests.support import authenticator
-from tests.support.house import House, MovedClock
+from tests.support.callers import MovedClock
+from tests.support.house import House
 from tests.support.visitor import Form, Page, Visitor
 from tests.support.waypost import Server
 from waypost.access import operator

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from urllib.parse import urlencode
 
 from tests.support import prefork
@@ -44,6 +44,13 @@ INITS_OWN = {"WAYPOST_DATABASE_URL", "WAYPOST_MASTER_KEY_FILE"}
 Ran = subprocess.CompletedProcess[str]
 
 
+class Folder(Protocol):
+    """A data folder to copy, and what `init` said of it."""
+
+    data: Path
+    made: dict[str, Any]
+
+
 class Server(AbstractContextManager["Server"]):
     """A data folder under `place`, and its server. `like` copies a folder that was set up before.
 
@@ -57,7 +64,7 @@ class Server(AbstractContextManager["Server"]):
         *args: str,
         settings: Mapping[str, str] | None = None,
         init: Sequence[str] = (),
-        like: "Server | None" = None,
+        like: Folder | None = None,
         files: int | None = None,
     ) -> None:
         self.data = place / "data"

@@ -9,6 +9,7 @@ import pytest
 from tests.support.house import House
 
 from torture.contract import CLOSED_PROXY, MESSAGES, Contract
+from torture.inside import asking
 from torture.walks import walk
 from waypost.web.limits import Limits
 
@@ -19,7 +20,7 @@ WALKS = 12
 @pytest.fixture(scope="module")
 def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract]:
     with House(tmp_path_factory.mktemp("contract"), deliver=False, egress_proxy=CLOSED_PROXY) as house:
-        yield Contract(house)
+        yield Contract(house, asking(house))
 
 
 def test_every_answer_is_one_that_the_document_has(contract: Contract) -> None:
@@ -40,7 +41,7 @@ def test_every_documented_refusal_can_be_had_of_every_operation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with House(tmp_path_factory.mktemp("refusals"), deliver=False, egress_proxy=CLOSED_PROXY) as house:
-        made = Contract(house)
+        made = Contract(house, asking(house))
         found = {place: _refusals(made, *place) for place in made.paths()}
         house.waypost.http.state.limits = Limits({"platform": 0, "endpoint": 0, "open": 0})
         for method, path in made.paths():
