@@ -20,6 +20,7 @@ from starlette.routing import Route
 from bench import messages, raw
 from bench.gate import Gate
 from bench.keeping import Keeping, MovedClock
+from bench.month import Month
 from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
@@ -76,7 +77,7 @@ class Commands:
 
     async def cookie(self) -> dict[str, str]:
         """The `Cookie` header of the user, who signs in to the dashboard."""
-        waypost, [person] = self._waypost, await self._waypost.users.list_all(OPERATOR)
+        waypost, [person, *_] = self._waypost, await self._waypost.users.list_all(OPERATOR)
         made = await waypost.invitations.invite(OPERATOR, person.user.email)
         password = new_secret()
         await waypost.invitations.accept(made.token, password, ip=HERE)
@@ -217,6 +218,7 @@ async def _run(folder: Path, environment_id: str) -> None:
                     "populate": population.populate,
                     "refill": population.refill,
                     "claim": population.claim,
+                    "month": Month(waypost, environment_id).make,
                     "hold": gate.hold,
                     "release": gate.release,
                     "shared": gate.shared,

@@ -103,21 +103,26 @@ async def attempts(shelf: Shelf, *made: Mapping[str, Any]) -> None:
     await shelf.traffic.db.write(lambda tx: tx.execute(logs.attempt.insert(), rows) and None)
 
 
-async def test_failures_are_the_newest_of_the_environment(shelf: Shelf) -> None:
+async def test_failures_are_the_newest_of_the_environment_whatever_has_failed_elsewhere(shelf: Shelf) -> None:
+    await shelf.traffic.execute("UPDATE log SET attempts = 2 WHERE id <> 'log-04'")
+    await shelf.traffic.execute("UPDATE log SET environment_id = 'elsewhere' WHERE id = 'log-05'")
     await attempts(
         shelf,
         {"log_id": "log-01", "started_at": 10, "outcome": "failed", "reason": "old"},
+        {"log_id": "log-02", "started_at": 20, "outcome": "failed", "reason": "the one before"},
         {"log_id": "log-02", "started_at": 30, "outcome": "failed", "reason": "new"},
+        {"log_id": "log-02", "started_at": 35, "outcome": "delivered", "reason": None},
         {"log_id": "log-03", "started_at": 40, "outcome": "delivered", "reason": None},
-        {"log_id": "elsewhere", "started_at": 50, "outcome": "failed", "reason": "not ours"},
+        *({"log_id": "log-05", "started_at": 50, "outcome": "failed", "reason": "not ours"} for _ in range(9)),
     )
 
-    async def reasons(most: int, count: int = 5) -> list[str | None]:
+    async def reasons(*also: str, among: int = 20, count: int = 5) -> list[str | None]:
         def read(tx: Any) -> list[look.Failure]:
-            return look.failures(tx, shelf.traffic.environment_id, count=count, most=most)
+            return look.failures(tx, shelf.traffic.environment_id, count=count, also=also, among=among)
 
         return [each.reason for each in await shelf.traffic.db.read(read)]
 
-    assert await reasons(10) == ["new", "old"]
-    assert await reasons(10, count=1) == ["new"]
-    assert await reasons(1) == []
+    assert await reasons() == ["new", "old"]
+    assert await reasons(count=1) == ["new"]
+    assert await reasons(among=18) == ["new"]
+    assert await reasons("log-01", "log-05", among=1) == ["old"]
