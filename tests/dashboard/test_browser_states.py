@@ -73,8 +73,9 @@ def test_pages_of_work_that_is_done_are_accessible(lively: House, receiver: Rece
 
         async def story(page: Page) -> None:
             await clean(page, f"{here}/ledger", f"{here}/logs/messages", f"{here}/replays/new?status=succeeded")
+            await page.goto(f"{here}/replays/new?status=succeeded")
             await page.get_by_text("Replay 1 log").click()
-            await submit(page, "Send them once more", "of 1 log")
+            await submit(page, "Send them once more", "are in their queues again")
             await page.goto(f"/dashboard/logs/{sent}")
             await submit(page, "Show the message", "Patient")
             await page.goto(f"{here}/logs/messages")
