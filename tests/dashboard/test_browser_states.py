@@ -1,4 +1,4 @@
-"""What pages come to when something is done on them, with axe-core: the answers to forms, and what is rarely seen."""
+"""What pages come to when something is done on them, with axe-core: answers to forms, and what is rarely seen."""
 
 from collections.abc import Iterator
 

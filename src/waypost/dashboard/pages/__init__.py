@@ -1,9 +1,9 @@
 """The one literal table: every page of the dashboard, and the navigation. A new page is a file here and a line.
 
 A page's file has its functions and a list of where they are, `PAGES`. Pages below one address share a folder of
-its name, with their table in its `__init__.py`. A path that belongs to a line of the navigation without lying below
-it is named in `also`. Which roles a line is offered to is what the service behind it asks for; who goes there all the
-same is told so by the service.
+its name, with their table in its `__init__.py`. A path that belongs to a line of the navigation without lying
+below it is named in `also`. Which roles a line is offered to is what the service behind it asks for; who goes
+there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
