@@ -98,6 +98,23 @@ async def test_the_logs_of_another_environment_are_not_found(shelf: Shelf) -> No
         assert (await shelf.one(wanted, most=100, at="elsewhere")).logs == []
 
 
+@pytest.mark.parametrize("many", [0, 1000])
+async def test_a_destinations_logs_are_the_same_by_time_and_by_its_index(shelf: Shelf, many: int) -> None:
+    environment_id = shelf.traffic.environment_id
+
+    async def found(wanted: Search, before: Position | None = None) -> list[str]:
+        def read(tx: Any) -> list[Any]:
+            return logs.page(tx, environment_id, wanted, before=before, count=COUNT, many=many)
+
+        return [log.id for log in await shelf.traffic.db.read(read)]
+
+    assert await found(Search(destination_id="d")) == NEWEST_FIRST[: COUNT + 1]
+    assert await found(Search(destination_id="d"), (1_007, "log-14")) == NEWEST_FIRST[7 : 8 + COUNT]
+    assert await found(Search(destination_id="d", states=(State.skipped,))) == SKIPPED
+    assert await found(Search(destination_id="d", created_before=1_000)) == ["log-01"]
+    assert await found(Search(destination_id="e")) == []
+
+
 async def attempts(shelf: Shelf, *made: Mapping[str, Any]) -> None:
     rows = [{"id": new_id(), "ended_at": each["started_at"], "status": 503, **each} for each in made]
     await shelf.traffic.db.write(lambda tx: tx.execute(logs.attempt.insert(), rows) and None)

@@ -129,11 +129,21 @@ def attempts_of(tx: Tx, log_id: str, *, before: tuple[int, str] | None, count: i
 
 
 def page(
-    tx: Tx, environment_id: str, wanted: Search, *, before: tuple[int, str] | None, count: int
+    tx: Tx,
+    environment_id: str,
+    wanted: Search,
+    *,
+    before: tuple[int, str] | None,
+    count: int,
+    many: int = MANY,
 ) -> list[sa.Row[Any]]:
-    """Logs newest first, older than the position `before`; one more than `count` when there are more."""
+    """Logs newest first, older than the position `before`; one more than `count` when there are more.
+
+    Those of a destination that has `many` are looked for by time among all others: sorting them would take longer.
+    """
     c = log.c
-    query = sa.select(log).where(*matching(environment_id, wanted, is_time_first=_has_many(tx, wanted)))
+    is_time_first = _count_of(tx, wanted.destination_id) > many
+    query = sa.select(log).where(*matching(environment_id, wanted, is_time_first=is_time_first))
     if before is not None:
         query = query.where(sa.tuple_(c.accepted_at, c.id) < sa.tuple_(*map(sa.literal, before)))
     return list(tx.execute(query.order_by(c.accepted_at.desc(), c.id.desc()).limit(count + 1)))
@@ -181,12 +191,10 @@ def matching(environment_id: str, wanted: Search, *, is_time_first: bool = False
     return found
 
 
-def _has_many(tx: Tx, wanted: Search) -> bool:
-    """Whether a search is for a destination with so many logs that sorting them by time would take long."""
-    if wanted.destination_id is None:
-        return False
-    newest = sa.select(sa.func.max(log.c.seq)).where(log.c.destination_id == wanted.destination_id)
-    return (tx.scalar(newest) or 0) > MANY
+def _count_of(tx: Tx, destination_id: str | None) -> int:
+    """How many logs a destination has had at most; naught without one."""
+    mine = sa.select(sa.func.max(log.c.seq)).where(log.c.destination_id == destination_id)
+    return 0 if destination_id is None else tx.scalar(mine) or 0
 
 
 def names(tx: Tx, source_ids: set[str], destination_ids: set[str]) -> dict[str, str]:
