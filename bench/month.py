@@ -145,7 +145,16 @@ class Month:
             await waypost.sources.create(OPERATOR, here, {"name": "Feed"})
             credential = await waypost.credentials.create(OPERATOR, CREDENTIAL | known)
             apikey = await waypost.apikeys.create(OPERATOR, here, KEY)
-        return {"credential_id": credential.id, "apikey_id": apikey.id, "replay_id": new_id(), "user_id": 1001}
+        draft = await waypost.destinations.create(
+            OPERATOR, here, {"name": "Draft", "setupState": {"step": "settings"}}
+        )
+        return {
+            "unfinished_id": draft.id,
+            "credential_id": credential.id,
+            "apikey_id": apikey.id,
+            "replay_id": new_id(),
+            "user_id": 1001,
+        }
 
     def _people(self, tx: Tx, ids: Ids) -> None:
         """Members, a replay that is done, and one credential for all destinations."""
@@ -169,6 +178,8 @@ class Month:
         ends = {"environment_id": there, "destination_id": new_id(), "subscription_id": new_id()}
         to, rule = ends["destination_id"], ends["subscription_id"]
         _copy(tx, destination, ids["destination_id"], [{"id": to, "environment_id": there}])
+        again = {"replay_id": new_id()}
+        _copy(tx, replay, ids["replay_id"], [{"id": again["replay_id"], "environment_id": there}])
         children = '{"identifierType": "MRN", "path": "/Patient/Identifiers"}'
         changed = {"id": rule, "environment_id": there, "destination_id": to, "child_queues": children}
         _copy(tx, subscription, "deep", [changed])
@@ -188,7 +199,7 @@ class Month:
         _insert(tx, entry, [{"queue_id": name, "seq": n, "log_id": made} for n, name, made in numbered])
         _insert(tx, attempt, [_attempt(made, self._now) for _, _, made in numbered])
         _insert(tx, destination_seq, [{"destination_id": to, "last": queues}])
-        return ids | ends | {"queue_id": names[-1], "log_id": numbered[-1][2]}
+        return ids | ends | again | {"queue_id": names[-1], "log_id": numbered[-1][2]}
 
     def _remember(self, tx: Tx, ids: Ids) -> None:
         """Audit events, whose chain nobody checks here, and the minutes of the ledger."""

@@ -159,7 +159,9 @@ class Commands:
         return subscription.id, made.id
 
     async def _token(self, private_jwk: dict[str, Any], client_id: str) -> str:
-        signed = assertion.assertion(private_jwk, client_id, self._audience)
+        now = self._waypost.clock.now_ms() // 1000
+        times = {"iat": now, "exp": now + assertion.LIFE_SECONDS}
+        signed = assertion.assertion(private_jwk, client_id, self._audience, **times)
         return (await self._waypost.tokens.exchange(assertion.form(signed))).access_token
 
     def _sealed(self, number: int) -> Accept:
