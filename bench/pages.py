@@ -68,7 +68,7 @@ def shown() -> dict[str, list[Page]]:
 def room(path: str) -> str:
     """What pages at this address are about."""
     inner = re.sub(r"^/(environments|organizations)/\{\w+\}(?=/|$)", "", path)
-    return inner.split("/")[1] if inner else "overview"
+    return inner.split("/")[1] if inner not in {"", "/live"} else "overview"
 
 
 def pages(bench: Bench) -> list[Figure]:
