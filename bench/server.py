@@ -20,6 +20,7 @@ from starlette.routing import Route
 from bench import messages, raw
 from bench.gate import Gate
 from bench.keeping import Keeping, MovedClock
+from bench.month import Month
 from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
@@ -77,7 +78,7 @@ class Commands:
 
     async def cookie(self) -> dict[str, str]:
         """The `Cookie` header of the user, who signs in to the dashboard."""
-        waypost, [person] = self._waypost, await self._waypost.users.list_all(OPERATOR)
+        waypost, [person, *_] = self._waypost, await self._waypost.users.list_all(OPERATOR)
         made = await waypost.invitations.invite(OPERATOR, person.user.email)
         password = new_secret()
         await waypost.invitations.accept(made.token, password, ip=HERE)
@@ -159,7 +160,9 @@ class Commands:
         return subscription.id, made.id
 
     async def _token(self, private_jwk: dict[str, Any], client_id: str) -> str:
-        signed = assertion.assertion(private_jwk, client_id, self._audience)
+        now = self._waypost.clock.now_ms() // 1000
+        times = {"iat": now, "exp": now + assertion.LIFE_SECONDS}
+        signed = assertion.assertion(private_jwk, client_id, self._audience, **times)
         return (await self._waypost.tokens.exchange(assertion.form(signed))).access_token
 
     def _accepting(self, given: Accept) -> Callable[[Tx], object]:
@@ -221,6 +224,7 @@ async def _run(folder: Path, environment_id: str) -> None:
                     "populate": population.populate,
                     "refill": population.refill,
                     "claim": population.claim,
+                    "month": Month(waypost, environment_id).make,
                     "hold": gate.hold,
                     "release": gate.release,
                     "shared": gate.shared,

@@ -57,7 +57,7 @@ FULL = Size(
     rounds=9, accept_seconds=5, commits=40_000, backlog=40_000, backlog_of_one=4_000, wrk_seconds=5,
     both_seconds=8, pace_seconds=20, patches=4_000, patch_seconds=10, patch_backlog=40_000, isolation_seconds=15,
     scale_queues=20_000, scale_most=100_000, scale_tail=4, scale_deep=1_000_000, scale_crowd=10_000,
-    recovery_backlog=20_000, growth_a_step=200, pages_queues=20_000, pages_logs=1_000_000, pages_calls=20,
+    recovery_backlog=20_000, growth_a_step=200, pages_queues=20_000, pages_logs=1_000_000,
     workers_backlog=40_000,
 )  # fmt: skip
 

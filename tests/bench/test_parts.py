@@ -14,7 +14,7 @@ from rich.console import Console
 from bench import stores, wrk
 from bench.__main__ import run
 from bench.figure import Figure
-from bench.pages import PAGES
+from bench.pages import CALLS, shown
 from bench.parts import PARTS, Part
 from bench.processes import BenchFailed, Child
 from bench.stage import Bench, Size, Stage, server
@@ -106,10 +106,8 @@ def test_the_parts_on_sqlite_measure_what_they_say(tmp_path: Path) -> None:
         ("one hangs: request to receipt of the others, p50", "ratio", ""),
         ("store after another day, against the first day", "ratio", "≤ 1.2"),
         ("store for a message, against its bytes", "ratio", ""),
-        ("API: queues, first page", "ms", ""),
-        ("API: ledger", "ms", ""),
-        ("API: destinations", "ms", ""),
-        *((page.name, "ms", "≤ 100") for page in PAGES if page.signed_in),
+        *((call.name, "ms", "") for call in CALLS),
+        *((name, "ms", "≤ 100") for name in shown()),
     }
     assert all(in_order(figure) for figure in found)
     absent = [] if wrk.is_there() else [wrk.ABSENT]

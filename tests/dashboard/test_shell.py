@@ -6,10 +6,14 @@ import pytest
 
 from tests.support.house import House
 from tests.support.visitor import Visitor
+from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.dashboard.pages import PAGES
 from waypost.dashboard.routes import Page
 from waypost.dashboard.security import CONTENT_SECURITY_POLICY
+from waypost.db.database import Tx
 from waypost.errors import Unavailable
+from waypost.users import memberships
+from waypost.users import store as users
 
 SOMEWHERE = "/dashboard/no-such-page"
 
@@ -26,6 +30,26 @@ def test_the_dashboard_leads_to_an_environment_where_one_has_a_role(quiet: House
 
 def test_who_comes_for_the_first_time_is_led_to_the_oldest_environment(quiet: House) -> None:
     assert Visitor(quiet).get("/dashboard").goes_to == Visitor(quiet).home
+
+
+def test_a_member_of_several_organizations_chooses_once(house: House) -> None:
+    clinic, elsewhere = house.household.clinic, house.household.elsewhere
+    ann = Visitor(house)
+
+    def join(tx: Tx) -> None:
+        user = users.find(tx, "engineer@clinic.test")
+        assert user is not None
+        memberships.join(tx, elsewhere.id, user.id, OrganizationRole.member)
+        memberships.assign(tx, elsewhere.development, user.id, EnvironmentRole.viewer)
+
+    house.write(join)
+    page = ann.get("/dashboard")
+    assert (page.status, "Choose an environment" in page.text) == (200, True)
+    mine = (*clinic.environments.values(), elsewhere.development)
+    offered = {f"/dashboard/environments/{each}" for each in mine}
+    assert {link for link in page.links if "/environments/" in link} == offered
+    ann.get(f"/dashboard/environments/{elsewhere.development}")
+    assert ann.get("/dashboard").goes_to == f"/dashboard/environments/{elsewhere.development}"
 
 
 def test_who_has_no_role_in_any_environment_is_told_where_to_get_one(quiet: House) -> None:

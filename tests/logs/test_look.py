@@ -98,26 +98,48 @@ async def test_the_logs_of_another_environment_are_not_found(shelf: Shelf) -> No
         assert (await shelf.one(wanted, most=100, at="elsewhere")).logs == []
 
 
+@pytest.mark.parametrize("many", [0, 1000])
+async def test_a_destinations_logs_are_the_same_by_time_and_by_its_index(shelf: Shelf, many: int) -> None:
+    environment_id = shelf.traffic.environment_id
+
+    async def found(wanted: Search, before: Position | None = None) -> list[str]:
+        def read(tx: Any) -> list[Any]:
+            return logs.page(tx, environment_id, wanted, before=before, count=COUNT, many=many)
+
+        return [log.id for log in await shelf.traffic.db.read(read)]
+
+    assert await found(Search(destination_id="d")) == NEWEST_FIRST[: COUNT + 1]
+    assert await found(Search(destination_id="d"), (1_007, "log-14")) == NEWEST_FIRST[7 : 8 + COUNT]
+    assert await found(Search(destination_id="d", states=(State.skipped,))) == SKIPPED
+    assert await found(Search(destination_id="d", created_before=1_000)) == ["log-01"]
+    assert await found(Search(destination_id="e")) == []
+
+
 async def attempts(shelf: Shelf, *made: Mapping[str, Any]) -> None:
     rows = [{"id": new_id(), "ended_at": each["started_at"], "status": 503, **each} for each in made]
     await shelf.traffic.db.write(lambda tx: tx.execute(logs.attempt.insert(), rows) and None)
 
 
-async def test_failures_are_the_newest_of_the_environment(shelf: Shelf) -> None:
+async def test_failures_are_the_newest_of_the_environment_whatever_has_failed_elsewhere(shelf: Shelf) -> None:
+    await shelf.traffic.execute("UPDATE log SET attempts = 2 WHERE id <> 'log-04'")
+    await shelf.traffic.execute("UPDATE log SET environment_id = 'elsewhere' WHERE id = 'log-05'")
     await attempts(
         shelf,
         {"log_id": "log-01", "started_at": 10, "outcome": "failed", "reason": "old"},
+        {"log_id": "log-02", "started_at": 20, "outcome": "failed", "reason": "the one before"},
         {"log_id": "log-02", "started_at": 30, "outcome": "failed", "reason": "new"},
+        {"log_id": "log-02", "started_at": 35, "outcome": "delivered", "reason": None},
         {"log_id": "log-03", "started_at": 40, "outcome": "delivered", "reason": None},
-        {"log_id": "elsewhere", "started_at": 50, "outcome": "failed", "reason": "not ours"},
+        *({"log_id": "log-05", "started_at": 50, "outcome": "failed", "reason": "not ours"} for _ in range(9)),
     )
 
-    async def reasons(most: int, count: int = 5) -> list[str | None]:
+    async def reasons(*also: str, among: int = 20, count: int = 5) -> list[str | None]:
         def read(tx: Any) -> list[look.Failure]:
-            return look.failures(tx, shelf.traffic.environment_id, count=count, most=most)
+            return look.failures(tx, shelf.traffic.environment_id, count=count, also=also, among=among)
 
         return [each.reason for each in await shelf.traffic.db.read(read)]
 
-    assert await reasons(10) == ["new", "old"]
-    assert await reasons(10, count=1) == ["new"]
-    assert await reasons(1) == []
+    assert await reasons() == ["new", "old"]
+    assert await reasons(count=1) == ["new"]
+    assert await reasons(among=18) == ["new"]
+    assert await reasons("log-01", "log-05", among=1) == ["old"]

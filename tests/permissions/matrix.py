@@ -68,9 +68,9 @@ class Line:
         return f"{self.method} {self.path}"
 
 
-def lines() -> list[Line]:
-    """Every line of the table."""
-    return list(_lines())
+def lines(table: Path = TABLE) -> list[Line]:
+    """Every line of a table."""
+    return list(_lines(table))
 
 
 def page() -> str:
@@ -89,10 +89,10 @@ def page() -> str:
     return "\n".join(made) + "\n"
 
 
-def _lines() -> Iterator[Line]:
+def _lines(table: Path) -> Iterator[Line]:
     callers: list[str] = []
     section = ""
-    for text in TABLE.read_text().splitlines():
+    for text in table.read_text().splitlines():
         if not text.strip() or text.startswith("#"):
             continue
         if text.startswith("["):

@@ -267,7 +267,7 @@ async def test_a_session_that_has_ended_meanwhile_changes_nothing(world: World) 
     session = (await world.inside()).session
     begun = await world.accounts.begin_factor(world.caller(session), session, PASSWORD)
     assert isinstance(begun, Enrolment)
-    await world.sessions.sign_out(session)
+    await world.sessions.sign_out(world.caller(session), session)
 
     with pytest.raises(Unauthenticated):
         await world.accounts.confirm_factor(world.caller(session), session, world.code(begun))

@@ -148,10 +148,22 @@ async def test_signing_out_ends_this_session_alone(world: World) -> None:
     await world.person()
     one, other = await world.inside(), await world.inside()
 
-    await world.sessions.sign_out(one.session)
+    await world.sessions.sign_out(world.caller(one.session), one.session)
 
     assert await world.back(one) is None
     assert await world.back(other) is not None
+
+
+async def test_signing_out_is_on_record_once(world: World) -> None:
+    user_id = await world.person()
+    session = (await world.inside()).session
+
+    for _ in range(2):
+        await world.sessions.sign_out(world.caller(session), session)
+
+    [event] = await world.events("signed-out")
+    assert (event["user_id"], event["client_id"], event["request_ip"]) == (user_id, "dashboard", IP)
+    assert event["details"] == {"id": user_id}
 
 
 async def test_signing_out_everywhere_ends_all_and_is_on_record(world: World) -> None:

@@ -80,7 +80,7 @@ async def test_messages_come_and_go_while_the_key_is_changed_again_and_again(sto
 
 async def _destination(store: Store) -> str:
     [found] = await store.waypost.destinations.of_environment(CALLER, store.tenant.development)
-    return found.id
+    return str(found["id"])
 
 
 async def _sent(store: Store, count: int) -> None:

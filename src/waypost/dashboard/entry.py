@@ -56,7 +56,7 @@ def refusal(refused: Refused, wrong: Wrong) -> tuple[str, int]:
 async def let_in(visit: Visit, signed_in: SignedIn, wanted: str) -> Response:
     """On to the page that was wanted, with the new session; one that this browser had before ends."""
     if visit.signed_in is not None:
-        await visit.services.sessions.sign_out(visit.signed_in)
+        await visit.services.sessions.sign_out(visit.caller, visit.signed_in)
     answer = visit.redirect(guard.next_page(wanted))
     give(answer, visit, signed_in)
     for name in (STEP_COOKIE, FLOW_COOKIE, guard.BROWSER_COOKIE):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from waypost.errors import Fault, Invalid
+from waypost.errors import Fault, Invalid, Stale
 
 MOST_BYTES = 1_000_000
 MOST_FIELDS = 500
@@ -166,6 +166,14 @@ def given(form: Form, *secrets: str) -> dict[str, str]:
     """What was sent, to be shown again beside its faults; never the CSRF token nor the named secrets."""
     hidden = {"csrf", *secrets}
     return {name: "\n".join(form.values[name]) for name in form if name not in hidden}
+
+
+def refused(form: Form, error: Invalid | Stale, *secrets: str) -> State:
+    """The form as it was sent, with what was wrong; a stale one says so."""
+    if isinstance(error, Stale):
+        words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
+        return State(given(form, *secrets), headline=words)
+    return State(given(form, *secrets), error.faults)
 
 
 def _number(text: str) -> int | str:

@@ -12,12 +12,13 @@ from waypost.logs import look
 from waypost.logs import store as logs
 from waypost.logs.look import Failure
 from waypost.metrics import Environment
-from waypost.queues import figures
+from waypost.queues import figures, store
 from waypost.queues.figures import Holding
 
 FRESH_MS = 1_500
 MINUTES = 60
 MOST_HOLDING = 8
+MOST_QUEUES = 20
 MOST_FAILURES = 6
 AMONG_FAILURES = 300
 
@@ -32,7 +33,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """What failed in the same way at the same destination: the newest attempt, and how many there were lately."""
+    """What failed in the same way at the same destination: the newest attempt, and of how many messages."""
 
     last: Failure
     name: str
@@ -100,7 +101,11 @@ def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
     """Look at everything."""
     counted = figures.of_environment(tx, environment_id, now_ms)
     holding = figures.holding(tx, environment_id, MOST_HOLDING)
-    failures = look.failures(tx, environment_id, count=AMONG_FAILURES, most=AMONG_FAILURES)
+    stuck = [
+        queue for each in holding for queue in store.of_destination(tx, each.destination_id, count=MOST_QUEUES)
+    ]
+    heads = {queue.head_log_id for queue in stuck if queue.head_log_id is not None}
+    failures = look.failures(tx, environment_id, count=AMONG_FAILURES, also=heads)
     ids = {each.destination_id for each in holding} | {each.destination_id for each in failures}
     called = logs.names(tx, set(), ids)
     standing = (counted.accepted + counted.replayed, counted.ended["delivered"])

@@ -52,15 +52,17 @@ def find(tx: Tx, user: User, environment_id: str | None, organization_id: int | 
     """The place of an environment, or of an organization. Raises NotFound where the user has no role.
 
     With an organization, the environment is only where the navigation leads on: another one of it will do. Without
-    any, it is the oldest environment where the user has a role.
+    any, it is the oldest environment where the user has a role; with such in several organizations, one is chosen
+    first, and until then the place is nowhere.
     """
     choices = _choices(tx, user)
     if organization_id is not None:
         return _of_organization(user, choices, organization_id, environment_id)
     if environment_id is None:
-        first = next((each for each in choices if each.environments), choices[0] if choices else None)
-        if first is None:
-            return Place(None, None, None, None, ())
+        inhabited = [each for each in choices if each.environments]
+        if len(inhabited) > 1 or not choices:
+            return Place(None, None, None, None, choices)
+        first = (inhabited or choices)[0]
         return _of_organization(user, choices, first.organization.id, None)
     for choice in choices:
         for environment in choice.environments:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from waypost.destinations.kinds import HTTPS
 from waypost.destinations.kinds.kind import CloudKind, Kind
 from waypost.destinations.model import Destination
 
@@ -29,6 +30,13 @@ def state(
     if credential is not None:
         partial["authCredential"] = credential
     return {"step": step, "destination": partial}
+
+
+def at(found: Destination, step: str) -> dict[str, Any]:
+    """The body that saves that the set-up of a destination has come to a step."""
+    flag, kind = found.flag.value, found.chosen_kind or HTTPS
+    made = state(step, found.environment_id, flag, found.name, kind, credential=found.credential_id)
+    return {"setupState": made}
 
 
 def step_of(found: Destination) -> str:

@@ -114,8 +114,7 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         responses=problems_of(401, 403, 404, 429, 503),
     )
     async def list_(caller: UserCaller, environmentId: str) -> Response:
-        found = await destinations.of_environment(caller, environmentId)
-        return answer({"destinations": [destination.shown() for destination in found]})
+        return answer({"destinations": await destinations.of_environment(caller, environmentId)})
 
     @routes.post(
         "/platform/v1/environments/{environmentId}/destinations",

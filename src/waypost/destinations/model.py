@@ -4,6 +4,7 @@ Fields and sentences are the vendor's page for Update destination; what it leave
 `docs/compatibility.md`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -215,16 +216,10 @@ class Destination:
 
     def shown(self) -> dict[str, Any]:
         """The documented object; nothing secret is in it."""
-        body: dict[str, Any] = {"id": self.id, "name": self.name}
-        if self.credential_id is not None:
-            body["authCredential"] = self.credential_id
-        if self.endpoint is not None:
-            body["endpoint"] = self.endpoint
-        body["environment"] = {"id": self.environment_id, "environmentFlag": self.flag.value}
-        if self.cloud is not None:
-            body["cloudProviderSettings"] = self.cloud
-        body["setupState"] = self.setup_state
-        return body
+        environment = {"id": self.environment_id, "environmentFlag": self.flag.value}
+        return documented(
+            self.id, self.name, self.credential_id, self.endpoint, environment, self.cloud, self.setup_state
+        )
 
     def shown_settings(self) -> dict[str, Any]:
         """What is ours of it: all that the documented object has no place for, secrets apart."""
@@ -245,3 +240,25 @@ class Destination:
             "successStatus": self.success_status,
             "sendTokenAsBearer": self.token_as_bearer,
         }
+
+
+def documented(
+    destination_id: str,
+    name: str,
+    credential_id: str | None,
+    endpoint: str | None,
+    environment: Mapping[str, str],
+    cloud: Mapping[str, Any] | None,
+    setup_state: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """A destination as the vendor documents it."""
+    body: dict[str, Any] = {"id": destination_id, "name": name}
+    if credential_id is not None:
+        body["authCredential"] = credential_id
+    if endpoint is not None:
+        body["endpoint"] = endpoint
+    body["environment"] = environment
+    if cloud is not None:
+        body["cloudProviderSettings"] = cloud
+    body["setupState"] = setup_state
+    return body

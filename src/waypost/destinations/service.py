@@ -55,10 +55,10 @@ class Destinations:
         self._waiting = waiting
         self._moved = moved
 
-    async def of_environment(self, caller: Caller, environment_id: str) -> list[Destination]:
-        """The environment's destinations, oldest first."""
+    async def of_environment(self, caller: Caller, environment_id: str) -> list[dict[str, Any]]:
+        """The environment's destinations as the vendor documents them, oldest first."""
         require_environment(caller, environment_id, ANY_ROLE)
-        return await self._db.read(lambda tx: store.list_of(tx, environment_id))
+        return await self._db.read(lambda tx: store.documented_of(tx, environment_id))
 
     async def get(self, caller: Caller, destination_id: str) -> Destination:
         """One destination."""

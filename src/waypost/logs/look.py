@@ -4,15 +4,17 @@ A search for something rare among a million logs would take a second and longer;
 as short as any other, and says how far it has come.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.logs.store import Search, attempt, log, matching
+from waypost.logs.store import Search, State, attempt, log, matching
 
 MOST = 20_000
+MOST_RECENT = 1_000
 
 Position = tuple[int, str]
 
@@ -80,6 +82,17 @@ def _of_destination(
     return Look(rows, None if back_to is None else (bound, ""), back_to)
 
 
+_last_failed = (
+    sa.select(attempt.c.id)
+    .where(attempt.c.log_id == log.c.id, attempt.c.outcome == "failed")
+    .order_by(attempt.c.started_at.desc())
+    .limit(1)
+    .correlate(log)
+    .scalar_subquery()
+)
+"""Of a log. Each has its own, as one that is held may have thousands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A failed attempt, and where its log was going."""
@@ -91,13 +104,26 @@ class Failure:
     reason: str | None
 
 
-def failures(tx: Tx, environment_id: str, *, count: int, most: int) -> list[Failure]:
-    """The newest failed attempts of an environment, looked for among the newest of all environments."""
-    failed = attempt.c.outcome == sa.literal_column("'failed'")  # as the index says it
-    newest = tx.execute(sa.select(attempt).where(failed).order_by(attempt.c.started_at.desc()).limit(most)).all()
-    logs = tx.execute(sa.select(log).where(log.c.id.in_({row.log_id for row in newest})))
-    destinations = {row.id: row.destination_id for row in logs if row.environment_id == environment_id}
-    mine = [row for row in newest if row.log_id in destinations]
+def failures(
+    tx: Tx, environment_id: str, *, count: int, also: Collection[str] = (), among: int = MOST_RECENT
+) -> list[Failure]:
+    """The newest failed attempt of each of an environment's newest logs that has one, and of these others.
+
+    They are found by the logs, as an attempt does not say where it was made: another environment may have failed
+    a million times since.
+    """
+    c = log.c
+    is_tried = c.attempts > sa.case((c.state == State.delivered, 1), else_=0)
+    tried = sa.select(c.environment_id, c.destination_id, sa.case((is_tried, _last_failed)).label("attempt_id"))
+    recent = tried.where(c.environment_id == environment_id).order_by(c.accepted_at.desc()).limit(among)
+    rows = [*tx.execute(recent), *tx.execute(tried.where(c.id.in_(also)))]
+    to = {
+        row.attempt_id: row.destination_id
+        for row in rows
+        if row.attempt_id is not None and row.environment_id == environment_id
+    }
+    newest = sa.select(attempt).where(attempt.c.id.in_(to)).order_by(attempt.c.started_at.desc(), attempt.c.id)
     return [
-        Failure(row.log_id, destinations[row.log_id], row.ended_at, row.status, row.reason) for row in mine[:count]
+        Failure(row.log_id, to[row.id], row.ended_at, row.status, row.reason)
+        for row in tx.execute(newest.limit(count))
     ]

@@ -31,6 +31,9 @@ VENDOR_STATUS = {
 }
 """The vendor's four status words; `failed` there means that it is not tried again."""
 
+MANY = 20_000
+"""So many logs of one destination are sorted in a moment."""
+
 log = sa.Table(
     "log",
     metadata,
@@ -69,11 +72,7 @@ attempt = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("answer", sa.LargeBinary),
     sa.Index(None, "log_id", "started_at"),
-    sa.Index(
-        "ix_attempt_failed", "started_at",
-        sqlite_where=sa.text("outcome = 'failed'"), postgresql_where=sa.text("outcome = 'failed'"),
-    ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +129,21 @@ def attempts_of(tx: Tx, log_id: str, *, before: tuple[int, str] | None, count: i
 
 
 def page(
-    tx: Tx, environment_id: str, wanted: Search, *, before: tuple[int, str] | None, count: int
+    tx: Tx,
+    environment_id: str,
+    wanted: Search,
+    *,
+    before: tuple[int, str] | None,
+    count: int,
+    many: int = MANY,
 ) -> list[sa.Row[Any]]:
-    """Logs newest first, older than the position `before`; one more than `count` when there are more."""
+    """Logs newest first, older than the position `before`; one more than `count` when there are more.
+
+    Those of a destination that has `many` are looked for by time among all others: sorting them would take longer.
+    """
     c = log.c
-    query = sa.select(log).where(*matching(environment_id, wanted))
+    is_time_first = _count_of(tx, wanted.destination_id) > many
+    query = sa.select(log).where(*matching(environment_id, wanted, is_time_first=is_time_first))
     if before is not None:
         query = query.where(sa.tuple_(c.accepted_at, c.id) < sa.tuple_(*map(sa.literal, before)))
     return list(tx.execute(query.order_by(c.accepted_at.desc(), c.id.desc()).limit(count + 1)))
@@ -149,16 +158,20 @@ def behind(tx: Tx, destination_id: str, *, after: int, count: int) -> list[sa.Ro
     return list(tx.execute(query.order_by(log.c.seq).limit(count + 1)))
 
 
-def matching(environment_id: str, wanted: Search) -> list[sa.ColumnElement[bool]]:
-    """The conditions on logs of an environment that a search makes."""
+def matching(environment_id: str, wanted: Search, *, is_time_first: bool = False) -> list[sa.ColumnElement[bool]]:
+    """The conditions on logs of an environment that a search makes.
+
+    `is_time_first` has the store walk through the environment by time, and not by the index of the destination.
+    """
     c = log.c
+    destination_id = sa.func.coalesce(c.destination_id, "") if is_time_first else c.destination_id
     found = [c.environment_id == environment_id]
     found += [
         column == value
         for column, value in (
             (c.event_type, wanted.event_type),
             (c.source_id, wanted.source_id),
-            (c.destination_id, wanted.destination_id),
+            (destination_id, wanted.destination_id),
             (c.facility_code, wanted.facility_code),
         )
         if value is not None
@@ -176,6 +189,12 @@ def matching(environment_id: str, wanted: Search) -> list[sa.ColumnElement[bool]
         if high is not None:
             found.append(column <= high)
     return found
+
+
+def _count_of(tx: Tx, destination_id: str | None) -> int:
+    """How many logs a destination has had at most; naught without one."""
+    mine = sa.select(sa.func.max(log.c.seq)).where(log.c.destination_id == destination_id)
+    return 0 if destination_id is None else tx.scalar(mine) or 0
 
 
 def names(tx: Tx, source_ids: set[str], destination_ids: set[str]) -> dict[str, str]:

@@ -84,9 +84,14 @@ class Sessions:
         arrival = Arrival(ip, request_id, route)
         return await self._db.write(lambda tx: self._vouched(tx, found.email, arrival, address))
 
-    async def sign_out(self, session: Session) -> None:
-        """End the session."""
-        await self._db.write(lambda tx: store.end(tx, session.id))
+    async def sign_out(self, caller: Caller, session: Session) -> None:
+        """End the session; one that has ended by itself is left alone."""
+
+        def end(tx: Tx) -> None:
+            if store.end(tx, session.id):
+                events.record(tx, caller, "signed-out", session.user_id, self._clock.now_ms())
+
+        await self._db.write(end)
 
     async def sign_out_everywhere(self, caller: Caller, user_id: int, *, but: str = "") -> int:
         """End all sessions of a user, but for the one with that id; how many. Raises NotFound, Forbidden."""

@@ -162,9 +162,9 @@ def slide(tx: Tx, row: Row, ip: str, now_ms: int) -> None:
     tx.execute(mine.values(seen_at=now_ms, expires_at=expires_at, ip=ip[:64]))
 
 
-def end(tx: Tx, digest: str) -> None:
-    """End one session."""
-    tx.execute(session.delete().where(session.c.digest == digest))
+def end(tx: Tx, digest: str) -> bool:
+    """End one session; whether it was there."""
+    return tx.execute(session.delete().where(session.c.digest == digest)).rowcount == 1
 
 
 def end_all(tx: Tx, user_id: int, *, but: str = "") -> int:

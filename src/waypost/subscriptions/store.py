@@ -29,7 +29,7 @@ subscription = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False, server_default="0"),  # moves when childQueues changes
     sa.Column("since", sa.BigInteger, nullable=False, server_default="0"),  # the last seq of the generation before
     sa.Column("child_key", sa.LargeBinary),  # sealed; what child queue ids are made with
-    sa.Index(None, "environment_id"),
+    sa.Index(None, "environment_id", "created_at", "id"),
     sa.Index(None, "destination_id"),
     sa.Index(
         "uq_subscription_live", "source_id", "destination_id", "data_model_key",
@@ -51,6 +51,9 @@ _ORDER: Mapping[OrderBy, sa.ColumnElement[Any]] = {
     "sourceName": sa.func.lower(source.c.name),
     "destinationName": sa.func.lower(destination.c.name),
 }
+
+_BY_NAME = frozenset({"sourceName", "destinationName"})
+"""The orders for which the ends of every subscription must be looked up."""
 
 
 def get(tx: Tx, subscription_id: str) -> Subscription:
@@ -109,12 +112,16 @@ def page(
     tx: Tx, environment_id: str, wanted: Search, *, offset: int, count: int
 ) -> tuple[list[Subscription], int]:
     """One page of the environment's live subscriptions, and how many fit the search in all."""
-    query = _LIVE.where(subscription.c.environment_id == environment_id, *_conditions(wanted))
-    total = tx.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    mine = (subscription.c.environment_id == environment_id, subscription.c.deleted_at.is_(None))
+    ids = sa.select(subscription.c.id).where(*mine, *_conditions(wanted))
+    if wanted.term is not None or wanted.order_by in _BY_NAME:
+        ids = ids.join(source).join(destination)
+    total = tx.scalar(ids.with_only_columns(sa.func.count())) or 0
     by = _ORDER[wanted.order_by]
     order = (by, subscription.c.id) if wanted.ascending else (by.desc(), subscription.c.id.desc())
-    rows = tx.execute(query.order_by(*order).offset(offset).limit(count))
-    return [_subscription(row) for row in rows], total
+    chosen = tx.scalars(ids.order_by(*order).offset(offset).limit(count)).all()
+    found = listed(tx, chosen)
+    return [found[each] for each in chosen], total
 
 
 def insert(tx: Tx, made: Subscription, now_ms: int) -> None:

@@ -1,43 +1,26 @@
 """The one literal table: every page of the dashboard, and the navigation. A new page is a file here and a line.
 
-A page's file has its functions and a list of where they are, `PAGES`. A path that belongs to a line of the
-navigation without lying below it is named in `also`. Which roles a line is offered to is what the service behind
-it asks for; who goes there all the same is told so by the service.
+A page's file has its functions and a list of where they are, `PAGES`. Pages below one address share a folder of
+its name, with their table in its `__init__.py`. A path that belongs to a line of the navigation without lying
+below it is named in `also`. Which roles a line is offered to is what the service behind it asks for; who goes
+there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
 from waypost.dashboard.pages import (
     account,
     apikeys,
-    audit,
-    credential,
-    credential_edit,
     credentials,
-    destination,
-    destination_acts,
-    destination_edit,
-    destination_rescue,
-    destination_settings,
-    destination_setup,
-    destination_subscribe,
-    destination_verify,
     destinations,
     egress,
     home,
-    invitations,
     ledger,
-    log,
     logs,
-    members,
-    messages,
     notifications,
+    organization,
     overview,
-    provider,
-    queue,
     queues,
-    replays,
-    second_factor,
-    sign_in,
+    signing_in,
     sources,
     subscriptions,
 )
@@ -48,36 +31,18 @@ PAGES: tuple[Page, ...] = (
     *home.PAGES,
     *overview.PAGES,
     *queues.PAGES,
-    *queue.PAGES,
     *logs.PAGES,
-    *messages.PAGES,
-    *log.PAGES,
-    *replays.PAGES,
     *ledger.PAGES,
     *destinations.PAGES,
-    *destination_setup.PAGES,
-    *destination.PAGES,
-    *destination_edit.PAGES,
-    *destination_settings.PAGES,
-    *destination_verify.PAGES,
-    *destination_acts.PAGES,
-    *destination_subscribe.PAGES,
-    *destination_rescue.PAGES,
     *credentials.PAGES,
-    *credential_edit.PAGES,
-    *credential.PAGES,
     *sources.PAGES,
     *subscriptions.PAGES,
     *apikeys.PAGES,
     *notifications.PAGES,
     *egress.PAGES,
-    *members.PAGES,
-    *audit.PAGES,
-    *sign_in.PAGES,
-    *provider.PAGES,
-    *invitations.PAGES,
+    *organization.PAGES,
+    *signing_in.PAGES,
     *account.PAGES,
-    *second_factor.PAGES,
 )
 
 _HERE = "/environments/{environment}"

@@ -1,4 +1,7 @@
-"""`/dashboard` itself: on to the environment that was looked at last, or the first one there is."""
+"""`/dashboard` itself: on to the environment that was looked at last, or the first one there is.
+
+Whoever has a role in several organizations, and has not looked at any in this browser, chooses first.
+"""
 
 from starlette.responses import Response
 
@@ -8,7 +11,7 @@ from waypost.dashboard.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Go on to an environment, or say that there is none."""
+    """Go on to an environment, have one chosen, or say that there is none."""
     place = await visit.place(visit.last_environment())
     if place.environment is None:
         return await visit.page("home.html")

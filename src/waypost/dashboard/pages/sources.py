@@ -12,10 +12,11 @@ from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
 from waypost.sources.model import Source
 from waypost.subscriptions import store as subscriptions
-from waypost.subscriptions.model import Subscription
+from waypost.subscriptions.model import Search, Subscription
 
 LIST = "/environments/{environment_id}/sources"
 ONE = "/sources/{source_id}"
+MOST_NAMED = 50
 _NEW = (
     forms.text("name"),
     forms.optional("timeZone"),
@@ -89,16 +90,19 @@ async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
 
 
 async def _shown(visit: Visit, found: Source, form: State, *, status: int = 200) -> Response:
-    def read(tx: Tx) -> list[tuple[Subscription, str]]:
-        mine = subscriptions.of_source(tx, found.id)
+    def read(tx: Tx) -> tuple[list[tuple[Subscription, str]], int]:
+        own = Search(source_id=found.id)
+        mine, total = subscriptions.page(tx, found.environment_id, own, offset=0, count=MOST_NAMED)
         names = {each.id: each.name for each in destinations.some(tx, [one.destination_id for one in mine])}
-        return [(one, names.get(one.destination_id, "")) for one in mine]
+        return [(one, names.get(one.destination_id, "")) for one in mine], total
 
+    named, total = await visit.services.db.read(read)
     return await visit.page(
         "sources/one.html",
         at=found.environment_id,
         source=found,
-        subscriptions=await visit.services.db.read(read),
+        subscriptions=named,
+        total=total,
         address=visit.services.address(),
         form=form,
         status=status,

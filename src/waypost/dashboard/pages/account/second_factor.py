@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from waypost.dashboard import entry, guard
 from waypost.dashboard.forms import State
-from waypost.dashboard.pages import account
+from waypost.dashboard.pages.account import own
 from waypost.dashboard.routes import owed_get, owed_post, post
 from waypost.dashboard.visit import Visit
 from waypost.errors import Conflict
@@ -24,7 +24,7 @@ async def begin(visit: Visit) -> Response:
     try:
         begun = await visit.services.accounts.begin_factor(visit.caller, visit.session, visit.form.raw("password"))
     except Conflict as error:
-        return visit.redirect(account.ACCOUNT, error.detail, kind="warning")
+        return visit.redirect(own.ACCOUNT, error.detail, kind="warning")
     if isinstance(begun, Refused):
         words, status = entry.refusal(begun, entry.Wrong("The password is wrong.", entry.PASSWORD.later))
         return await _shown(visit, State(headline=words), status=status)
@@ -47,8 +47,8 @@ async def remove(visit: Visit) -> Response:
     done = await visit.services.accounts.remove_factor(visit.caller, visit.session, visit.form.text("code"))
     if isinstance(done, Refused):
         words, status = entry.refusal(done, entry.CODE)
-        return await account.shown(visit, factor=State(headline=words), status=status)
-    answer = visit.redirect(account.ACCOUNT, "The second factor is removed.")
+        return await own.shown(visit, factor=State(headline=words), status=status)
+    answer = visit.redirect(own.ACCOUNT, "The second factor is removed.")
     entry.give(answer, visit, done)
     return answer
 
@@ -59,14 +59,14 @@ async def renew_codes(visit: Visit) -> Response:
     done = await visit.services.accounts.renew_recovery_codes(visit.caller, visit.session, code)
     if isinstance(done, Refused):
         words, status = entry.refusal(done, entry.CODE)
-        return await account.shown(visit, factor=State(headline=words), status=status)
+        return await own.shown(visit, factor=State(headline=words), status=status)
     return await _codes(visit, done)
 
 
 async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
     found = await visit.services.accounts.look(visit.session)
     if found.factor_since_ms is not None:
-        return visit.redirect(account.ACCOUNT)
+        return visit.redirect(own.ACCOUNT)
     begun = await visit.services.accounts.begun_factor(visit.session)
     asks = found.has_password and not visit.session.needs_second_factor
     return await visit.page("second_factor.html", status=status, begun=begun, asks_password=asks, form=form)

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from waypost.access import OWNER, require_organization
 from waypost.dashboard import forms
-from waypost.dashboard.pages.destination_edit import to_change
+from waypost.dashboard.pages.destinations.edit import to_change
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations.model import Destination

@@ -37,7 +37,9 @@ async def save(visit: Visit) -> Response:
             visit.caller, found.id, body, if_match=visit.form.text("etag") or None
         )
     except (Invalid, Stale) as error:
-        return await _shown(visit, found, refused(visit, error, "verificationToken"), status=status_of(error))
+        return await _shown(
+            visit, found, forms.refused(visit.form, error, "verificationToken"), status=status_of(error)
+        )
     words = "Saved. It is used from the next attempt on; held queues are tried now."
     return visit.redirect(f"/dashboard/destinations/{changed.id}", words)
 
@@ -56,14 +58,6 @@ async def fitting(visit: Visit, destination: Destination) -> list[Credential]:
     return sorted(
         (each for each in found if kind is None or kind.accepts(each.strategy)), key=lambda each: each.name.lower()
     )
-
-
-def refused(visit: Visit, error: Invalid | Stale, *secrets: str) -> forms.State:
-    """The form as it was sent, with what was wrong; a stale one says so."""
-    if isinstance(error, Stale):
-        words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
-        return forms.State(forms.given(visit.form, *secrets), headline=words)
-    return forms.State(forms.given(visit.form, *secrets), error.faults)
 
 
 async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from waypost.dashboard import forms
-from waypost.dashboard.pages.destination_edit import refused, to_change
+from waypost.dashboard.pages.destinations.edit import to_change
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations.model import Destination
@@ -36,7 +36,9 @@ async def save(visit: Visit) -> Response:
             visit.caller, found.id, forms.body(visit.form, *fields), if_match=visit.form.text("etag") or None
         )
     except (Invalid, Stale) as error:
-        return await _shown(visit, found, refused(visit, error, "tls/clientKey"), status=status_of(error))
+        return await _shown(
+            visit, found, forms.refused(visit.form, error, "tls/clientKey"), status=status_of(error)
+        )
     words = "Saved. It is used from the next attempt on; held queues are tried now."
     return visit.redirect(f"/dashboard/destinations/{found.id}", words)
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard import declared, forms, progress
-from waypost.dashboard.pages.destination_edit import fitting, refused, to_change
-from waypost.dashboard.pages.destination_verify import verified
+from waypost.dashboard.pages.destinations.edit import fitting, to_change
+from waypost.dashboard.pages.destinations.verify import verified
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations.kinds import CLOUD, HTTPS
@@ -45,7 +45,7 @@ async def begin(visit: Visit) -> Response:
         made = await visit.services.destinations.create(visit.caller, environment.id, body)
     except Invalid as error:
         own = [each for each in error.faults if each.pointer == "/name"]  # the state repeats the name
-        return await _type(visit, environment, refused(visit, Invalid(own or error.faults)), status=400)
+        return await _type(visit, environment, forms.refused(visit.form, Invalid(own or error.faults)), status=400)
     return visit.redirect(f"/dashboard/destinations/{made.id}/setup/settings")
 
 
@@ -92,8 +92,10 @@ async def save_credential(visit: Visit) -> Response:
         body = forms.body(visit.form, forms.nullable("authCredential"))
         found = await visit.services.destinations.update(visit.caller, found.id, body)
     except Invalid as error:
-        return await _credential(visit, found, refused(visit, error), status=400)
-    await move_on(visit, found, "credential" if leaves else "verify")
+        return await _credential(visit, found, forms.refused(visit.form, error), status=400)
+    await visit.services.destinations.put_setup(
+        visit.caller, found.id, progress.at(found, "credential" if leaves else "verify")
+    )
     return _onwards(visit, found, "verify", leaves=leaves)
 
 
@@ -118,19 +120,6 @@ async def finish(visit: Visit) -> Response:
     except (Invalid, Conflict) as error:
         return await _verify(visit, found, form=_wrong(visit, error), status=status_of(error))
     return await _verify(visit, done.destination, outcome=done)
-
-
-async def move_on(visit: Visit, found: Destination, step: str) -> None:
-    """Save that the set-up has come to a step."""
-    state = progress.state(
-        step,
-        found.environment_id,
-        found.flag.value,
-        found.name,
-        (found.chosen_kind or HTTPS),
-        credential=found.credential_id,
-    )
-    await visit.services.destinations.put_setup(visit.caller, found.id, {"setupState": state})
 
 
 def _back(visit: Visit, found: Destination) -> Response | None:
@@ -160,12 +149,12 @@ async def _save_endpoint(visit: Visit, found: Destination, given: Mapping[str, A
             visit.caller, found.id, given if leaves else {"endpoint": visit.form.text("endpoint"), **given}
         )
     if not leaves:
-        await move_on(visit, found, "credential")
+        await visit.services.destinations.put_setup(visit.caller, found.id, progress.at(found, "credential"))
 
 
 def _wrong(visit: Visit, error: Invalid | Conflict, *secrets: str) -> forms.State:
     if isinstance(error, Invalid):
-        return refused(visit, error, *secrets)
+        return forms.refused(visit.form, error, *secrets)
     return forms.State(forms.given(visit.form, *secrets), headline=error.detail)
 
 

@@ -59,7 +59,7 @@ async def give_code(visit: Visit) -> Response:
 
 async def sign_out(visit: Visit) -> Response:
     """End the session, here and in the store."""
-    await visit.services.sessions.sign_out(visit.session)
+    await visit.services.sessions.sign_out(visit.caller, visit.session)
     answer = visit.redirect(guard.SIGN_IN, "You are signed out.")
     guard.drop(answer, visit.request, guard.COOKIE)
     return answer

@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from waypost.access import ANY_ROLE, require_environment
 from waypost.dashboard import names
 from waypost.dashboard.live import Fragments
 from waypost.dashboard.routes import get
@@ -36,7 +37,8 @@ async def show(visit: Visit) -> Response:
 async def live(visit: Visit) -> Response:
     """The same page of queues, again and again."""
     environment_id = visit.path("environment_id")
-    await _listed(visit, environment_id)
+    require_environment(visit.caller, environment_id, ANY_ROLE)
+    cursors.read(visit.query("after") or None)
 
     async def poll() -> Fragments:
         values, _ = await _listed(visit, environment_id)

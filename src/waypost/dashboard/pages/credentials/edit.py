@@ -12,10 +12,8 @@ from starlette.responses import Response
 from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
 from waypost.credentials.strategy import Strategy
-from waypost.dashboard import declared, draining, forms
-from waypost.dashboard.pages import credential as credential_page
-from waypost.dashboard.pages import destination_setup
-from waypost.dashboard.pages.destination_edit import refused
+from waypost.dashboard import declared, draining, forms, progress
+from waypost.dashboard.pages.credentials import one
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations.model import Destination
@@ -74,7 +72,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.credentials.create(visit.caller, body)
     except Invalid as error:
-        return await _new(visit, wish, strategy, refused(visit, error, *_secrets(drawn)), status=400)
+        return await _new(visit, wish, strategy, forms.refused(visit.form, error, *_secrets(drawn)), status=400)
     if wish.destination is None:
         return visit.redirect(f"/dashboard/credentials/{made.id}", "The credential is made.")
     return await _attached(visit, wish.destination, made, wish.then)
@@ -82,17 +80,17 @@ async def create(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """The form of one that is there."""
-    return await _edit(visit, await credential_page.to_change(visit), forms.State())
+    return await _edit(visit, await one.to_change(visit), forms.State())
 
 
 async def save(visit: Visit) -> Response:
     """Change what differs."""
-    found = await credential_page.to_change(visit)
+    found = await one.to_change(visit)
     fields = fields_of(visit, found)
     try:
         await changed(visit, found, fields, if_match=visit.form.text("etag") or None)
     except (Invalid, Stale) as error:
-        form = refused(visit, error, *_secrets(fields))
+        form = forms.refused(visit.form, error, *_secrets(fields))
         return await _edit(visit, found, form, status=status_of(error))
     words = "Saved. It is used from the next attempt on; held queues that use it are tried now."
     return visit.redirect(f"/dashboard/credentials/{found.id}", words)
@@ -134,7 +132,7 @@ async def _attached(visit: Visit, destination: Destination, made: Credential, th
     before = await draining.mark_now(visit, destination)
     changed = await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
     if then == "setup" and changed.setup_state is not None:
-        await destination_setup.move_on(visit, changed, "verify")
+        await visit.services.destinations.put_setup(visit.caller, changed.id, progress.at(changed, "verify"))
         return visit.redirect(f"/dashboard/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
     url = f"/dashboard/destinations/{destination.id}/replace-credential?{before.query}"
     return visit.redirect(url, f"{made.name} is made and attached. Held queues are tried now.")

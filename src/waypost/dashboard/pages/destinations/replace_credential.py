@@ -11,8 +11,8 @@ from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
 from waypost.dashboard import declared, draining, forms
 from waypost.dashboard.draining import Mark
-from waypost.dashboard.pages import credential_edit
-from waypost.dashboard.pages.destination_edit import fitting, refused, to_change
+from waypost.dashboard.pages.credentials import edit
+from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations import store as destinations
@@ -58,7 +58,7 @@ async def save(visit: Visit) -> Response:
     how = visit.form.text("how")
     try:
         if how == "secret" and used is not None:
-            await credential_edit.changed(visit, used.credential, [*used.secrets, *used.settings])
+            await edit.changed(visit, used.credential, [*used.secrets, *used.settings])
         elif how == "token":
             body = forms.body(visit.form, forms.text("verificationToken"))
             await visit.services.destinations.update(visit.caller, found.id, body)
@@ -67,7 +67,9 @@ async def save(visit: Visit) -> Response:
             await visit.services.destinations.update(visit.caller, found.id, body)
     except (Invalid, Stale) as error:
         hidden = [each.name for each in used.secrets] if used else []
-        return await _shown(visit, found, refused(visit, error, *hidden, *SECRETS), status=status_of(error))
+        return await _shown(
+            visit, found, forms.refused(visit.form, error, *hidden, *SECRETS), status=status_of(error)
+        )
     return visit.redirect(
         f"/dashboard/destinations/{found.id}/replace-credential?{mark.query}",
         "Saved. Every held queue that this concerns is tried now.",
@@ -87,7 +89,7 @@ async def _used(visit: Visit, found: Destination) -> Used | None:
     if credential is None:
         return None
     others = [each for each in users if each.id != found.id]
-    return Used(credential, credential_edit.fields_of(visit, credential), others)
+    return Used(credential, edit.fields_of(visit, credential), others)
 
 
 async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard.pages.logs import named
+from waypost.dashboard.pages.logs.listing import named
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.db.database import Tx

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from waypost.dashboard import forms
-from waypost.dashboard.pages.destination_edit import refused, to_change
+from waypost.dashboard.pages.destinations.edit import to_change
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.destinations.model import Destination
@@ -28,7 +28,7 @@ async def save(visit: Visit) -> Response:
     try:
         made = await visit.services.subscriptions.create(visit.caller, found.environment_id, body)
     except Invalid as error:
-        return await _shown(visit, found, refused(visit, error), status=400)
+        return await _shown(visit, found, forms.refused(visit.form, error), status=400)
     except Conflict as error:
         form = forms.State(forms.given(visit.form), headline=error.detail)
         return await _shown(visit, found, form, status=status_of(error))

@@ -14,7 +14,7 @@ from waypost.destinations.model import Destination
 from waypost.logs import store as logs
 from waypost.samples.model import DATA_SETS
 from waypost.subscriptions import store as subscriptions
-from waypost.subscriptions.model import Subscription
+from waypost.subscriptions.model import Search, Subscription
 
 PATH = "/destinations/{destination_id}"
 MOST_NAMED = 50
@@ -25,15 +25,16 @@ async def show(visit: Visit) -> Response:
     """The page."""
     found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
 
-    def read(tx: Tx) -> tuple[Credential | None, list[Destination], list[Subscription], dict[str, str]]:
+    def read(tx: Tx) -> tuple[Credential | None, list[Destination], list[Subscription], int, dict[str, str]]:
         credential = None
         if found.credential_id is not None:
             credential = credentials.exists_in(tx, found.environment_id, found.credential_id)
         users = destinations.using(tx, found.credential_id or "", count=MOST_NAMED)
-        own = subscriptions.of_destination(tx, found.id)[:MOST_NAMED]
-        return credential, users, own, logs.names(tx, {each.source_id for each in own}, set())
+        wanted = Search(destination_id=found.id)
+        own, total = subscriptions.page(tx, found.environment_id, wanted, offset=0, count=MOST_NAMED)
+        return credential, users, own, total, logs.names(tx, {each.source_id for each in own}, set())
 
-    credential, users, own, names = await visit.services.db.read(read)
+    credential, users, own, total, names = await visit.services.db.read(read)
     return await visit.page(
         "destinations/one.html",
         at=found.environment_id,
@@ -41,6 +42,7 @@ async def show(visit: Visit) -> Response:
         credential=credential,
         others=[each for each in users if each.id != found.id],
         subscriptions=own,
+        total=total,
         sources=names,
         data_sets=list(DATA_SETS),
         moment=await draining.now(visit, found),

@@ -1,0 +1,9 @@
+"""Pages below `/account`: the own account and its second factor."""
+
+from waypost.dashboard.pages.account import own, second_factor
+from waypost.dashboard.routes import Page
+
+PAGES: tuple[Page, ...] = (
+    *own.PAGES,
+    *second_factor.PAGES,
+)
