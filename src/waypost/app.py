@@ -123,12 +123,13 @@ log = structlog.get_logger("waypost.store")
 def calm_collector() -> None:
     """Let the garbage collector look through everything more seldom, for a process that serves.
 
-    Some 180,000 objects live as long as the process; looking through them stopped the event loop for 0.1 to
-    0.3 s at a time, a fifth of a drain (`docs/performance`).
+    Some 200,000 objects live as long as the process; looking through them stopped the event loop for 0.1 to
+    0.3 s at a time, a fifth of a drain (`docs/performance`). A start makes next to no garbage, so that it is
+    not looked for; `waypost serve` has the collector turned off until then.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @asynccontextmanager
