@@ -17,7 +17,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )))
 # Azurite, for the tests of Azure, and axe-core, for those of the dashboard. Without npm they are skipped, by name.
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: help setup demo run test check fix bench bench-peers crash torture screenshots
+.PHONY: help setup demo run test check fix dist bench bench-peers crash torture screenshots
 .DEFAULT_GOAL := help
 
 help: ## show this
@@ -43,6 +43,10 @@ check: $(VENV)/.setup-dev ## check format, lint and types
 fix: $(VENV)/.setup-dev ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+dist: $(VENV)/.setup-run ## the wheel and the source archive, in dist/; the same bytes every time
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
 
 bench: $(VENV)/.setup-dev ## measure this machine (ARGS=--full for scale, ARGS="--only NAME" for a part)
 	@$(BIN)/python -m bench $(ARGS)
