@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Compiled modules are kept, whatever the environment says: without them every start takes a third longer.
+# Compiled modules are kept, whatever the environment says: without them every start takes a sixth longer.
 export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 

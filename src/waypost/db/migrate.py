@@ -64,10 +64,10 @@ def upgrade_within(connection: sa.Connection, revision: str | None = None) -> No
     Raises SchemaIsNewer, StepsFailed.
     """
     known, current = revisions(), _current(connection)
-    for wanted in (current, revision):
-        if wanted is not None and wanted not in known:
+    for number in (current, revision):
+        if number is not None and number not in known:
             raise SchemaIsNewer(
-                f"The store is at schema {wanted}, which this version does not know. Use a newer one."
+                f"The store is at schema {number}, which this version does not know. Use a newer one."
             )
     wanted = revision or known[-1]
     if current == wanted:
