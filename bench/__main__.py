@@ -1,29 +1,24 @@
 """`python -m bench [--full] [--only NAME] [--store KIND] [--rounds N]` measures, and writes `docs/performance`."""
 
-import argparse
 import dataclasses
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
-from bench import report
+from bench import asking, report
+from bench.asking import FEWEST_ROUNDS
 from bench.machine import machine
 from bench.parts import BOTH, PARTS, Part, measure
-from bench.processes import ROOT, BenchFailed
+from bench.processes import ROOT
 from bench.stage import FULL, Size
 from bench.stores import Kind
-from servers.postgresql import ServerFailed
 from waypost.demo.progress import Progress
-from waypost.demo.server import DemoFailed
 
 PAGE = ROOT / "docs" / "performance" / "README.md"
-FEWEST_ROUNDS = 5
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 
 Plan = Sequence[tuple[Kind, Sequence[Part]]]
@@ -32,34 +27,17 @@ Plan = Sequence[tuple[Kind, Sequence[Part]]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; 0 when every figure is there."""
-    parser = argparse.ArgumentParser(prog="bench", description="Waypost's figures on this machine.")
-    parser.add_argument("--full", action="store_true", help="measure everything on both stores, more and longer")
-    parser.add_argument(
-        "--only", action="append", choices=[part.name for part in PARTS], metavar="NAME",
-        help=f"this part alone, and no page is written; may be repeated: {', '.join(part.name for part in PARTS)}",
+    asked = asking.parser(
+        "bench", "Waypost's figures on this machine.",
+        names=[part.name for part in PARTS], full="measure everything on both stores, more and longer",
     )  # fmt: skip
-    parser.add_argument("--store", choices=BOTH, help="everything on this store alone, and no page is written")
-    parser.add_argument(
-        "--rounds", type=int, metavar="N", help=f"with fewer than {FEWEST_ROUNDS} the page is not written"
-    )
-    given = parser.parse_args(arguments)
+    asked.add_argument("--store", choices=BOTH, help="everything on this store alone, and no page is written")
+    given = asked.parse_args(arguments)
     size = FULL if given.full else Size()
-    if given.rounds is not None:
-        if given.rounds < 1:
-            parser.error("--rounds takes 1 or more")
-        size = dataclasses.replace(size, rounds=given.rounds)
-    signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(highlight=False)
-    try:
-        counts = size.rounds >= FEWEST_ROUNDS and not given.only and not given.store
-        whole = run(size, console, PAGE if counts else None, plan(given.full, given.only, given.store))
-    except (BenchFailed, DemoFailed, ServerFailed) as error:
-        console.print(f"The bench could not go on: {error}", markup=False, style="red")
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
-    return 0 if whole else 1
+    size = dataclasses.replace(size, rounds=given.rounds or size.rounds)
+    counts = size.rounds >= FEWEST_ROUNDS and not given.only and not given.store
+    wanted = plan(given.full, given.only, given.store)
+    return asking.ended(lambda console: run(size, console, PAGE if counts else None, wanted))
 
 
 def plan(full: bool, only: Sequence[str] | None = None, store: Kind | None = None) -> Plan:
@@ -100,10 +78,6 @@ def run(size: Size, console: Console, page: Path | None, plan: Plan) -> bool:
         report.write(page, report.head(size.rounds), sections, found, seconds)
         console.print(f"Written: {page}", markup=False, soft_wrap=True)
     return not any(section.failed for section in sections)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """`python -m bench.peers [--full] [--only NAME] [--rounds N]` measures, and writes `docs/performance/peers.md`."""
 
-import argparse
 import dataclasses
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -12,13 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
-from bench import npm, report
-from bench.__main__ import FEWEST_ROUNDS, PLACE
+from bench import asking, npm, report
 from bench.__main__ import PAGE as OURS
+from bench.__main__ import PLACE
+from bench.asking import FEWEST_ROUNDS
 from bench.machine import Machine, machine
 from bench.peers import race
 from bench.peers.contestant import FULL, Contestant, Size
@@ -39,32 +37,14 @@ Entered = Callable[[Field, str], Iterable[Contestant]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the race; 0 when everybody came through."""
-    parser = argparse.ArgumentParser(prog="bench.peers", description="Waypost beside what a team would pick.")
-    parser.add_argument("--full", action="store_true", help="measure more, for longer")
-    parser.add_argument(
-        "--only", action="append", choices=NAMES, metavar="NAME",
-        help=f"these alone, and no page is written; may be repeated: {', '.join(NAMES)}",
-    )  # fmt: skip
-    parser.add_argument(
-        "--rounds", type=int, metavar="N", help=f"with fewer than {FEWEST_ROUNDS} the page is not written"
+    asked = asking.parser(
+        "bench.peers", "Waypost beside what a team would pick.", names=NAMES, full="measure more, for longer"
     )
-    given = parser.parse_args(arguments)
+    given = asked.parse_args(arguments)
     size = FULL if given.full else Size()
-    if given.rounds is not None:
-        if given.rounds < 1:
-            parser.error("--rounds takes 1 or more")
-        size = dataclasses.replace(size, rounds=given.rounds)
-    signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(highlight=False)
-    try:
-        counts = size.rounds >= FEWEST_ROUNDS and not given.only
-        return 0 if run(size, console, PAGE if counts else None, given.only or NAMES) else 1
-    except (BenchFailed, DemoFailed, ServerFailed) as error:
-        console.print(f"The bench could not go on: {error}", markup=False, style="red")
-        return 1
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-        return 130
+    size = dataclasses.replace(size, rounds=given.rounds or size.rounds)
+    counts = size.rounds >= FEWEST_ROUNDS and not given.only
+    return asking.ended(lambda console: run(size, console, PAGE if counts else None, given.only or NAMES))
 
 
 def run(
@@ -196,10 +176,6 @@ def _node_version() -> str:
         return "absent"
     ran = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
     return ran.stdout.strip().removeprefix("v")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

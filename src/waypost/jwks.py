@@ -18,7 +18,8 @@ MOST_RSA_BITS = 8192
 MOST_KEYS = 100
 MOST_KID = 255
 
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
+"""The members of private and shared keys (RFC 7518), those of key pairs for encapsulation with them."""
 
 PublicKey = RSAKey | ECKey
 
@@ -46,7 +47,7 @@ def faults_of(jwk: Any, pointer: str) -> list[Fault]:
     kid = jwk.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MOST_KID:
         faults.append(Fault(f"{pointer}/kid", "required", "A key needs an id (`kid`) of 1 to 255 characters."))
-    if _PRIVATE & jwk.keys():
+    if PRIVATE & jwk.keys():
         faults.append(Fault(pointer, "private_key", "Send the public key only; this one has private members."))
     elif not any(public_key(jwk, algorithm) for algorithm in ALGORITHMS):
         detail = "A key is for RS384 (RSA of 2048 to 8192 bits) or ES384 (EC on P-384)."

@@ -1,3 +1,4 @@
+import gc
 import http.client
 import json
 import os
@@ -16,6 +17,7 @@ from tests.cli.conftest import Copy
 from tests.support.authority import Authority
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.waypost import COMMAND, Server, message, number_of, plain_environment, waypost
+from waypost.app import calm_collector
 from waypost.cli.listen import Listen, Role
 from waypost.cli.serve import refusals
 from waypost.settings import Settings, load
@@ -247,3 +249,16 @@ def test_a_proxy_that_nobody_named_is_not_believed(tmp_path: Path) -> None:
     faults = refusals(settings(tmp_path), listen(behind_proxy=True), Role.all, LOOPBACK)
 
     assert faults == ["--behind-proxy needs WAYPOST_TRUSTED_PROXIES, the networks that the proxy calls from."]
+
+
+def test_once_a_server_is_built_garbage_is_collected_again() -> None:
+    before = gc.get_threshold()
+    gc.disable()
+    try:
+        calm_collector()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+        gc.enable()

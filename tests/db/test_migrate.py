@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
-from waypost.db import migrate, sqlite
+from waypost.db import migrate, sqlite, steps
 
 
 def tables(path: Path) -> set[str]:
@@ -48,3 +51,28 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(migrate.SchemaIsNewer, match="9999"):
         migrate.upgrade(path)
+
+
+def test_a_store_that_is_up_to_date_does_not_load_alembic(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    migrate.upgrade(path)
+
+    loaded = loaded_by(
+        f"from pathlib import Path; from waypost.db import migrate; migrate.upgrade(Path({str(path)!r}))"
+    )
+
+    assert "sqlalchemy" in loaded
+    assert "alembic" not in loaded
+
+
+def test_the_steps_follow_each_other_in_the_order_of_their_names() -> None:
+    found = ScriptDirectory(str(steps.MIGRATIONS)).walk_revisions()
+
+    assert [step.revision for step in found][::-1] == migrate.revisions()
+
+
+def loaded_by(code: str) -> set[str]:
+    """The names of all packages that are loaded once the code has run in a process of its own."""
+    asked = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout
+    return {name.partition(".")[0] for name in said.split()}

@@ -7,7 +7,7 @@ searched, raw, percent-encoded, in hex and in base64. A new credential strategy 
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -200,30 +200,54 @@ def test_the_search_finds_a_canary_in_every_spelling() -> None:
 
 
 def test_no_secret_and_no_message_content_turns_up_anywhere(story: Story) -> None:
-    server, planted = story.server, story.planted
+    server = story.server
     credential = story.plant_credentials()
     destination = story.plant_destination(credential)
     story.plant_legacy_key()
     story.plant_sign_in()
-    path = f"/platform/v1/destinations/{destination['id']}"
     source, client = server.source(), server.client_id()
     subscription = server.subscribe(source, destination)
 
-    def echo(request: Request) -> Reply:
-        """The worst receiver: it answers an error with all that it was sent."""
-        return answer(500, request.body + repr(request.headers).encode())
+    logs = deliver(story, destination, source, client)
+    say_what_is_wrong(story, f"/platform/v1/destinations/{destination['id']}", server.token(client=client))
+    see_what_some_may(story, logs)
+    look_at_everything(story, destination["id"], credential, subscription["id"], logs[0])
+
+    assert_no_core_dumps(server.pid)
+    places = {f"answer {number}": said for number, said in enumerate(story.said)} | {"log": server.said().encode()}
+    living = on_disk(server.data)
+    server.kill()
+    places |= living | {f"{name} after the crash": data for name, data in on_disk(server.data).items()}
+    assert any("wal" in name for name in living)
+    assert len(places["log"]) > 100
+    assert sum(map(len, living.values())) > 100_000
+    assert leaks(story.planted, places) == []
+
+
+def echo(request: Request) -> Reply:
+    """The worst receiver: it answers an error with all that it was sent."""
+    return answer(500, request.body + repr(request.headers).encode())
+
+
+def deliver(story: Story, destination: Mapping[str, Any], source: Mapping[str, Any], client: str) -> list[str]:
+    """Three messages to a receiver that does all that one can do wrong; their logs."""
 
     def repeat(request: Request) -> Reply:
-        """The same, and a secret of its own; the answer to a delivery is for those who may see messages."""
-        return answer(500, planted["answer"].encode() + request.body + repr(request.headers).encode())
+        """As `echo`, and a secret of its own; the answer to a delivery is for those who may see messages."""
+        return answer(500, story.planted["answer"].encode() + request.body + repr(request.headers).encode())
 
     story.receiver.behave(repeat, answer(401), repeat, reset(), hang_up(), garbage(b"\x00x"), repeat, answer(200))
     story.oauth.refuse(times=1)
     logs = [story.send(destination, source, client, number) for number in range(3)]
     until(lambda: len([one for one in story.receiver.requests if one.method == "POST"]) >= 9, "the deliveries")
-    planted["access token"] = story.receiver.requests[0].headers["authorization"].removeprefix("Bearer ")
+    sent = story.receiver.requests[0].headers["authorization"]
+    story.planted["access token"] = sent.removeprefix("Bearer ")
+    return logs
 
-    # what is wrong, in every way that has a secret in it
+
+def say_what_is_wrong(story: Story, path: str, token: str) -> None:
+    """Wrong requests, in every way that has a secret in it."""
+    planted = story.planted
     story.receiver.behave(echo)
     for method in ("POST", "GET"):
         sent = {"verificationMethod": method, "verificationToken": planted["second-token"]}
@@ -235,7 +259,6 @@ def test_no_secret_and_no_message_content_turns_up_anywhere(story: Story) -> Non
         b'{"verificationToken": "' + planted["token"].encode(),
     ):
         assert story.call("PATCH", path, body).status == 400
-    token = server.token(client=client)
     text = json.dumps({"Meta": {"DataModel": 1}, "Note": planted["body"], "Patient": planted["patient"]})
     for wrong in (text.encode(), text.encode()[:-2], planted["body"].encode(), b"[" + text.encode() + b"]"):
         assert story.call("POST", "/endpoint", wrong, token=token).status == 400
@@ -243,28 +266,32 @@ def test_no_secret_and_no_message_content_turns_up_anywhere(story: Story) -> Non
     story.call("POST", "/waypost/v1/messages", f"{text}\n{text[:-3]}\n".encode(), token=token, headers=lines)
     assert story.call("GET", path, token=planted["token"]).status == 401
 
-    # what may be seen by some, and is written down: the views themselves are not searched
-    environment = server.environments["Development"]
+
+def see_what_some_may(story: Story, logs: Sequence[str]) -> None:
+    """Views that are for some, and written down; they themselves are not searched."""
     for log_id in logs:
-        assert server.call("GET", f"/waypost/v1/logs/{log_id}/payload").status == 200
-        assert server.call("GET", f"/waypost/v1/logs/{log_id}/attempts").status == 200
-    terms = {"searchTerms": [{"value": planted["patient"], "category": "patient"}]}
+        assert story.server.call("GET", f"/waypost/v1/logs/{log_id}/payload").status == 200
+        assert story.server.call("GET", f"/waypost/v1/logs/{log_id}/attempts").status == 200
+    environment = story.server.environments["Development"]
+    terms = {"searchTerms": [{"value": story.planted["patient"], "category": "patient"}]}
     found = story.call("POST", f"/platform/v1/environments/{environment}/logs/search/payloads", terms)
     assert (found.status, len(found.payload["results"])) == (200, 3)
 
-    # everything that shows things
-    organization = server.made["organization"]["id"]
+
+def look_at_everything(story: Story, destination: str, credential: str, subscription: str, log: str) -> None:
+    """Everything that shows things."""
+    environment, organization = story.server.environments["Development"], story.server.made["organization"]["id"]
     for shown in (
-        path,
-        f"/waypost/v1/destinations/{destination['id']}",
+        f"/platform/v1/destinations/{destination}",
+        f"/waypost/v1/destinations/{destination}",
         f"/platform/v1/environments/{environment}/destinations",
         f"/platform/v1/environments/{environment}/authcredentials",
         f"/platform/v1/authcredentials/{credential}",
         f"/waypost/v1/environments/{environment}/queues",
-        f"/waypost/v1/queues/{subscription['id']}",
+        f"/waypost/v1/queues/{subscription}",
         f"/waypost/v1/environments/{environment}/ledger",
-        f"/waypost/v1/destinations/{destination['id']}/deliveries?after=0",
-        f"/platform/v1/organizations/{organization}/logs/{logs[0]}",
+        f"/waypost/v1/destinations/{destination}/deliveries?after=0",
+        f"/platform/v1/organizations/{organization}/logs/{log}",
         f"/platform/v1/organizations/{organization}/audit-events?limit=500",
         "/metrics",
         "/openapi.json",
@@ -272,16 +299,6 @@ def test_no_secret_and_no_message_content_turns_up_anywhere(story: Story) -> Non
         "/no/such/page",
     ):
         assert story.call("GET", shown).status in {200, 404}, shown
-
-    assert_no_core_dumps(server.pid)
-    places = {f"answer {number}": said for number, said in enumerate(story.said)} | {"log": server.said().encode()}
-    living = on_disk(server.data)
-    server.kill()
-    places |= living | {f"{name} after the crash": data for name, data in on_disk(server.data).items()}
-    assert any("wal" in name for name in living)
-    assert len(places["log"]) > 100
-    assert sum(map(len, living.values())) > 100_000
-    assert leaks(planted, places) == []
 
 
 def on_disk(folder: Path) -> dict[str, bytes]:

@@ -24,8 +24,6 @@ MOST_LEVELS = 4
 
 RSA_BITS = range(jwks.LEAST_RSA_BITS, jwks.MOST_RSA_BITS + 1)
 
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
-
 
 class Jwk(BaseModel):
     """One public key; it may have members of its own beside these."""
@@ -64,7 +62,7 @@ def thumbprints(jwk_set: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 def _check(key: dict[str, Any]) -> None:
     """Raise for a private, weak or unreadable key. What a key holds never stands in the message."""
-    if PRIVATE_MEMBERS & key.keys():
+    if jwks.PRIVATE & key.keys():
         raise PydanticCustomError(
             "private_key", "This is a private or shared key. Replace it everywhere, and send public keys only."
         )

@@ -1,5 +1,6 @@
 """`waypost serve`: one server on one data folder, from the first refusal to the drained end."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -44,6 +45,7 @@ def serve(
     data: Data = FOLDER,
 ) -> None:
     """Run the server. SIGTERM ends it: attempts in flight end first, the rest stays queued."""
+    gc.disable()  # a fifth of a start; what it makes is there to stay, and `calm_collector` turns it on again
     found = session.settings(data)
     listen = Listen(host, port, tls_cert, tls_key, behind_proxy, lost_key)
     addresses = _resolved(listen)

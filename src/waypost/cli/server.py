@@ -87,7 +87,6 @@ async def run(
             print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls)}", flush=True)
 
         await stack.enter_async_context(control.listening(folder, perform))
-        calm_collector()
         if role != "worker":
             await waypost.meter.start()
         if role != "api":
@@ -99,6 +98,7 @@ async def run(
         await waypost.notifier.start()
         stack.callback(folder.server.unlink, missing_ok=True)
         http = waypost.vitals if role == "worker" else waypost.http
+        calm_collector()
         await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")
 

@@ -69,17 +69,17 @@ def _public(content: Mapping[str, Any]) -> Response:
 
 def router(credentials: Credentials) -> APIRouter:
     """The six documented operations."""
-    api = APIRouter(prefix="/platform/v1", tags=["Auth credentials"])
+    routes = APIRouter(prefix="/platform/v1", tags=["Auth credentials"])
     one: Any = Envelope[schemas.one(credentials.strategies)]  # type: ignore[misc]
+    _add_reads(routes, credentials, one)
+    _add_changes(routes, credentials, one)
+    return routes
+
+
+def _add_reads(routes: APIRouter, credentials: Credentials, one: Any) -> None:
     many: Any = Envelope[schemas.many(credentials.strategies)]  # type: ignore[misc]
-    creates = JsonBody(schemas.create_body(credentials.strategies))
-    updates = JsonBody(schemas.update_body(credentials.strategies))
 
-    def single(credential: Credential, status: int = 200) -> Response:
-        body = shown(credential, credentials.strategies[credential.strategy])
-        return answer({"credential": body}, status=status, headers={"ETag": credential.etag})
-
-    @api.get(
+    @routes.get(
         "/environments/{environmentId}/authcredentials",
         operation_id="getAuthCredentials",
         summary="Get auth credentials",
@@ -90,7 +90,7 @@ def router(credentials: Credentials) -> APIRouter:
         found = await credentials.list(caller, environment_id)
         return answer({"credentials": [shown(each, credentials.strategies[each.strategy]) for each in found]})
 
-    @api.get(
+    @routes.get(
         "/authcredentials/strategies",
         operation_id="getAuthStrategies",
         summary="Get auth strategies",
@@ -102,7 +102,7 @@ def router(credentials: Credentials) -> APIRouter:
         table = credentials.strategies.values()
         return answer({"strategies": {each.name: {"availableFields": each.available} for each in table}})
 
-    @api.get(
+    @routes.get(
         "/authcredentials/{id}",
         operation_id="getAuthCredential",
         summary="Get auth credential",
@@ -111,9 +111,14 @@ def router(credentials: Credentials) -> APIRouter:
     )
     async def get(caller: UserCaller, credential_id: CredentialId) -> Response:
         """One credential, its secrets masked."""
-        return single(await credentials.get(caller, credential_id))
+        return _answer(credentials, await credentials.get(caller, credential_id))
 
-    @api.post(
+
+def _add_changes(routes: APIRouter, credentials: Credentials, one: Any) -> None:
+    creates = JsonBody(schemas.create_body(credentials.strategies))
+    updates = JsonBody(schemas.update_body(credentials.strategies))
+
+    @routes.post(
         "/authcredentials",
         operation_id="createAuthCredential",
         summary="Create auth credential",
@@ -123,9 +128,9 @@ def router(credentials: Credentials) -> APIRouter:
     )
     async def create(caller: UserCaller, raw: Annotated[Any, Depends(creates)]) -> Response:
         """Make a credential in the environment that the body names. Needs the role engineer."""
-        return single(await credentials.create(caller, raw), status=201)
+        return _answer(credentials, await credentials.create(caller, raw), status=201)
 
-    @api.patch(
+    @routes.patch(
         "/authcredentials/{id}",
         operation_id="updateAuthCredential",
         summary="Update auth credential",
@@ -139,9 +144,9 @@ def router(credentials: Credentials) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Change what is supplied; null clears. Queues that wait on the credential are tried at once."""
-        return single(await credentials.update(caller, credential_id, raw, if_match=if_match))
+        return _answer(credentials, await credentials.update(caller, credential_id, raw, if_match=if_match))
 
-    @api.delete(
+    @routes.delete(
         "/authcredentials/{id}",
         operation_id="deleteAuthCredential",
         summary="Delete auth credential",
@@ -153,4 +158,7 @@ def router(credentials: Credentials) -> APIRouter:
         await credentials.delete(caller, credential_id)
         return answer({"message": f"Auth credential id [{credential_id}] was successfully deleted."})
 
-    return api
+
+def _answer(credentials: Credentials, credential: Credential, status: int = 200) -> Response:
+    body = shown(credential, credentials.strategies[credential.strategy])
+    return answer({"credential": body}, status=status, headers={"ETag": credential.etag})

@@ -1,4 +1,4 @@
-"""What pages stand on: the same services as the API, put together once in `waypost/app.py`."""
+"""What pages stand on: the same services as the API, put together once in `assembly/faces.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -99,13 +99,15 @@ class SettingsPayload(BaseModel):
 def router(destinations: Destinations, verification: Verification, signing: SigningSecrets) -> APIRouter:
     """The routes of destinations."""
     routes = APIRouter(tags=["Destinations"])
-    _add_documented(routes, destinations, verification)
+    _add_reads(routes, destinations)
+    _add_changes(routes, destinations)
+    _add_verify(routes, verification)
     _add_signing(routes, signing)
     _add_ours(routes, destinations)
     return routes
 
 
-def _add_documented(routes: APIRouter, destinations: Destinations, verification: Verification) -> None:
+def _add_reads(routes: APIRouter, destinations: Destinations) -> None:
     @routes.get(
         "/platform/v1/environments/{environmentId}/destinations",
         operation_id="getDestinations",
@@ -116,6 +118,18 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
     async def list_(caller: UserCaller, environmentId: str) -> Response:
         return answer({"destinations": await destinations.of_environment(caller, environmentId)})
 
+    @routes.get(
+        "/platform/v1/destinations/{destinationId}",
+        operation_id="getDestination",
+        summary="Get destination",
+        response_model=Envelope[DestinationPayload],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )
+    async def get(caller: UserCaller, destinationId: str) -> Response:
+        return _answer(await destinations.get(caller, destinationId))
+
+
+def _add_changes(routes: APIRouter, destinations: Destinations) -> None:
     @routes.post(
         "/platform/v1/environments/{environmentId}/destinations",
         operation_id="createDestination",
@@ -128,16 +142,6 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         caller: UserCaller, environmentId: str, raw: Annotated[Any, Depends(JsonBody(model.DestinationCreate))]
     ) -> Response:
         return _answer(await destinations.create(caller, environmentId, raw), status=201)
-
-    @routes.get(
-        "/platform/v1/destinations/{destinationId}",
-        operation_id="getDestination",
-        summary="Get destination",
-        response_model=Envelope[DestinationPayload],
-        responses=problems_of(401, 403, 404, 429, 503),
-    )
-    async def get(caller: UserCaller, destinationId: str) -> Response:
-        return _answer(await destinations.get(caller, destinationId))
 
     @routes.patch(
         "/platform/v1/destinations/{destinationId}",
@@ -173,6 +177,8 @@ def _add_documented(routes: APIRouter, destinations: Destinations, verification:
         ended = f" {skipped} pending message(s) ended skipped." if skipped else ""
         return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted.{ended}"})
 
+
+def _add_verify(routes: APIRouter, verification: Verification) -> None:
     @routes.post(
         "/platform/v1/destinations/{destinationId}/verify",
         operation_id="verifyDestination",

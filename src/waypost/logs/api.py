@@ -33,7 +33,12 @@ class LogPayload(BaseModel):
 def router(db: Database) -> APIRouter:
     """The routes of logs."""
     routes = APIRouter(tags=["Logs"])
+    _add_search(routes, db)
+    _add_get(routes, db)
+    return routes
 
+
+def _add_search(routes: APIRouter, db: Database) -> None:
     @routes.post(
         "/platform/v1/environments/{environmentId}/logs/search/metadata",
         operation_id="searchMetadata",
@@ -65,6 +70,8 @@ def router(db: Database) -> APIRouter:
             page["nextCursor"] = following
         return answer({"results": results}, meta={"page": page})
 
+
+def _add_get(routes: APIRouter, db: Database) -> None:
     @routes.get(
         "/platform/v1/organizations/{organizationId}/logs/{logId}",
         operation_id="getLog",
@@ -90,5 +97,3 @@ def router(db: Database) -> APIRouter:
             return shown(tx, [found])[0]
 
         return answer({"result": await db.read(read)})
-
-    return routes

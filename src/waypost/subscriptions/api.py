@@ -106,7 +106,12 @@ def search(
 def router(service: Subscriptions) -> APIRouter:
     """The routes, on this service."""
     routes = APIRouter(tags=["Subscriptions"])
+    _add_reads(routes, service)
+    _add_changes(routes, service)
+    return routes
 
+
+def _add_reads(routes: APIRouter, service: Subscriptions) -> None:
     @routes.get(
         "/platform/v1/environments/{environmentId}/subscriptions", operation_id="getSubscriptions",
         summary="Get subscriptions", response_model=SubscriptionPage,
@@ -121,6 +126,17 @@ def router(service: Subscriptions) -> APIRouter:
         found, total = await service.list(caller, environment_id, wanted, offset=page.offset, count=page.size)
         return answer({"subscriptions": [one.shown() for one in found]}, meta=page.meta(total))
 
+    @routes.get(
+        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="getSubscription",
+        summary="Get subscription", response_model=Envelope[OneWholeSubscription],
+        responses=problems_of(401, 403, 404, 429, 503),
+    )  # fmt: skip
+    async def get(caller: UserCaller, subscription_id: SubscriptionId) -> Response:
+        found = await service.get(caller, subscription_id)
+        return answer({"subscription": found.shown_whole()})
+
+
+def _add_changes(routes: APIRouter, service: Subscriptions) -> None:
     @routes.post(
         "/platform/v1/environments/{environmentId}/subscriptions", operation_id="createSubscription",
         summary="Create subscription", status_code=201, response_model=Envelope[OneSubscription],
@@ -133,15 +149,6 @@ def router(service: Subscriptions) -> APIRouter:
     ) -> Response:
         made = await service.create(caller, environment_id, raw)
         return answer({"subscription": made.shown()}, status=201)
-
-    @routes.get(
-        "/waypost/v1/subscriptions/{subscriptionId}", operation_id="getSubscription",
-        summary="Get subscription", response_model=Envelope[OneWholeSubscription],
-        responses=problems_of(401, 403, 404, 429, 503),
-    )  # fmt: skip
-    async def get(caller: UserCaller, subscription_id: SubscriptionId) -> Response:
-        found = await service.get(caller, subscription_id)
-        return answer({"subscription": found.shown_whole()})
 
     @routes.patch(
         "/waypost/v1/subscriptions/{subscriptionId}", operation_id="updateSubscription",
@@ -173,5 +180,3 @@ def router(service: Subscriptions) -> APIRouter:
         skipped = await service.delete(caller, subscription_id, raw)
         ended = f" {skipped} pending message(s) ended skipped." if skipped else ""
         return answer({"message": f"The subscription is deleted.{ended}"})
-
-    return routes
