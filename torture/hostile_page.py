@@ -1,15 +1,10 @@
 """The section of `docs/reliability/hostile-input.md` that `make torture ARGS="hostile --page"` writes."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import waypost
 from torture import odd, page
-
-if TYPE_CHECKING:
-    from torture.hostile import Findings
+from torture.findings import Findings
 
 PAGE = page.PLACE / "hostile-input.md"
 COLUMNS = ("operations of", "operations", "cases", "of these by a link", "2xx", "3xx", "4xx", "501", "breaches")

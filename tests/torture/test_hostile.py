@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tests.support.house import House
 from torture import hostile, hostile_page
-from torture.hostile import Findings
+from torture.findings import Findings
 from torture.outside import Wire
 from torture.tally import Tally
 
