@@ -1,6 +1,6 @@
 """Running one queue: load its head, attempt, settle, go on until it is empty, held, paused or has had its turn.
 
-The next message is sent only once the acknowledgement of the one before is durable (ENGINE invariant 3).
+The next message is sent only once the acknowledgement of the one before is durable (invariant 3).
 """
 
 import asyncio
