@@ -25,8 +25,8 @@ from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
 from waypost.app import Waypost, calm_collector, opened
-from waypost.cli import keyfiles
-from waypost.cli.server import Server, config
+from waypost.cli.clients import keyfiles
+from waypost.cli.serving.server import Server, config
 from waypost.dashboard import guard
 from waypost.db.database import Tx
 from waypost.folder import Folder

@@ -2,10 +2,12 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support import stores
 from tests.support.stores import Store
@@ -71,3 +73,16 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[St
 @pytest.fixture
 def vault(db: Database, clock: SetClock, tmp_path: Path) -> Vault:
     return Vault(db, keyring.create(tmp_path / "sealing.key"), clock)
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement that goes to the store."""
+    found: list[str] = []
+
+    def heard(_: Any, __: Any, statement: str, *___: Any) -> None:
+        found.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", heard)
+    yield found
+    sa.event.remove(sa.Engine, "before_cursor_execute", heard)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from waypost.cli import control, session
+from waypost.cli import session
 from waypost.cli.output import Failure
+from waypost.cli.serving import control
 from waypost.folder import Folder
 
 

@@ -18,8 +18,8 @@ from tests.support.authority import Authority
 from tests.support.receiver import Receiver, answer, stall
 from tests.support.waypost import COMMAND, Server, message, number_of, plain_environment, waypost
 from waypost.app import calm_collector
-from waypost.cli.listen import Listen, Role
-from waypost.cli.serve import refusals
+from waypost.cli.serving.listen import Listen, Role
+from waypost.cli.serving.serve import refusals
 from waypost.settings import Settings, load
 
 LOOPBACK, ELSEWHERE = ["127.0.0.1"], ["0.0.0.0"]

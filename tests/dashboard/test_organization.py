@@ -135,6 +135,17 @@ def test_an_owner_sets_the_egress_list_and_others_read_it(house: House) -> None:
     assert Visitor(house, "engineer").post(url, {"hosts": ""}).status == 403
 
 
+def test_whoever_directs_the_organization_reads_the_egress_list_without_a_role_in_the_environment(
+    house: House,
+) -> None:
+    url = here(house, "egress")
+    body = {"hosts": ["ehr.example.org"], "cidrs": [], "ports": []}
+    house.call("PUT", f"/waypost/v1{url.removeprefix('/dashboard')}", body, by="owner")
+    page = Visitor(house, "admin without a role").get(url)
+    assert "Development" in page.text
+    assert "ehr.example.org" in page.text
+
+
 def test_a_wrong_egress_list_is_refused_beside_its_field(quiet: House) -> None:
     page = Visitor(quiet, "owner").post(
         here(quiet, "egress"), {"hosts": "10.0.0.1", "cidrs": "169.254.0.0/16", "ports": "0"}

@@ -8,6 +8,7 @@ from tests.support.house import House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
+from waypost.cli import acts
 
 
 @pytest.fixture
@@ -28,6 +29,19 @@ def test_a_held_queue_is_there_with_its_reason_how_many_wait_and_what_to_do(
     assert "The first message waits" in page.text
     assert "The endpoint answered 401 Unauthorized." in page.text
     assert f"/dashboard/queues/{lane.queue_id}" in page.links
+
+
+def test_a_viewer_sees_the_quotas_that_are_set_and_what_is_used(house: House) -> None:
+    home = Visitor(house).home
+    assert "Quotas" not in Visitor(house, "viewer").get(home).text
+    house.destination()
+    bounds = {"messagesPerSecond": 200, "pendingLogs": 50, "destinations": 1}
+    params = {"environment": house.environments["Development"], "quotas": bounds}
+    house.run(acts.perform(house.waypost, "quotas set", params))
+    page = Visitor(house, "viewer").get(home)
+    assert "Messages a second, on each node at most 200 Logs that wait 0 of 50" in page.text
+    assert "Destinations 1 of 1 · nothing more is taken" in page.text
+    assert "Subscriptions 0 of" not in page.text
 
 
 def test_after_the_first_delivery_the_overview_has_it_all(house: House, receiver: Receiver) -> None:

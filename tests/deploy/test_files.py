@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from waypost.cli.main import app
-from waypost.cli.server import DRAIN_SECONDS
+from waypost.cli.serving.server import DRAIN_SECONDS
 from waypost.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -33,6 +33,12 @@ PARTS = re.split(r"^### `(.+)`$", TEXT, flags=re.MULTILINE)
 SECTIONS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 
 
+def home(command: TyperCommand) -> str:
+    """The file that the command is written in."""
+    assert command.callback is not None
+    return command.callback.__module__.rpartition(".")[2]
+
+
 def taken(command: TyperCommand) -> set[str]:
     """What the command takes: its options, and its arguments by the word that stands for them."""
     found = set()
@@ -74,3 +80,8 @@ def test_the_example_can_be_read(name: str) -> None:
 
     assert words[: len(said)] == said
     COMMANDS[name].make_context(name, words[len(said) :])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_in_the_file_with_its_first_word(name: str) -> None:
+    assert home(COMMANDS[name]) == name.split()[1]

@@ -27,6 +27,7 @@ ENGINE = HOW_TO / "put-an-hl7-engine-in-front.md"
 WEBHOOKS = HOW_TO / "move-from-hand-made-webhooks.md"
 BACKUP = HOW_TO / "back-up-and-restore.md"
 EGRESS = HOW_TO / "limit-where-waypost-may-call.md"
+QUOTAS = HOW_TO / "limit-what-an-environment-may-take.md"
 SIGN_IN = HOW_TO / "sign-in-to-the-dashboard.md"
 
 URL = "http://127.0.0.1:8080"
@@ -209,6 +210,15 @@ def test_an_environment_may_call_what_its_list_says(server: Server, tmp_path: Pa
     said = run(commands(EGRESS), tmp_path, given(server, "Staging"), settings(server))
 
     assert '"*.ehr.example.org"' in said
+
+
+def test_an_operator_bounds_what_an_environment_may_take(server: Server, tmp_path: Path) -> None:
+    environment = {ENVIRONMENT: server.environments["Development"]}
+
+    said = run(commands(QUOTAS), tmp_path, environment, settings(server))
+
+    assert "500000" in said
+    assert "200" in said
 
 
 def test_a_link_lets_somebody_set_a_password(server: Server, tmp_path: Path) -> None:

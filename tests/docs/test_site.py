@@ -28,7 +28,8 @@ def test_every_page_is_in_the_index() -> None:
 
 def test_every_page_with_commands_is_run_by_a_test() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "docs").glob("test_*.py"))
-    assert [page.name for page in pages_with_commands() if f'"{page.name}"' not in tests] == []
+    run = [page for page in pages_with_commands() if any(not reason for reason, _ in blocks(page.read_text()))]
+    assert [page.name for page in run if f'"{page.name}"' not in tests] == []
 
 
 def test_what_is_not_run_says_why() -> None:

@@ -21,7 +21,7 @@ from tests.conftest import SetClock
 from tests.credentials.strategies.cases import CASES, pem
 from tests.hostile.test_odd import SPLITTING
 from tests.support.receiver import Receiver, answer
-from waypost.cli.plan import FixedEnvironment
+from waypost.cli.founding.plan import FixedEnvironment
 from waypost.credentials.strategies import STRATEGIES
 from waypost.credentials.strategy import Grant, NotAuthorized, Occasion, Outgoing
 from waypost.destinations.kinds.kind import Item

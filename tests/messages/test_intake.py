@@ -204,6 +204,18 @@ async def test_a_refused_message_costs_one_read_and_no_write(world: World) -> No
     assert (world.db.reads - reads, world.db.writes - writes) == (10, 0)
 
 
+async def test_a_change_reads_no_more_of_the_destinations_than_their_names(
+    world: World, statements: list[str]
+) -> None:
+    made = await world.traffic.subscription()
+    await world.accept(a_message(made.destination_id))
+    await world.traffic.execute("UPDATE environment SET version = version + 1")
+    statements.clear()
+    await world.accept(a_message(made.destination_id))
+    read = [each.partition("FROM")[0] for each in statements if "FROM destination " in each]
+    assert [each.split() for each in read] == [["SELECT", "destination.id,", "destination.name"]]
+
+
 async def test_a_message_that_cannot_be_read_costs_neither(world: World) -> None:
     for body in (b"", b"{}", b'{"Meta":{}}'):
         with pytest.raises(MessageInvalid):

@@ -33,7 +33,7 @@ from waypost.access import operator
 from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey
 from waypost.audit import store as audit
-from waypost.cli import server
+from waypost.cli.serving import server
 from waypost.db import migrate
 from waypost.db.database import Tx
 from waypost.db.postgresql import PostgresqlDatabase

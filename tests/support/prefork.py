@@ -188,7 +188,9 @@ def _tell_the_end(pid: int, report: socket.socket) -> None:
 
 def _main() -> None:
     """Import, fork, and in each child run the command line."""
-    from waypost.cli import main, server, setup  # here, so that whoever calls `start` imports nothing
+    from waypost.cli import main  # here, so that whoever calls `start` imports nothing
+    from waypost.cli.founding import setup
+    from waypost.cli.serving import server
 
     assert server
     assert setup

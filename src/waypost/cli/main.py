@@ -6,17 +6,19 @@ from typing import Annotated
 import typer
 
 from waypost import __version__
-from waypost.cli.apikeys import apikeys
-from waypost.cli.backups import backup, check, restore
-from waypost.cli.init import init
-from waypost.cli.keys import keys
-from waypost.cli.organizations import organizations
+from waypost.cli.clients.apikeys import apikeys
+from waypost.cli.clients.users import users
+from waypost.cli.founding.init import init
+from waypost.cli.founding.organizations import organizations
 from waypost.cli.output import Failure, refuse
-from waypost.cli.quotas import quotas
-from waypost.cli.send import send
-from waypost.cli.serve import serve
-from waypost.cli.token import token
-from waypost.cli.users import users
+from waypost.cli.sending.send import send
+from waypost.cli.sending.token import token
+from waypost.cli.serving.serve import serve
+from waypost.cli.upkeep.backup import backup
+from waypost.cli.upkeep.check import check
+from waypost.cli.upkeep.keys import keys
+from waypost.cli.upkeep.quotas import quotas
+from waypost.cli.upkeep.restore import restore
 from waypost.errors import WaypostError
 
 app = typer.Typer(

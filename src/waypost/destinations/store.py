@@ -106,8 +106,8 @@ def credential_of(tx: Tx, destination_id: str) -> str | None:
     return tx.scalar(sa.select(destination.c.credential_id).where(destination.c.id == destination_id))
 
 
-def named(tx: Tx, environment_id: str, count: int) -> list[tuple[str, str]]:
-    """Ids and names of the environment's live destinations, by name; at most so many."""
+def named(tx: Tx, environment_id: str, count: int | None = None) -> list[tuple[str, str]]:
+    """Ids and names of the environment's live destinations, by name; at most so many, or all."""
     c = destination.c
     query = sa.select(c.id, c.name).where(c.environment_id == environment_id, c.deleted_at.is_(None))
     return [(row.id, row.name) for row in tx.execute(query.order_by(c.name, c.id).limit(count))]

@@ -92,7 +92,7 @@ def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:
         version=environments.version(tx, environment_id) or 0,
         source_names={source.id: source.name for source in found_sources},
         test_source=next((source.id for source in found_sources if source.is_test), None),
-        destination_names={found.id: found.name for found in destinations.list_of(tx, environment_id)},
+        destination_names=dict(destinations.named(tx, environment_id)),
         lanes={
             (found.source_id, found.destination_id, found.key): _lane_or_why(tx, vault, found)
             for found in subscriptions.routes(tx, environment_id)

@@ -1,4 +1,7 @@
-"""The egress list of an environment: where its calls may go. Everybody reads it, an owner sets it."""
+"""The egress list of an environment: where its calls may go.
+
+Everybody there reads it, and so do owners and admins of the organization without a role inside; an owner sets it.
+"""
 
 from starlette.responses import Response
 
@@ -7,6 +10,7 @@ from waypost.dashboard import forms, guard
 from waypost.dashboard.forms import State
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
+from waypost.environments import store
 from waypost.errors import Invalid
 
 PATH = "/environments/{environment_id}/egress"
@@ -31,13 +35,16 @@ async def update(visit: Visit) -> Response:
 async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     found = await visit.services.egress_lists.get(visit.caller, environment_id)
-    place = await visit.place(environment_id)
+    environment = await visit.services.db.read(lambda tx: store.get(tx, environment_id))
+    user = visit.session.user
     return await visit.page(
         "egress.html",
-        at=environment_id,
+        at=environment.id if environment.id in user.environments else None,
+        organization=environment.organization_id,
+        environment=environment,
         listed=found.shown(),
         is_open=found.is_open,
-        may_set=place.organization_role in OWNER,
+        may_set=user.organizations.get(environment.organization_id) in OWNER,
         form=form,
         status=status,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import charts, forms, guide
+from waypost.dashboard import allowance, charts, forms, guide
 from waypost.dashboard.forms import State
 from waypost.dashboard.glance import Glance
 from waypost.dashboard.live import Fragments
@@ -30,7 +30,9 @@ async def show(visit: Visit, form: State | None = None, status: int = 200) -> Re
     steps = None
     if guide.is_needed(glance):
         steps = await visit.services.db.read(lambda tx: guide.read(tx, environment_id))
-    values = _values(glance, environment_id) | {"steps": steps, "form": form or State()}
+    pending = glance.figures.pending
+    quotas = await visit.services.db.read(lambda tx: allowance.read(tx, environment_id, pending))
+    values = _values(glance, environment_id) | {"steps": steps, "quotas": quotas, "form": form or State()}
     return await visit.page("overview.html", at=environment_id, status=status, **values)
 
 

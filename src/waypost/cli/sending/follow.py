@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from waypost.cli.output import Failure
-from waypost.cli.remote import Remote
+from waypost.cli.sending.remote import Remote
 
 POLL_SECONDS = 0.5
 MOST_QUEUES = 500

@@ -12,14 +12,15 @@ from uuid import uuid4
 
 import typer
 
-from waypost.cli import publickeys, session
+from waypost.cli import session
+from waypost.cli.clients import publickeys
 from waypost.cli.options import FOLDER, Data, Json
 from waypost.cli.output import Failure, show, words
 from waypost.folder import KEYS, STRANGERS, Folder, sync
 
 if TYPE_CHECKING:
-    from waypost.cli.plan import Plan
-    from waypost.cli.setup import Owner
+    from waypost.cli.founding.plan import Plan
+    from waypost.cli.founding.setup import Owner
     from waypost.db.database import Tx
     from waypost.settings import Settings
 
@@ -49,8 +50,8 @@ def init(
     organization: Annotated[str, typer.Option("--organization", metavar="NAME")] = ORGANIZATION,
 ) -> None:
     """Make a data folder with an organization, three environments and a first user."""
-    from waypost.cli.plan import read
-    from waypost.cli.setup import Owner
+    from waypost.cli.founding.plan import read
+    from waypost.cli.founding.setup import Owner
     from waypost.db.lock import FolderInUse, FolderLock
 
     plan = read(from_ or [])
@@ -122,7 +123,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
 async def _fill(staged: "Settings", folder: Folder, plan: "Plan", owner: "Owner") -> dict[str, Any]:
     """The first rows, in one transaction; the file of a private key is there before the store knows the key."""
     from waypost.app import opened
-    from waypost.cli import setup
+    from waypost.cli.founding import setup
     from waypost.environments import store as environments
 
     async with opened(staged, new=True) as waypost:

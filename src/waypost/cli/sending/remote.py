@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from waypost.cli.output import Failure
-from waypost.cli.token import connect
+from waypost.cli.sending.token import connect
 
 
 @dataclass(frozen=True, slots=True)

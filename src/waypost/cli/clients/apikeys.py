@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from waypost.cli import keyfiles, publickeys, session
+from waypost.cli import session
+from waypost.cli.clients import keyfiles, publickeys
 from waypost.cli.options import FOLDER, Data, Json, Name
 from waypost.cli.output import show
 from waypost.folder import Folder

@@ -19,9 +19,10 @@ from starlette.types import ASGIApp
 
 from waypost import logging as log_lines
 from waypost.app import Waypost, calm_collector, opened
-from waypost.cli import acts, control
-from waypost.cli.listen import Listen, Role
-from waypost.cli.token import PATH
+from waypost.cli import acts
+from waypost.cli.sending.token import PATH
+from waypost.cli.serving import control
+from waypost.cli.serving.listen import Listen, Role
 from waypost.db import sqlite
 from waypost.folder import Folder, write_private
 from waypost.settings import Settings

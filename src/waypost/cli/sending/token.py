@@ -12,8 +12,8 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from waypost.cli import keyfiles
-from waypost.cli.keyfiles import KeyFile
+from waypost.cli.clients import keyfiles
+from waypost.cli.clients.keyfiles import KeyFile
 from waypost.cli.options import FOLDER, BaseUrl, Client, Data, Url, User
 from waypost.cli.output import Failure
 from waypost.folder import Folder

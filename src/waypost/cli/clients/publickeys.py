@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypost.cli import keyfiles
+from waypost.cli.clients import keyfiles
 from waypost.cli.output import Failure
 from waypost.folder import Folder
 

@@ -6,7 +6,8 @@ from uuid import uuid4
 import typer
 
 from waypost.access import EnvironmentRole, OrganizationRole
-from waypost.cli import keyfiles, publickeys, session
+from waypost.cli import session
+from waypost.cli.clients import keyfiles, publickeys
 from waypost.cli.options import FOLDER, Data, Json, Name
 from waypost.cli.output import show
 from waypost.folder import Folder

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waypost.cli import session
-from waypost.cli.listen import Listen, Role
 from waypost.cli.options import FOLDER, Data
 from waypost.cli.output import Failure, words
+from waypost.cli.serving.listen import Listen, Role
 from waypost.folder import Folder
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _run(found: "Settings", folder: Folder, listen: Listen, role: Role, address:
     import uvloop
 
     from waypost import logging as log
-    from waypost.cli import server
+    from waypost.cli.serving import server
     from waypost.db.lock import FolderInUse, FolderLock
 
     lock = FolderLock(folder.path)
