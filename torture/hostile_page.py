@@ -1,15 +1,11 @@
 """The section of `docs/reliability/hostile-input.md` that `make torture ARGS="hostile --page"` writes."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import waypost
 from torture import odd, page
-
-if TYPE_CHECKING:
-    from torture.hostile import Findings
+from torture.findings import Findings
 
 PAGE = page.PLACE / "hostile-input.md"
 COLUMNS = ("operations of", "operations", "cases", "of these by a link", "2xx", "3xx", "4xx", "501", "breaches")
@@ -24,7 +20,7 @@ def table(found: Findings) -> str:
     return "\n".join(lines)
 
 
-def write(found: Findings, seed: int) -> None:
+def write(found: Findings, seed: int, on: Path = PAGE) -> None:
     """The section, in its place on the page."""
     words = (
         f"Waypost {waypost.__version__}, {page.where()}: {found.cases:,} cases over the {len(found.documented)}"
@@ -37,7 +33,7 @@ def write(found: Findings, seed: int) -> None:
     broken = [f"- **{where}**: {words.splitlines()[0]}" for where, words in found.tally.broken.items()]
     parts = [words, table(found), f"Answers by status: {answered}."]
     parts += ["**Broken**\n\n" + "\n".join(broken)] if broken else ["No breach, and no 5xx but 501."]
-    page.write("hostile", "\n\n".join(parts), PAGE)
+    page.write("hostile", "\n\n".join(parts), on)
 
 
 def _line(found: Findings, name: str, operations: list[str]) -> str:

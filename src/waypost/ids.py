@@ -1,6 +1,6 @@
 """Identifiers made by the application, so that no store needs a serial column.
 
-Ids never order anything (ENGINE invariant 1 in `ARCHITECTURE.md`); UUIDv7 only keeps index pages warm.
+Ids never order anything (invariant 1 in `ARCHITECTURE.md`); UUIDv7 only keeps index pages warm.
 """
 
 import hashlib

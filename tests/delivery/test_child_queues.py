@@ -1,5 +1,6 @@
 """Order per patient: what names one patient stays in order, and a poison message holds its own patient only."""
 
+import pytest
 import sqlalchemy as sa
 
 from tests.support.house import House
@@ -304,6 +305,26 @@ def test_what_a_subscription_parks_ends_parked_and_the_queue_goes_on(quick: Hous
         assert quick.call("POST", f"/waypost/v1/logs/{first}/replay").status == 201
         ward.arrived(2)
         ward.empty()
+
+
+def test_a_message_that_is_parked_at_once_is_logged_as_parked_and_its_queue_not_as_held(
+    quick: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Ward(quick, status=422) as ward:
+        ward.subscription(park={"statuses": [422], "after": 1})
+        ward.refuse(1)
+        [first] = ward.send("ann")
+        said: list[str] = []
+
+        def is_told() -> bool:
+            said.extend(
+                line for line in capfd.readouterr().out.splitlines() if ward.lane.destination["id"] in line
+            )
+            return bool(said)
+
+        until(is_told, "a line in the log")
+        assert ward.lane.state_of(first) == "parked"
+    assert ["message.parked" in line for line in said] == [True]
 
 
 def test_other_failures_do_not_count_towards_parking(quick: House) -> None:

@@ -1,4 +1,4 @@
-"""Receivers that hang cost their own destinations and nobody else (ENGINE invariant 11)."""
+"""Receivers that hang cost their own destinations and nobody else (invariant 11)."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What goes over the wire (CONTRACT 6): headers, `Meta`, and what an answer means."""
+"""What goes over the wire: headers, `Meta`, and what an answer means."""
 
 import json
 import time

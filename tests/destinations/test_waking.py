@@ -12,7 +12,7 @@ from tests.support.stores import Store
 from tests.support.tenants import Tenant
 from waypost.access import Caller, operator
 from waypost.destinations.model import Destination
-from waypost.destinations.service import Destinations, Pending
+from waypost.destinations.service import Destinations, Waiting
 from waypost.egress.policy import Policy
 from waypost.environments import store as environments
 from waypost.errors import Invalid, Stale
@@ -43,7 +43,7 @@ class World:
 @pytest.fixture
 async def world(db: Store, vault: Vault, clock: SetClock) -> World:
     woken: list[str] = []
-    none_pending = Pending(lambda tx, _: 0, lambda tx, _, __, ___: 0)
+    none_pending = Waiting(lambda tx, _: 0, lambda tx, _, __, ___: 0)
     policy = Policy([ipaddress.ip_network("127.0.0.0/8")])
     service = Destinations(
         db, vault, clock, policy, wake=woken.append, waiting=none_pending, moved=lambda *_: None

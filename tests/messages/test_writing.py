@@ -12,13 +12,13 @@ from waypost.db.sqlite import library
 from waypost.ids import new_id
 from waypost.messages import routing
 from waypost.messages.routing import Routes
-from waypost.messages.writing import Entry, Plan, RoutesMoved, Writing
+from waypost.messages.writing import Acceptance, Plan, RoutesMoved, Writing
 from waypost.queues.model import Accept
 from waypost.subscriptions.model import Subscription
 
 
 def plan(given: Accept) -> Plan:
-    return Plan(None, Entry(given, {"Logs": [target.log_id for target in given.targets]}))
+    return Plan(None, Acceptance(given, {"Logs": [target.log_id for target in given.targets]}))
 
 
 async def routes_of(world: World) -> Routes:

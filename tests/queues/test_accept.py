@@ -1,4 +1,4 @@
-"""Accepting: positions without gaps, and all of a message or nothing (ENGINE invariants 1 and 2)."""
+"""Accepting: positions without gaps, and all of a message or nothing (invariants 1 and 2)."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Settling: a cursor moves, nothing is deleted, and a stale owner changes nothing (ENGINE invariant 3)."""
+"""Settling: a cursor moves, nothing is deleted, and a stale owner changes nothing (invariant 3)."""
 
 from dataclasses import replace
 from itertools import pairwise

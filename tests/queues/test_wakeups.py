@@ -1,4 +1,4 @@
-"""No lost wake-up: what waited for a destination or credential that has changed is due (ENGINE invariant 5)."""
+"""No lost wake-up: what waited for a destination or credential that has changed is due (invariant 5)."""
 
 import pytest
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from tests.support.house import House
 from torture import hostile, hostile_page
-from torture.hostile import Findings
+from torture.findings import Findings
 from torture.outside import Wire
 from torture.tally import Tally
 
@@ -57,12 +57,12 @@ def test_what_one_round_broke_stays_broken() -> None:
     assert rows[5] == "| odd requests | 5 | 2 | 0 | 0 | 0 | 2 | 0 | 0 |"
 
 
-def test_the_page_says_what_was_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hostile_page, "PAGE", tmp_path / "page.md")
-    hostile_page.write(found(200), 7)
-    assert "No breach, and no 5xx but 501." in hostile_page.PAGE.read_text()
-    hostile_page.write(found(500, wrong="a fault\nat length"), 7)
-    written = hostile_page.PAGE.read_text()
+def test_the_page_says_what_was_broken(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    hostile_page.write(found(200), 7, page)
+    assert "No breach, and no 5xx but 501." in page.read_text()
+    hostile_page.write(found(500, wrong="a fault\nat length"), 7, page)
+    written = page.read_text()
     assert f"- **{LISTED} 500**: a fault\n" in written
     assert "No breach" not in written
 

@@ -51,11 +51,11 @@ def test_every_fault_has_a_line_and_what_was_skipped_says_why() -> None:
     assert len({line.count("|") for line in shown}) == 1
 
 
-def test_each_command_writes_its_own_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "PAGE", tmp_path / "faults.md")
+def test_each_command_writes_its_own_section(tmp_path: Path) -> None:
+    there = tmp_path / "faults.md"
     for section, text in (("one", "first"), ("two", "second"), ("one", "third")):
-        page.write(section, text)
-    written = page.PAGE.read_text()
+        page.write(section, text, there)
+    written = there.read_text()
     assert [word for word in ("first", "second", "third") if word in written] == ["second", "third"]
     assert written.index("third") < written.index("second")
 

@@ -11,7 +11,7 @@ from waypost.credentials.service import Credentials
 from waypost.db.database import Database, Tx
 from waypost.destinations import store as destination_rows
 from waypost.destinations.probing import Prober
-from waypost.destinations.service import Destinations, Pending
+from waypost.destinations.service import Destinations, Waiting
 from waypost.destinations.signing import SigningSecrets
 from waypost.destinations.verification import Verification
 from waypost.environments.service import EgressLists
@@ -45,7 +45,7 @@ class Configuration(Delivery):
             self.clock,
             self.policy,
             wake=self.worker.wake,
-            waiting=Pending(count=_pending, end=_end),
+            waiting=Waiting(count=_pending, end=_end),
             moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
         )
         self.signing = SigningSecrets(self.db, self.vault, self.clock, wake=self.worker.wake)

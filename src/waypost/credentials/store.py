@@ -1,7 +1,7 @@
 """Rows of auth credentials: settings in the clear, all secrets of one credential in one sealed blob.
 
-`version` moves with every change: tokens and attempts that began with another one are void (ENGINE
-invariants 5 and 8). `secrets_version` moves with the secrets and is part of the blob's associated data.
+`version` moves with every change: tokens and attempts that began with another one are void
+(invariants 5 and 8). `secrets_version` moves with the secrets and is part of the blob's associated data.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The shared store: PostgreSQL through asyncpg, for any number of nodes.
 
 Writes run one after the other on all nodes together, as on SQLite: each commit holds one row's lock. Those that
-say what they lock run `beside` them, in lanes (ENGINE, one shape for two stores). Either way many functions
+say what they lock run `beside` them, in lanes (one shape for two stores). Either way many functions
 share one commit; when one of them fails, all of it is undone and run again with a savepoint each, which costs
 every function a round trip. Reads run on snapshots of their own.
 """

@@ -1,6 +1,6 @@
 """Running one queue: load its head, attempt, settle, go on until it is empty, held, paused or has had its turn.
 
-The next message is sent only once the acknowledgement of the one before is durable (ENGINE invariant 3).
+The next message is sent only once the acknowledgement of the one before is durable (invariant 3).
 """
 
 import asyncio
@@ -89,6 +89,7 @@ class _Settled:
     state: State
     unchanged: bool
     due_now: bool
+    parked: bool = False
 
     @property
     def moved(self) -> bool:
@@ -258,12 +259,12 @@ class Runner:
             )
             state = self._write(tx, fence, message, ended, load.begun, step)
             due_now = isinstance(step, Hold) and step.due_at <= now_ms
-            return None if state is None else _Settled(state, unchanged, due_now)
+            return None if state is None else _Settled(state, unchanged, due_now, isinstance(step, Park))
 
         last = message is load.messages[-1]
         beside = settling(load.head.queue_id, last=last, others=[queue_id for queue_id, _ in others])
         settled = await self._recorded(settle, beside)
-        self._tell(load.head, ended, turn.failures, owned=settled is not None)
+        self._tell(load.head, ended, turn.failures, settled)
         return settled
 
     def _write(
@@ -299,12 +300,14 @@ class Runner:
             answer = self._vault.seal(head.environment_id, outcome.answer, table="attempt", row=attempt_id)
         return Ended(attempt_id, started_at, now, "failed", outcome.status, outcome.reason, answer)
 
-    def _tell(self, head: Head, ended: Ended, failures: int, *, owned: bool) -> None:
-        """Count the attempt; log a queue that begins to hold and one that moves again, not every retry."""
+    def _tell(self, head: Head, ended: Ended, failures: int, settled: _Settled | None) -> None:
+        """Count the attempt; log a queue that begins to hold, one that moves again, what is parked; no retry."""
         self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
         words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
-        if not owned:
+        if settled is None:
             log.warning("queue.taken_over", **words)
+        elif settled.parked:
+            log.warning("message.parked", reason=ended.reason, status=ended.status, **words)
         elif ended.outcome == "failed" and not failures:
             log.warning("queue.held", reason=ended.reason, status=ended.status, **words)
         elif ended.outcome == "delivered" and failures:

@@ -1,5 +1,6 @@
 """`cloudProviderSettings` as the API takes and shows it: one shape for each cloud kind, drawn from the table."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, ModelWrapValidatorHandler, create_model, model_validator
@@ -27,14 +28,20 @@ class CloudProviderSettings(Body):
         """Check against the shape of the kind that is named: its faults, and no other kind's."""
         if cls is not CloudProviderSettings or not isinstance(raw, dict):
             return handler(raw)
-        shape = next((shape for provider, shape in _SHAPES if provider == raw.get("typeId")), None)
-        return handler(raw) if shape is None else shape.model_validate(raw)
+        pair = nearest(_SHAPES, raw.get("typeId"), raw.get("productId"))
+        return handler(raw) if pair is None else _SHAPES[pair].model_validate(raw)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         if cls is not CloudProviderSettings:
             return handler(core)
-        return {"oneOf": [handler(shape.__pydantic_core_schema__) for _, shape in _SHAPES]}
+        return {"oneOf": [handler(shape.__pydantic_core_schema__) for shape in _SHAPES.values()]}
+
+
+def nearest(pairs: Iterable[tuple[str, str]], provider: Any, product: Any) -> tuple[str, str] | None:
+    """The kind that is named; else the provider's first, whose faults say what is wrong; else none."""
+    of_provider = [pair for pair in pairs if pair[0] == provider]
+    return next((pair for pair in of_provider if pair[1] == product), next(iter(of_provider), None))
 
 
 def _one_of(word: str) -> Any:
@@ -52,4 +59,4 @@ def _shape(kind: CloudKind) -> type[CloudProviderSettings]:
     )
 
 
-_SHAPES = tuple((kind.provider, _shape(kind)) for kind in CLOUD.values())
+_SHAPES = {pair: _shape(kind) for pair, kind in CLOUD.items()}

@@ -23,7 +23,7 @@ from waypost.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Waiting:
     """What the rooms above do when a destination goes: count what is pending in its queues, and end it."""
 
     count: Callable[[Tx, str], int]
@@ -44,7 +44,7 @@ class Destinations:
         policy: Policy,
         *,
         wake: Callable[[str], None],
-        waiting: Pending,
+        waiting: Waiting,
         moved: Callable[[Tx, Destination, Destination], None],
     ) -> None:
         self._db = db

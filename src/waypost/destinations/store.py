@@ -1,7 +1,7 @@
 """Rows of destinations.
 
 `version` is what the engine compares: an attempt that began with another one is due again at once
-(ENGINE invariant 5). A deleted destination keeps its row, so that logs can still name it.
+(invariant 5). A deleted destination keeps its row, so that logs can still name it.
 """
 
 import json

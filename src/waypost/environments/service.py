@@ -20,7 +20,7 @@ class EgressLists:
     """The egress list of each environment.
 
     A new list counts as a change of every destination there: `touch` moves their versions in the transaction and
-    gives their ids, so that each node reads the list before its next attempt (ENGINE invariant 5); `wake`, then,
+    gives their ids, so that each node reads the list before its next attempt (invariant 5); `wake`, then,
     tries what waits.
     """
 

@@ -1,7 +1,7 @@
 """Rows of organizations and environments.
 
 An environment's `version` moves with every change to what routes its messages (sources, subscriptions,
-keys, destinations): whoever keeps those in memory compares it (ENGINE invariant 8).
+keys, destinations): whoever keeps those in memory compares it (invariant 8).
 """
 
 from dataclasses import dataclass

@@ -152,7 +152,7 @@ def page(
 def behind(tx: Tx, destination_id: str, *, after: int, count: int) -> list[sa.Row[Any]]:
     """A destination's logs behind a sequence number, in order; one more than `count` when there are more.
 
-    Numbers are committed in their order (ENGINE invariant 1): once N is read here, nothing up to N comes later.
+    Numbers are committed in their order (invariant 1): once N is read here, nothing up to N comes later.
     """
     query = sa.select(log).where(log.c.destination_id == destination_id, log.c.seq > after)
     return list(tx.execute(query.order_by(log.c.seq).limit(count + 1)))

@@ -1,6 +1,6 @@
 """Where an environment's messages go: its live sources and subscriptions, kept in memory with their version.
 
-The version is compared inside the accepting transaction (ENGINE invariant 8), so that a subscription
+The version is compared inside the accepting transaction (invariant 8), so that a subscription
 answered 201 anywhere routes the very next message.
 """
 

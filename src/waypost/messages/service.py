@@ -14,7 +14,7 @@ from waypost.messages import model, routing, writing
 from waypost.messages.idempotency import Once
 from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import Routes, Unroutable
-from waypost.messages.writing import Entry, Plan, RoutesMoved, Writing
+from waypost.messages.writing import Acceptance, Plan, RoutesMoved, Writing
 from waypost.metrics import Metrics
 from waypost.queues.model import Accept, Target
 from waypost.queues.port import Hot
@@ -153,19 +153,19 @@ class Intake:
         except (MessageInvalid, Unroutable, Unavailable) as error:
             return Plan(read.once, error)
         given = self._sealed(routes, message, source_id, targets)
-        return Plan(read.once, Entry(given, _meta(routes, message, source_id, targets)))
+        return Plan(read.once, Acceptance(given, _meta(routes, message, source_id, targets)))
 
     async def _accept(self, plans: Sequence[Plan], routes: Routes) -> list[dict[str, Any] | Refused]:
         """Carry the plans out, all in one transaction. Raises RoutesMoved, having changed nothing."""
         found = await self._writing.settled(plans, routes)
-        for entry in found:
-            if isinstance(entry, Entry) and entry.given is not None:
-                self._metrics.accepted(len(entry.given.targets))
-                self.meter.accepted(routes.environment_id, len(entry.given.targets))
-                for target in entry.given.targets:
+        for each in found:
+            if isinstance(each, Acceptance) and each.given is not None:
+                self._metrics.accepted(len(each.given.targets))
+                self.meter.accepted(routes.environment_id, len(each.given.targets))
+                for target in each.given.targets:
                     for queue_id in target.queue_ids:
                         self._arrived(queue_id, target.destination_id)
-        return [entry.meta if isinstance(entry, Entry) else entry for entry in found]
+        return [each.meta if isinstance(each, Acceptance) else each for each in found]
 
     def _sealed(self, routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> Accept:
         message_id = new_id()

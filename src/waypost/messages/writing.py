@@ -32,7 +32,7 @@ class RoutesMoved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Acceptance:
     """What is written, nothing when its key was used before; and the answer, log ids in `Destinations` order."""
 
     given: Accept | None
@@ -44,10 +44,10 @@ class Plan:
     """What to do with a message under the routes it was planned for, unless its key was used before."""
 
     once: Once | None
-    step: Entry | MessageInvalid | Unroutable | Unavailable
+    step: Acceptance | MessageInvalid | Unroutable | Unavailable
 
 
-Settled = list[Entry | Refused]
+Settled = list[Acceptance | Refused]
 """What became of each plan, in their order."""
 
 
@@ -132,7 +132,9 @@ class Writing:
                 part.settled.set_result(mine)
 
     async def _write(self, plans: Sequence[Plan], routes: Routes) -> Settled:
-        given = [plan.step.given for plan in plans if isinstance(plan.step, Entry) and plan.step.given is not None]
+        given = [
+            plan.step.given for plan in plans if isinstance(plan.step, Acceptance) and plan.step.given is not None
+        ]
         if not given:
             return await self._db.read(lambda tx: self._run(tx, plans, routes))
         beside = accepting(target for each in given for target in each.targets)
@@ -142,7 +144,7 @@ class Writing:
         if self._hot.environment_version(tx, routes.environment_id) != routes.version:
             raise RoutesMoved
         settled = [_decided(tx, plan) for plan in plans]
-        given = [each.given for each in settled if isinstance(each, Entry) and each.given is not None]
+        given = [each.given for each in settled if isinstance(each, Acceptance) and each.given is not None]
         if given:
             self._hot.accept(tx, *given)
         return settled
@@ -158,7 +160,7 @@ def _next(waiting: deque[_Part]) -> list[_Part]:
     return parts
 
 
-def _decided(tx: Tx, plan: Plan) -> Entry | Refused:
+def _decided(tx: Tx, plan: Plan) -> Acceptance | Refused:
     """What becomes of one message: as planned, unless its key was used; a new key is remembered."""
     if plan.once is None:
         return plan.step
@@ -167,7 +169,7 @@ def _decided(tx: Tx, plan: Plan) -> Entry | Refused:
     except Conflict as error:
         return error
     if before is not None:
-        return Entry(None, before)
-    if isinstance(plan.step, Entry):
+        return Acceptance(None, before)
+    if isinstance(plan.step, Acceptance):
         idempotency.insert(tx, plan.once, plan.step.meta)
     return plan.step

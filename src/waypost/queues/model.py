@@ -8,9 +8,10 @@ A queue is a subscription's own, whose id is the subscription's, or a child of i
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 SHARDS = 64
 
@@ -26,7 +27,7 @@ class State(StrEnum):
 
 
 def shard_of(destination_id: str) -> int:
-    """The shard of a destination: all its queues have one owner (ENGINE invariant 4)."""
+    """The shard of a destination: all its queues have one owner (invariant 4)."""
     return zlib.crc32(destination_id.encode()) % SHARDS
 
 
@@ -85,7 +86,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """Of a destination and its credential: what an attempt began with (ENGINE invariant 5)."""
+    """Of a destination and its credential: what an attempt began with (invariant 5)."""
 
     destination: int
     credential: int
@@ -130,6 +131,26 @@ class Head:
             case State.held:
                 return (self.due_at or 0) <= now_ms or self.seen != self.now
         return False
+
+
+def head_of(row: Sequence[Any]) -> Head:
+    """A head from the row that both dialects select."""
+    return Head(
+        queue_id=row[0],
+        destination_id=row[1],
+        environment_id=row[2],
+        subscription_id=row[3],
+        shard=row[4],
+        cursor=row[5],
+        state=State(row[6]),
+        due_at=row[7],
+        attempts=row[8],
+        seen=Versions(row[9], row[10]),
+        now=Versions(row[11], row[12]),
+        since=row[13],
+        refused=row[14],
+        park=row[15],
+    )
 
 
 @dataclass(frozen=True, slots=True)

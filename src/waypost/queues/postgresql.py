@@ -11,7 +11,19 @@ from typing import Any
 
 from waypost.db.database import Tx
 from waypost.db.postgresql import fetch
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions, shard_of
+from waypost.queues.model import (
+    Accept,
+    Ended,
+    Fence,
+    Head,
+    Pending,
+    Replay,
+    State,
+    Target,
+    Versions,
+    head_of,
+    shard_of,
+)
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -23,8 +35,7 @@ _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = $1"
 
 _MESSAGE = ("message_id", "environment_id", "source_id", "body", "meta_start", "meta_end", "now_ms")
 # Messages $1 to $7; counters $8, $9: how many logs each destination gets; logs from $10 on, `place` counting in
-# their destination. Counters are taken in the order of ids; the lock on each is held to the commit (ENGINE
-# invariant 1).
+# their destination. Counters are taken in the order of ids; the lock on each is held to the commit (invariant 1).
 _PLACED = """
 WITH accepted AS (
     INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
@@ -258,22 +269,7 @@ def head(tx: Tx, queue_id: str) -> Head | None:
     if not found:
         return None
     row = found[0]
-    return Head(
-        queue_id=row[0],
-        destination_id=row[1],
-        environment_id=row[2],
-        subscription_id=row[3],
-        shard=row[4],
-        cursor=row[5],
-        state=State(row[6]),
-        due_at=row[7],
-        attempts=row[8],
-        seen=Versions(row[9], row[10]),
-        now=Versions(row[11], row[12]),
-        since=row[13],
-        refused=row[14],
-        park=row[15],
-    )
+    return head_of(row)
 
 
 def waiting(tx: Tx, queue_id: str, cursor: int, limit: int) -> Iterator[Pending]:

@@ -1,6 +1,6 @@
 """Skip on any node: a message on its way is known to the owner of its queue alone, so the owner carries it out.
 
-An attempt writes nothing before it sends (ENGINE invariant 3). A node that does not own the queue asks by an
+An attempt writes nothing before it sends (invariant 3). A node that does not own the queue asks by an
 errand, waits a moment for its outcome, and takes it back when nobody answers.
 """
 

@@ -1,8 +1,7 @@
 """The hot statements on SQLite: accept, claim, load, settle.
 
-Hand-written, on the driver's own connection: they run for every message. Each is one step of ENGINE's
-design, which `docs/decisions/0003` retells: positions come from one counter a destination; an
-acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
+Hand-written, on the driver's own connection: they run for every message (`docs/decisions/0003`). Positions come
+from one counter a destination; an acknowledgement moves a cursor, fenced by epoch and cursor, and deletes nothing.
 """
 
 import json
@@ -11,7 +10,19 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions, shard_of
+from waypost.queues.model import (
+    Accept,
+    Ended,
+    Fence,
+    Head,
+    Pending,
+    Replay,
+    State,
+    Target,
+    Versions,
+    head_of,
+    shard_of,
+)
 
 MOST_BYTES_A_LOAD = 2_000_000
 
@@ -199,22 +210,7 @@ def head(tx: Tx, queue_id: str) -> Head | None:
     row = _raw(tx).execute(_HEAD, (queue_id,)).fetchone()
     if row is None:
         return None
-    return Head(
-        queue_id=row[0],
-        destination_id=row[1],
-        environment_id=row[2],
-        subscription_id=row[3],
-        shard=row[4],
-        cursor=row[5],
-        state=State(row[6]),
-        due_at=row[7],
-        attempts=row[8],
-        seen=Versions(row[9], row[10]),
-        now=Versions(row[11], row[12]),
-        since=row[13],
-        refused=row[14],
-        park=row[15],
-    )
+    return head_of(row)
 
 
 def waiting(tx: Tx, queue_id: str, cursor: int, limit: int) -> Iterator[Pending]:

@@ -5,6 +5,7 @@ Fields are those of the vendor's newest page; what it leaves open is listed in `
 
 import re
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -72,6 +73,15 @@ class SourcePatch(Body):
 
 
 IMMUTABLE = ("id", "environment", "serviceRegion", "dataFormat", "ehr")
+_FIELDS = {
+    "name": "name",
+    "serviceRegion": "service_region",
+    "dataFormat": "data_format",
+    "ehr": "ehr",
+    "timeZone": "time_zone",
+    "setupState": "setup_state",
+}
+"""What can be sent of a source: the field of the API, and its name here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +114,8 @@ class Source:
             **{name: value for name, value in optional.items() if value is not None},
             "setupState": self.setup_state,
         }
+
+
+def given(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The supplied fields of a body that was checked, by their names here."""
+    return {name: raw[field] for field, name in _FIELDS.items() if field in raw}

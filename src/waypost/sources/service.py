@@ -1,6 +1,6 @@
 """What can be done with sources: engineers of the environment change them, every role reads them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,19 +13,10 @@ from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict
 from waypost.sources import store
-from waypost.sources.model import IMMUTABLE, Source, SourceCreate, SourcePatch
+from waypost.sources.model import IMMUTABLE, Source, SourceCreate, SourcePatch, given
 from waypost.validation import checked, checked_patch
 
 TEST_SOURCE = "Waypost test source"
-
-_FIELDS = {
-    "name": "name",
-    "serviceRegion": "service_region",
-    "dataFormat": "data_format",
-    "ehr": "ehr",
-    "timeZone": "time_zone",
-    "setupState": "setup_state",
-}
 
 
 class Sources:
@@ -54,7 +45,7 @@ class Sources:
 
         def insert(tx: Tx) -> Source:
             environment = environments.get(tx, environment_id)
-            made = Source(ids.new_id(), environment_id, environment.flag, **_given(raw))
+            made = Source(ids.new_id(), environment_id, environment.flag, **given(raw))
             store.insert(tx, made, self._clock.now_ms())
             environments.bump(tx, environment_id)
             self._record(tx, caller, "source-created", made, {"after": made.shown()})
@@ -69,7 +60,7 @@ class Sources:
 
         def change(tx: Tx) -> Source:
             before = store.get(tx, source_id)
-            after = replace(before, **_given(raw))
+            after = replace(before, **given(raw))
             if after == before:
                 return before
             environments.bump(tx, before.environment_id)
@@ -128,8 +119,3 @@ class Sources:
             organization_id=organization_id, environment_id=source.environment_id,
             details={"id": source.id, **details}, now_ms=self._clock.now_ms(),
         )  # fmt: skip
-
-
-def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The supplied fields of a body that was checked, by their names here."""
-    return {name: raw[field] for field, name in _FIELDS.items() if field in raw}

@@ -100,7 +100,7 @@ class Peer:
 
 
 def name_of(lane: Lane, log_id: str, prefix: str = "") -> str:
-    """The name that the log's object has (CONTRACT 4)."""
+    """The name that the log's object has."""
     query = sa.text("SELECT seq, accepted_at FROM log WHERE id = :id")
     seq, accepted_at = lane.house.read(lambda tx: tuple(tx.execute(query, {"id": log_id}).one()))
     day = datetime.fromtimestamp(accepted_at / 1000, UTC).strftime("%Y-%m-%d")

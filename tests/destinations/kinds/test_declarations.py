@@ -7,6 +7,7 @@ import pytest
 from tests.support.house import House
 from waypost.clock import from_iso
 from waypost.credentials.strategies import STRATEGIES
+from waypost.destinations.cloud import nearest
 from waypost.destinations.kinds import CLOUD, HTTPS, kind_of
 from waypost.destinations.kinds.kind import Item
 from waypost.destinations.kinds.objects import header_safe, metadata_of
@@ -144,6 +145,19 @@ def test_a_value_is_never_cut_within_an_escape() -> None:
 def test_every_setting_is_described_and_some_credential_fits(kind: Any) -> None:
     assert all(info.description for info in kind.settings.model_fields.values())
     assert any(kind.accepts(strategy) for strategy in STRATEGIES)
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        (("azure", "fabric"), ("azure", "fabric")),
+        (("azure", "sql"), ("azure", "databricks")),
+        (("oracle", "fabric"), None),
+        ((["azure"], {}), None),
+    ],
+)
+def test_of_two_products_of_a_provider_the_named_one_is_checked(named: Any, found: Any) -> None:
+    assert nearest([("aws", "s3"), ("azure", "databricks"), ("azure", "fabric")], *named) == found
 
 
 def test_a_kind_that_is_not_known_is_none() -> None:
