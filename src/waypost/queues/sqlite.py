@@ -7,6 +7,7 @@ from one counter a destination; an acknowledgement moves a cursor, fenced by epo
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from waypost.db.database import Tx
@@ -25,23 +26,31 @@ from waypost.queues.model import (
 )
 
 MOST_BYTES_A_LOAD = 2_000_000
+ROWS_A_STATEMENT = (64, 16, 4, 1)
 
 _NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
 
 _NEXT_SEQ = """
-INSERT INTO destination_seq (destination_id, last) VALUES (?, ?)
-ON CONFLICT (destination_id) DO UPDATE SET last = last + excluded.last RETURNING last
+INSERT INTO destination_seq (destination_id, last) VALUES (?, 1)
+ON CONFLICT (destination_id) DO UPDATE SET last = last + 1 RETURNING last
 """
-_MESSAGE = """
-INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+# `[[destination, how many], …]`, and likewise below: one statement for many rows gives Python's lock back once,
+# not once a row, so that the loop and the writer do not wait for each other at every step.
+_NEXT_SEQS = """
+INSERT INTO destination_seq (destination_id, last)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
+ON CONFLICT (destination_id) DO UPDATE SET last = last + excluded.last RETURNING destination_id, last
 """
-_LOG = """
-INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
-                 state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?, ?)
-"""
+_MESSAGE = (
+    "INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)",
+    "(?, ?, ?, ?, ?, ?, ?)",
+)
+_LOG = (
+    "INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,"
+    " state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)",
+    "(?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?, ?)",
+)
 _LOG_AGAIN = """
 INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,
                  state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)
@@ -50,7 +59,11 @@ SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id
 FROM log WHERE id = ?
 """
 _ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
-_TAIL = "UPDATE queue_tail SET last_seq = ?, accepted = accepted + ? WHERE queue_id = ?"
+_ENTRIES = ("INSERT INTO entry (queue_id, seq, log_id)", "(?, ?, ?)")
+_TAILS = """
+UPDATE queue_tail SET last_seq = json_extract(v.value, '$[1]'), accepted = accepted + json_extract(v.value, '$[2]')
+FROM json_each(?) AS v WHERE queue_id = json_extract(v.value, '$[0]')
+"""
 _TAIL_AGAIN = """
 UPDATE queue_tail SET last_seq = ?, accepted = accepted + 1, replayed = replayed + 1 WHERE queue_id = ?
 """
@@ -66,6 +79,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'ready')
 ON CONFLICT (queue_id) DO UPDATE SET state = 'ready', due_at = excluded.due_at WHERE state = 'idle'
 """
 _ROUSE = "UPDATE queue_head SET state = 'ready', due_at = ? WHERE queue_id = ? AND state = 'idle'"
+_ROUSE_MANY = """
+UPDATE queue_head SET state = 'ready', due_at = ?
+WHERE queue_id IN (SELECT json_extract(value, '$[0]') FROM json_each(?)) AND state = 'idle'
+"""
 
 _HEAD = """
 SELECT h.queue_id, h.destination_id, h.environment_id, h.subscription_id, h.shard, h.cursor, h.state, h.due_at,
@@ -159,15 +176,17 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
     """
     raw = _raw(tx)
     numbers = _numbered(raw, given)
-    raw.executemany(_MESSAGE, [_message_row(each) for each in given])
+    _insert(raw, _MESSAGE, [_message_row(each) for each in given])
     placed = [(each, target, numbers[target.log_id]) for each in given for target in each.targets]
-    raw.executemany(_LOG, [_log_row(*place) for place in placed])
+    _insert(raw, _LOG, [_log_row(*place) for place in placed])
     own = [(target, seq) for _, target, seq in placed if target.since is None]
-    raw.executemany(_ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
-    lasts = {target.queue_id: seq for target, seq in own}
-    counts = Counter(target.queue_id for target, _ in own)
-    raw.executemany(_TAIL, [(seq, counts[queue_id], queue_id) for queue_id, seq in lasts.items()])
-    raw.executemany(_ROUSE, [(given[0].now_ms, queue_id) for queue_id in lasts])
+    if own:
+        _insert(raw, _ENTRIES, [(target.queue_id, seq, target.log_id) for target, seq in own])
+        counts = Counter(target.queue_id for target, _ in own)
+        lasts = {target.queue_id: seq for target, seq in own}
+        tails = json.dumps([(queue_id, seq, counts[queue_id]) for queue_id, seq in lasts.items()])
+        raw.execute(_TAILS, (tails,))
+        raw.execute(_ROUSE_MANY, (given[0].now_ms, tails))
     for each, target, seq in placed:
         if target.since is not None:
             _enter(raw, target, each.environment_id, seq, each.now_ms, replayed=0)
@@ -177,7 +196,7 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
 def replay(tx: Tx, given: Replay) -> int:
     """Write a new log of the same message, with its entry and tail; its sequence number."""
     raw, target, now = _raw(tx), given.target, given.now_ms
-    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id, 1)).fetchone()[0]
+    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
     raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
     if target.since is None:
         raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
@@ -308,15 +327,25 @@ def _record(raw: Any, log_id: str, ended: Ended) -> None:
 def _numbered(raw: Any, given: Sequence[Accept]) -> dict[str, int]:
     """The sequence number of each log: the next ones of its destination, in the order of the messages."""
     counts = Counter(target.destination_id for each in given for target in each.targets)
-    last: dict[str, int] = {}
-    for destination_id, count in counts.items():
-        last[destination_id] = raw.execute(_NEXT_SEQ, (destination_id, count)).fetchone()[0] - count
+    found = raw.execute(_NEXT_SEQS, (json.dumps(list(counts.items())),)).fetchall()
+    last = {destination_id: number - counts[destination_id] for destination_id, number in found}
     numbers: dict[str, int] = {}
     for each in given:
         for target in each.targets:
             last[target.destination_id] += 1
             numbers[target.log_id] = last[target.destination_id]
     return numbers
+
+
+def _insert(raw: Any, statement: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows, many in a statement; of few sizes, so that the driver has them all prepared."""
+    into, places = statement
+    start = 0
+    for size in ROWS_A_STATEMENT:
+        while len(rows) - start >= size:
+            values = ", ".join([places] * size)
+            raw.execute(f"{into} VALUES {values}", list(chain.from_iterable(rows[start : start + size])))
+            start += size
 
 
 def _message_row(given: Accept) -> tuple[Any, ...]:
