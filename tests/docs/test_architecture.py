@@ -22,6 +22,8 @@ CODE = (
     "tests",
     "torture",
 )
+APART = {"node_modules", ".venv"}
+"""Folders with what others wrote."""
 LATE = {
     "cli": "so that `--help` is quick",
     "db/migrate.py": "Alembic, which most starts do not need",
@@ -85,7 +87,7 @@ def modules(root: Path) -> dict[str, Path]:
     found = {}
     for folder in CODE:
         for path in sorted((root / folder).rglob("*.py")):
-            if "node_modules" not in path.parts:
+            if not APART & set(path.parts):
                 parts = path.relative_to(root).with_suffix("").parts
                 found[".".join(parts).removeprefix("src.").removesuffix(".__init__")] = path
     return found

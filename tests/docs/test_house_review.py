@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.test_architecture import ROOT, SRC, arrows, bands, leanings, modules, tree
+from tests.docs.test_architecture import APART, ROOT, SRC, arrows, bands, leanings, modules, tree
 
 PAGE = ROOT / "docs" / "explanation" / "house-review.md"
 SIZED = ("bench", "crash", "manual", "screenshots", "src", "tests", "torture")
@@ -34,7 +34,7 @@ BANDS = ("faces", "engine", "nouns", "ground")
 def files() -> Iterator[Path]:
     """Every Python file whose size counts."""
     for folder in SIZED:
-        yield from (path for path in sorted((ROOT / folder).rglob("*.py")) if "node_modules" not in path.parts)
+        yield from (path for path in sorted((ROOT / folder).rglob("*.py")) if not APART & set(path.parts))
 
 
 def name(path: Path) -> str:
