@@ -58,8 +58,7 @@ SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id
        'pending', data_model, event_type, facility_code, 0, ?, ?, ?
 FROM log WHERE id = ?
 """
-_ENTRY = "INSERT INTO entry (queue_id, seq, log_id) VALUES (?, ?, ?)"
-_ENTRIES = ("INSERT INTO entry (queue_id, seq, log_id)", "(?, ?, ?)")
+_ENTRY = ("INSERT INTO entry (queue_id, seq, log_id)", "(?, ?, ?)")
 _TAILS = """
 UPDATE queue_tail SET last_seq = json_extract(v.value, '$[1]'), accepted = accepted + json_extract(v.value, '$[2]')
 FROM json_each(?) AS v WHERE queue_id = json_extract(v.value, '$[0]')
@@ -181,7 +180,7 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
     _insert(raw, _LOG, [_log_row(*place) for place in placed])
     own = [(target, seq) for _, target, seq in placed if target.since is None]
     if own:
-        _insert(raw, _ENTRIES, [(target.queue_id, seq, target.log_id) for target, seq in own])
+        _insert(raw, _ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
         counts = Counter(target.queue_id for target, _ in own)
         lasts = {target.queue_id: seq for target, seq in own}
         tails = json.dumps([(queue_id, seq, counts[queue_id]) for queue_id, seq in lasts.items()])
@@ -199,7 +198,7 @@ def replay(tx: Tx, given: Replay) -> int:
     seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
     raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
     if target.since is None:
-        raw.execute(_ENTRY, (target.queue_id, seq, target.log_id))
+        _insert(raw, _ENTRY, [(target.queue_id, seq, target.log_id)])
         raw.execute(_TAIL_AGAIN, (seq, target.queue_id))
         raw.execute(_ROUSE, (now, target.queue_id))
     else:
@@ -367,7 +366,7 @@ def _enter(raw: Any, target: Target, environment_id: str, seq: int, now: int, *,
     """An entry in each child queue, which is made where there is none; the log is counted in the first."""
     shard = shard_of(target.destination_id)
     for queue_id in target.queue_ids:
-        raw.execute(_ENTRY, (queue_id, seq, target.log_id))
+        _insert(raw, _ENTRY, [(queue_id, seq, target.log_id)])
         first = queue_id == target.queue_id
         counts = (1, replayed, 0) if first else (0, 0, 1)
         raw.execute(_CHILD_TAIL, (queue_id, target.destination_id, seq, *counts))
