@@ -237,6 +237,7 @@ def test_a_replay_waits_behind_what_its_patient_has(patient: House) -> None:
         ward.refuse(2)
         [first, _] = ward.send("ann", "ann")
         ward.arrived(1)
+        until(lambda: [each["depth"] for each in ward.queues()] == [1], "the first one's having ended")
         assert patient.call("POST", f"/waypost/v1/logs/{first}/replay").status == 201
         [held] = until(lambda: [each for each in ward.queues() if each["depth"] == 2], "ann's queue with both")
         assert (held["childQueue"], ward.of("ann")) == (True, [1])
