@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from waypost.clock import Clock
-from waypost.db.database import Database, Tx
+from waypost.db.database import Database, Tx, plan_for_values
 from waypost.ledger import minutes
 from waypost.ledger.minutes import Minute
 from waypost.logs import look
 from waypost.logs import store as logs
 from waypost.logs.look import Failure
 from waypost.metrics import Environment
-from waypost.queues import figures, store
+from waypost.queues import figures, oldest
 from waypost.queues.figures import Holding
 
 FRESH_MS = 1_500
@@ -75,6 +75,7 @@ class Glances:
         self._clock = clock
         self._kept: dict[str, Glance] = {}
         self._looking: dict[str, asyncio.Task[Glance]] = {}
+        self._oldest: dict[str, int | None] = {}
 
     async def at(self, environment_id: str) -> Glance:
         """How the environment stands, as of a moment ago at most."""
@@ -90,20 +91,22 @@ class Glances:
 
     async def _look(self, environment_id: str) -> Glance:
         now = self._clock.now_ms()
-        found = await self._db.read(lambda tx: take(tx, environment_id, now))
+        oldest_at = self._oldest.get(environment_id)
+        found = await self._db.read(lambda tx: take(tx, environment_id, now, oldest_at))
+        self._oldest[environment_id] = found.oldest_at
         for old in [each for each, kept in self._kept.items() if now - kept.taken_at > FRESH_MS]:
             del self._kept[old]
         self._kept[environment_id] = found
         return found
 
 
-def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
-    """Look at everything."""
-    counted = figures.of_environment(tx, environment_id, now_ms)
-    holding = figures.holding(tx, environment_id, MOST_HOLDING)
-    stuck = [
-        queue for each in holding for queue in store.of_destination(tx, each.destination_id, count=MOST_QUEUES)
-    ]
+def take(tx: Tx, environment_id: str, now_ms: int, oldest_at: int | None = None) -> Glance:
+    """Look at everything. `oldest_at` is that of the glance before this one."""
+    plan_for_values(tx)
+    oldest_at = oldest.of_environment(tx, environment_id, oldest_at)
+    counted = figures.of_environment(tx, environment_id, oldest_at, now_ms)
+    holding = figures.holding(tx, environment_id, MOST_HOLDING, queues=MOST_QUEUES)
+    stuck = [queue for each in holding for queue in each.some]
     heads = {queue.head_log_id for queue in stuck if queue.head_log_id is not None}
     failures = look.failures(tx, environment_id, count=AMONG_FAILURES, also=heads)
     ids = {each.destination_id for each in holding} | {each.destination_id for each in failures}
@@ -112,7 +115,7 @@ def take(tx: Tx, environment_id: str, now_ms: int) -> Glance:
     return Glance(
         taken_at=now_ms,
         figures=counted,
-        oldest_at=now_ms - round(counted.oldest_seconds * 1000) if counted.oldest_seconds else None,
+        oldest_at=oldest_at,
         held=tuple(Held(each, called.get(each.destination_id, "")) for each in holding),
         minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms, standing=standing)),
         failures=_alike(failures, called),

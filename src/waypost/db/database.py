@@ -31,6 +31,16 @@ writer_turn = sa.Table(
 """One row whose lock makes the writes of many nodes take turns; its number moves with each. Unused on SQLite."""
 
 
+def plan_for_values(tx: Tx) -> None:
+    """Have this transaction's statements planned for the values that they are given.
+
+    For what is asked now and then over many rows: PostgreSQL keeps one plan for each statement here, whatever its
+    values, which is best for the hot ones; a page may take twice as long by it. Means nothing on SQLite.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """A write that needs no turn: all that must stand still for it are these rows, by table and primary key.

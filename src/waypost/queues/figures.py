@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from waypost.db.database import Tx
 from waypost.environments.store import environment
-from waypost.logs.store import log
 from waypost.metrics import Environment
-from waypost.queues.model import State
-from waypost.queues.store import depth, entry, queue_head, queue_tail
+from waypost.queues import oldest
+from waypost.queues.model import QueueView, State
+from waypost.queues.store import depth, of_destination, queue_head, queue_tail
 
 SHOWN = {
     State.idle: "idle",
@@ -47,21 +47,6 @@ _sums = (
     .select_from(_joined)
     .group_by(_head.environment_id, _head.state)
 )
-_first_accepted = (
-    sa.select(log.c.accepted_at)
-    .join(entry, entry.c.log_id == log.c.id)
-    .where(entry.c.queue_id == _head.queue_id, entry.c.seq > _head.cursor)
-    .order_by(entry.c.seq)
-    .limit(1)
-    .correlate(queue_head)
-    .scalar_subquery()
-)
-"""Of a queue. Not a join: PostgreSQL would read every entry there is for it."""
-_oldest = (
-    sa.select(_head.environment_id, sa.func.min(_first_accepted))
-    .where(_head.state != State.idle, _head.closed_at.is_(None))
-    .group_by(_head.environment_id)
-)
 
 
 def of_environments(tx: Tx, now_ms: int) -> list[Environment]:
@@ -69,61 +54,55 @@ def of_environments(tx: Tx, now_ms: int) -> list[Environment]:
     sums: dict[str, list[Any]] = defaultdict(list)
     for row in tx.execute(_sums):
         sums[row.environment_id].append(row)
-    oldest = {row[0]: row[1] for row in tx.execute(_oldest)}
+    waiting = oldest.of_environments(tx)
     known = tx.scalars(sa.select(environment.c.id).order_by(environment.c.id)).all()
-    return [_figures(each, sums[each], oldest.get(each), now_ms) for each in known]
+    return [_figures(each, sums[each], waiting.get(each), now_ms) for each in known]
 
 
-def of_environment(tx: Tx, environment_id: str, now_ms: int) -> Environment:
-    """One environment, as `of_environments` has it."""
-    here = _head.environment_id == environment_id
-    rows = list(tx.execute(_sums.where(here)))
-    oldest = tx.execute(_oldest.where(here)).one_or_none()
-    return _figures(environment_id, rows, None if oldest is None else oldest[1], now_ms)
+def of_environment(tx: Tx, environment_id: str, oldest_at: int | None, now_ms: int) -> Environment:
+    """One environment, as `of_environments` has it; `oldest_at` is what `oldest.of_environment` found."""
+    rows = list(tx.execute(_sums.where(_head.environment_id == environment_id)))
+    return _figures(environment_id, rows, oldest_at, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What one destination holds: so many queues with `depth` entries, of which the longest held says why."""
+    """What one destination holds: so many queues with `depth` entries; some of them, the longest held first."""
 
     destination_id: str
     queues: int
     depth: int
-    queue_id: str
-    held_since: int | None
-    reason: str | None
-    last_status: int | None
-    next_attempt_at: int | None
+    some: tuple[QueueView, ...]
+
+    @property
+    def longest(self) -> QueueView:
+        """The queue that says why."""
+        return self.some[0]
 
 
-def holding(tx: Tx, environment_id: str, count: int) -> list[Holding]:
-    """The destinations of an environment with held queues, the longest held first; at most so many."""
+def holding(tx: Tx, environment_id: str, count: int, *, queues: int = 1) -> list[Holding]:
+    """The destinations of an environment with held queues, the longest held first; at most so many.
+
+    Each comes with at most so many of its `queues`.
+    """
     held = (_head.environment_id == environment_id, _head.closed_at.is_(None), _head.state.in_(_HELD))
     since = sa.func.min(_head.held_since)
     query = (
-        sa.select(_head.destination_id, sa.func.count().label("queues"), sa.func.sum(depth).label("depth"), since)
+        sa.select(_head.destination_id, sa.func.count().label("queues"), sa.func.sum(depth).label("depth"))
         .select_from(_joined)
         .where(*held)
         .group_by(_head.destination_id)
         .order_by(since.is_(None), since, _head.destination_id)
         .limit(count)
     )
-    return [_holding(tx, row) for row in tx.execute(query).all()]
+    return [
+        Holding(each.destination_id, each.queues, int(each.depth), tuple(some))
+        for each in tx.execute(query).all()
+        if (some := of_destination(tx, each.destination_id, count=queues))
+    ]
 
 
-def _holding(tx: Tx, row: sa.Row[Any]) -> Holding:
-    """With the words of its queue that is held longest."""
-    first = sa.select(queue_head).where(
-        _head.destination_id == row.destination_id, _head.state.in_(_HELD), _head.closed_at.is_(None)
-    )
-    queue = tx.execute(first.order_by(_head.held_since.is_(None), _head.held_since).limit(1)).one()
-    return Holding(
-        row.destination_id, row.queues, int(row.depth), queue.queue_id, queue.held_since, queue.reason,
-        queue.last_status, queue.due_at,
-    )  # fmt: skip
-
-
-def _figures(environment_id: str, rows: list[Any], oldest: int | None, now_ms: int) -> Environment:
+def _figures(environment_id: str, rows: list[Any], oldest_at: int | None, now_ms: int) -> Environment:
     def total(name: str) -> int:
         return sum(int(getattr(row, name) or 0) for row in rows)
 
@@ -140,7 +119,7 @@ def _figures(environment_id: str, rows: list[Any], oldest: int | None, now_ms: i
         ended=ended,
         accepted=received,
         replayed=replayed,
-        oldest_seconds=_age(oldest, now_ms),
+        oldest_seconds=_age(oldest_at, now_ms),
         held_seconds=_age(held, now_ms),
     )
 

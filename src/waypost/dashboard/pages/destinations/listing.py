@@ -7,7 +7,7 @@ from starlette.responses import Response
 from waypost.access import ANY_ROLE, require_environment
 from waypost.dashboard.routes import get
 from waypost.dashboard.visit import Visit
-from waypost.db.database import Tx
+from waypost.db.database import Tx, plan_for_values
 from waypost.destinations import listing
 from waypost.destinations.listing import State, Wanted
 from waypost.destinations.model import Destination
@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
     after = visit.query("after") or None
 
     def read(tx: Tx) -> tuple[dict[State, int], list[Destination], dict[str, Standing]]:
+        plan_for_values(tx)
         found = listing.page(tx, wanted, after=after, count=A_PAGE)
         return (
             listing.counts(tx, wanted),
