@@ -93,7 +93,7 @@ class Nodes:
         [sent, *_] = await self.read_from(queue_id, head.cursor)
         fence = Fence(head.shard, self.epochs[head.shard], queue_id, head.cursor)
         ended = Ended(new_id(), 1, 2, "delivered", 200, None, None)
-        return lambda tx: hot.advance(tx, fence, sent, ended, head.now), settling(queue_id, last=True)
+        return lambda tx: hot.advance(tx, fence, sent, ended, head.now), settling(queue_id)
 
 
 @pytest.fixture

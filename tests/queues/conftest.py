@@ -72,7 +72,7 @@ class World:
         """Settle the first message as delivered."""
         fence, sent = fence or await self.fence(queue_id), sent or await self.first(queue_id)
         ended, seen = self.ended(), (await self.head(queue_id)).now
-        beside = settling(queue_id, last=True)
+        beside = settling(queue_id)
         return await self.db.write(lambda tx: self.hot.advance(tx, fence, sent, ended, seen), beside=beside)
 
     async def hold(
@@ -92,7 +92,7 @@ class World:
         due = self.clock.now_ms() + 10_000 if due_at is None else due_at
         return await self.db.write(
             lambda tx: self.hot.hold(tx, fence, sent, ended, seen=met, attempts=attempts, due_at=due),
-            beside=settling(queue_id, last=True),
+            beside=settling(queue_id),
         )
 
     async def everything(self) -> dict[str, list[Any]]:

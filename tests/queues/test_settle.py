@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from tests.queues.conftest import World
+from waypost.db.database import Tx
 from waypost.ids import new_id
 from waypost.queues import store
-from waypost.queues.model import SHARDS, State, Versions
+from waypost.queues.model import SHARDS, Delivery, State, Versions
+from waypost.queues.port import settling
 from waypost.subscriptions.model import Subscription
 
 
@@ -100,6 +103,61 @@ async def test_settling_deletes_nothing(world: World) -> None:
         await world.advance(made.id)
     rows = await world.everything()
     assert (len(rows["message"]), len(rows["log"]), len(rows["entry"])) == (3, 3, 3)
+
+
+async def shown(world: World, queue_id: str) -> list[list[Any]]:
+    """A queue's rows, without what names it."""
+    statements = (
+        "SELECT cursor, state, due_at, attempts, reason, last_status, held_since, destination_version,"
+        " credential_version, delivered, parked, joined, refused FROM queue_head WHERE queue_id = :id",
+        "SELECT seq, state, attempts, updated_at, ended_at, end_reason FROM log"
+        " WHERE subscription_id = :id ORDER BY seq",
+        "SELECT a.started_at, a.ended_at, a.outcome, a.status, a.reason, a.answer FROM attempt a"
+        " JOIN log l ON l.id = a.log_id WHERE l.subscription_id = :id ORDER BY a.ended_at, a.outcome",
+    )
+    return [await world.traffic.rows(each, id=queue_id) for each in statements]
+
+
+async def test_many_are_recorded_as_each_alone(world: World) -> None:
+    cases: dict[str, list[Delivery]] = {}
+    for case in ("one waits", "two wait", "paused", "another cursor", "another epoch"):
+        for _ in ("alone", "together"):
+            made, _ = await loaded(world, 2 if case == "two wait" else 1)
+            await world.hold(made.id)
+            fence = await world.fence(made.id)
+            if case == "paused":
+                await world.traffic.execute(
+                    "UPDATE queue_head SET state = 'paused' WHERE queue_id = :id", id=made.id
+                )
+            elif case == "another cursor":
+                fence = replace(fence, cursor=fence.cursor + 1)
+            elif case == "another epoch":
+                fence = replace(fence, epoch=fence.epoch - 1)
+            given = Delivery(fence, await world.first(made.id), world.ended(), Versions(3, 4))
+            cases.setdefault(case, []).append(given)
+    alone, together = zip(*cases.values(), strict=True)
+
+    def settle(tx: Tx) -> tuple[list[State | None], list[State | None]]:
+        one_by_one = [world.hot.advance(tx, each.fence, each.sent, each.ended, each.seen) for each in alone]
+        return one_by_one, world.hot.advance_many(tx, together)
+
+    queue_ids = [each.fence.queue_id for pair in cases.values() for each in pair]
+    one_by_one, at_once = await world.db.write(settle, beside=settling(*queue_ids))
+    assert one_by_one == at_once == [State.idle, State.ready, State.paused, None, None]
+    for one, another in zip(alone, together, strict=True):
+        assert await shown(world, one.fence.queue_id) == await shown(world, another.fence.queue_id)
+
+
+async def test_more_than_a_statement_takes_are_recorded(world: World) -> None:
+    queues = [(await loaded(world, 1))[0].id for _ in range(70)]
+    given = [
+        Delivery(await world.fence(each), await world.first(each), world.ended(), Versions(1, 0))
+        for each in queues
+    ]
+    states = await world.db.write(lambda tx: world.hot.advance_many(tx, given), beside=settling(*queues))
+    assert states == [State.idle] * 70
+    assert await world.traffic.rows("SELECT 1 FROM log WHERE state = 'pending'") == []
+    assert len(await world.traffic.rows("SELECT 1 FROM attempt")) == 70
 
 
 async def test_an_owner_of_an_older_epoch_changes_nothing(world: World) -> None:

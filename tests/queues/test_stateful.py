@@ -34,7 +34,7 @@ from waypost.logs.store import State as LogState
 from waypost.queues import children, recount
 from waypost.queues import store as rows
 from waypost.queues.children import Generation
-from waypost.queues.model import SHARDS, Ended, Fence, Pending, Replay, State, Versions
+from waypost.queues.model import SHARDS, Delivery, Ended, Fence, Pending, Replay, State, Versions
 from waypost.queues.port import settling
 from waypost.queues.service import Queues
 from waypost.replays.running import Running
@@ -150,7 +150,7 @@ class Engine(RuleBasedStateMachine):
         assert (others is None) == (flight is None)
         if flight is None:
             due_at = self.clock.now_ms() + LOOK_AGAIN_MS
-            wait, beside = lambda tx: self.world.hot.wait(tx, fence, "", due_at), settling(queue_id, last=False)
+            wait, beside = lambda tx: self.world.hot.wait(tx, fence, "", due_at), settling()
             assert self.run(self.db.write(wait, beside=beside)) is State.waiting
             return False
         found = (sent.log_id, head.failures, head.refusals)
@@ -310,15 +310,17 @@ class Engine(RuleBasedStateMachine):
         return [list(tx.execute(sa.text(each), {"id": self.environment_id})) for each in statements]
 
     async def settle(self, attempt: Attempt, outcome: Delivered | Failed) -> State | None:
-        """As `delivery/runner.py` does it."""
+        """As `delivery/settling.py` does it."""
         now, fence, hot = self.clock.now_ms(), attempt.fence, self.world.hot
         ended = Ended(new_id(), now, now, "delivered", outcome.status, None, None)
         if isinstance(outcome, Failed):
             ended = replace(ended, outcome="failed", reason=outcome.reason)
 
         def write(tx: Tx) -> State | None:
-            changed = hot.versions(tx, attempt.destination_id) != attempt.seen
+            changed = hot.versions(tx, [attempt.destination_id]).get(attempt.destination_id) != attempt.seen
             match tiny.decided(attempt.flight, outcome, changed=changed, now_ms=now):
+                case Advance() if not fence.others:
+                    return hot.advance_many(tx, [Delivery(fence, attempt.sent, ended, attempt.seen)])[0]
                 case Advance():
                     return hot.advance(tx, fence, attempt.sent, ended, attempt.seen)
                 case Park(reason):
@@ -330,7 +332,7 @@ class Engine(RuleBasedStateMachine):
                     )  # fmt: skip
 
         others = [queue_id for queue_id, _ in fence.others]
-        return await self.db.write(write, beside=settling(fence.queue_id, last=True, others=others))
+        return await self.db.write(write, beside=settling(fence.queue_id, *others))
 
     @property
     def environment_id(self) -> str:

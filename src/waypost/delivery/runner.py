@@ -3,7 +3,6 @@
 The next message is sent only once the acknowledgement of the one before is durable (invariant 3).
 """
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,29 +10,19 @@ from dataclasses import dataclass, replace
 import structlog
 
 from waypost.clock import Clock
-from waypost.db.database import Beside, Database, Tx
+from waypost.db.database import Database, Tx
 from waypost.delivery import target as targets
 from waypost.delivery import waits
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.due import DueClock
-from waypost.delivery.model import (
-    Advance,
-    Delivered,
-    Failed,
-    Hold,
-    Outcome,
-    Park,
-    Parking,
-    Schedule,
-    Step,
-    next_step,
-)
+from waypost.delivery.model import Delivered, Failed, Outcome, Parking, Schedule
 from waypost.delivery.pacing import Pace
 from waypost.delivery.request import Opened
+from waypost.delivery.settling import Attempted, Settled, Settling
 from waypost.delivery.slots import Slot
 from waypost.delivery.target import Target
 from waypost.delivery.waits import Cursors, Waits
-from waypost.errors import NotFound, Unavailable
+from waypost.errors import NotFound
 from waypost.ids import new_id
 from waypost.metrics import Metrics
 from waypost.queues.model import Ended, Fence, Head, State, Versions
@@ -43,7 +32,6 @@ from waypost.vault.vault import Vault
 
 MESSAGES_A_LOAD = 16
 MESSAGES_A_TURN = 128
-RECORD_AGAIN_SECONDS = 1.0
 
 log = structlog.get_logger("waypost.delivery")
 
@@ -82,21 +70,6 @@ class _Turn:
     refused: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """How a queue stands after an attempt was recorded."""
-
-    state: State
-    unchanged: bool
-    due_now: bool
-    parked: bool = False
-
-    @property
-    def moved(self) -> bool:
-        """Whether the message is done."""
-        return self.state not in {State.held, State.waiting}
-
-
 class Runner:
     """Runs queues that the worker chose. Keeps opened destinations in memory until they change.
 
@@ -123,7 +96,7 @@ class Runner:
         self._due = due
         self._deliverer = deliverer
         self._metrics = metrics
-        self._schedule = schedule
+        self._settling = Settling(db, hot, due, schedule)
         self._epoch = epoch
         self._targets: dict[str, Target] = {}
         self._waits = Waits(db, hot, due)
@@ -204,7 +177,7 @@ class Runner:
             known = self._targets[head.destination_id] = targets.load(tx, self._vault, head.destination_id)
         return known
 
-    async def _settled(self, slot: Slot, load: _Load, message: Opened, turn: _Turn) -> _Settled | None:
+    async def _settled(self, slot: Slot, load: _Load, message: Opened, turn: _Turn) -> Settled | None:
         """Deliver the message, or wait until it is the head of all the queues that it is in."""
         pending = message.pending
         if not pending.merges:
@@ -221,7 +194,7 @@ class Runner:
             await self._waits.drained(load.head)
         return settled
 
-    async def _wait(self, load: _Load, cursor: int, reason: str) -> _Settled | None:
+    async def _wait(self, load: _Load, cursor: int, reason: str) -> Settled | None:
         """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile."""
         due_at = self._due.now_ms() + waits.LOOK_AGAIN_MS
 
@@ -230,12 +203,12 @@ class Runner:
                 return None
             return self._hot.wait(tx, load.fence(cursor), reason, due_at)
 
-        state = await self._db.write(wait, beside=settling(load.head.queue_id, last=False))
-        return None if state is None else _Settled(state, unchanged=True, due_now=False)
+        state = await self._db.write(wait, beside=settling())
+        return None if state is None else Settled(state, unchanged=True, due_now=False)
 
     async def _deliver(
         self, slot: Slot, load: _Load, message: Opened, turn: _Turn, others: Cursors
-    ) -> _Settled | None:
+    ) -> Settled | None:
         """One attempt and its record; None when another worker owns the queue by now."""
         attempt_id, started_at = new_id(), self._clock.now_ms()
         if load.target is None or load.trouble is not None:
@@ -243,53 +216,22 @@ class Runner:
         else:
             outcome = await slot.attempt(self._deliverer.attempt(load.target, message, attempt_id))
         ended = self._ended(load.head, outcome, attempt_id, started_at)
-        fence = load.fence(turn.cursor, others)
-
-        def settle(tx: Tx) -> _Settled | None:
-            unchanged = self._hot.versions(tx, load.head.destination_id) == load.begun
-            now_ms = self._due.of(ended.ended_at)
-            step = next_step(
+        settled = await self._settling.recorded(
+            Attempted(
+                load.head.destination_id,
+                load.fence(turn.cursor, others),
+                message.pending,
                 outcome,
-                failures=turn.failures,
-                schedule=self._schedule,
-                changed=not unchanged,
-                now_ms=now_ms,
-                parking=load.parking,
-                refused=turn.refused,
+                ended,
+                load.begun,
+                turn.failures,
+                turn.refused,
+                load.parking,
+                last=message is load.messages[-1],
             )
-            state = self._write(tx, fence, message, ended, load.begun, step)
-            due_now = isinstance(step, Hold) and step.due_at <= now_ms
-            return None if state is None else _Settled(state, unchanged, due_now, isinstance(step, Park))
-
-        last = message is load.messages[-1]
-        beside = settling(load.head.queue_id, last=last, others=[queue_id for queue_id, _ in others])
-        settled = await self._recorded(settle, beside)
+        )
         self._tell(load.head, ended, turn.failures, settled)
         return settled
-
-    def _write(
-        self, tx: Tx, fence: Fence, message: Opened, ended: Ended, begun: Versions, step: Step
-    ) -> State | None:
-        """Carry out what was decided."""
-        match step:
-            case Advance():
-                return self._hot.advance(tx, fence, message.pending, ended, begun)
-            case Park(reason):
-                return self._hot.advance(tx, fence, message.pending, ended, begun, parked=reason)
-            case Hold(due_at, attempts, refused):
-                return self._hot.hold(
-                    tx, fence, message.pending, ended,
-                    seen=begun, attempts=attempts, due_at=due_at, refused=refused,
-                )  # fmt: skip
-
-    async def _recorded(self, settle: Callable[[Tx], _Settled | None], beside: Beside) -> _Settled | None:
-        """Settle, however long the store is away: to send again instead would repeat the message."""
-        while True:
-            try:
-                return await self._db.write(settle, beside=beside)
-            except Unavailable as error:
-                log.warning("attempt.unrecorded", detail=error.detail)
-                await asyncio.sleep(RECORD_AGAIN_SECONDS)
 
     def _ended(self, head: Head, outcome: Outcome, attempt_id: str, started_at: int) -> Ended:
         now = self._clock.now_ms()
@@ -300,7 +242,7 @@ class Runner:
             answer = self._vault.seal(head.environment_id, outcome.answer, table="attempt", row=attempt_id)
         return Ended(attempt_id, started_at, now, "failed", outcome.status, outcome.reason, answer)
 
-    def _tell(self, head: Head, ended: Ended, failures: int, settled: _Settled | None) -> None:
+    def _tell(self, head: Head, ended: Ended, failures: int, settled: Settled | None) -> None:
         """Count the attempt; log a queue that begins to hold, one that moves again, what is parked; no retry."""
         self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
         words = {"queue_id": head.queue_id, "destination_id": head.destination_id}

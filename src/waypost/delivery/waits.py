@@ -79,6 +79,4 @@ class Waits:
             return
         behind.discard(since)
         now = self._due.now_ms()
-        await self._db.write(
-            lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling(head.queue_id, last=False)
-        )
+        await self._db.write(lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling())

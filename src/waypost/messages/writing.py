@@ -1,15 +1,11 @@
-"""Making messages durable: while one write is under way, what comes in for its environment gathers for the next.
+"""Making messages durable: those of an environment together, when they come while others are being written."""
 
-Statements are run once for many messages, and a round trip to the database is paid once for all of them.
-"""
-
-import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from waypost.db.database import Database, Tx
+from waypost.db.gathering import Gathering
 from waypost.errors import Conflict, Unavailable
 from waypost.messages import idempotency
 from waypost.messages.idempotency import Once
@@ -51,85 +47,44 @@ Settled = list[Acceptance | Refused]
 """What became of each plan, in their order."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One request's plans, and who waits for them."""
+    """One request's plans, and the routes that they were made under."""
 
     plans: Sequence[Plan]
     routes: Routes
-    settled: "asyncio.Future[Settled]"
-
-
-@dataclass(slots=True)
-class _Line:
-    """What goes on in an environment."""
-
-    under_way: int = 0
-    waiting: deque[_Part] = field(default_factory=deque)
 
 
 class Writing:
-    """Carries plans out."""
+    """Carries plans out: those of an environment that come while a write is under way, in one write."""
 
     def __init__(self, db: Database, hot: Hot) -> None:
         self._db = db
         self._hot = hot
-        self._lines: dict[str, _Line] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lines: dict[str, Gathering[_Part, Settled]] = {}
 
     async def settled(self, plans: Sequence[Plan], routes: Routes) -> Settled:
         """What became of these plans, carried out in one transaction and durable.
 
         Raises RoutesMoved and errors.Unavailable, having changed nothing.
         """
-        line = self._lines.setdefault(routes.environment_id, _Line())
-        if line.under_way >= AT_ONCE:
-            part = _Part(plans, routes, asyncio.get_running_loop().create_future())
-            line.waiting.append(part)
-            return await part.settled
-        line.under_way += 1
+        line = self._lines.get(routes.environment_id)
+        if line is None:
+            line = Gathering(
+                self._together, at_once=AT_ONCE, most=MOST_TOGETHER,
+                size=lambda part: len(part.plans), alike=lambda one, another: one.routes is another.routes,
+                for_all=(RoutesMoved,),
+            )  # fmt: skip
+            self._lines[routes.environment_id] = line
         try:
-            return await self._write(plans, routes)
+            return await line.written(_Part(plans, routes))
         finally:
-            self._ended(routes.environment_id, line)
+            if line.is_idle and self._lines.get(routes.environment_id) is line:
+                del self._lines[routes.environment_id]
 
-    def _ended(self, environment_id: str, line: _Line) -> None:
-        """A write is over: begin the next one, with what has gathered."""
-        line.under_way -= 1
-        if line.waiting:
-            line.under_way += 1
-            task = asyncio.create_task(self._write_together(environment_id, line, _next(line.waiting)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif not line.under_way:
-            del self._lines[environment_id]
-
-    async def _write_together(self, environment_id: str, line: _Line, parts: Sequence[_Part]) -> None:
-        try:
-            await self._settle(parts)
-        finally:
-            for part in parts:
-                part.settled.cancel()  # does nothing to those that are settled
-            self._ended(environment_id, line)
-
-    async def _settle(self, parts: Sequence[_Part]) -> None:
-        """Settle all parts in one write; when one of them does harm, each in its own."""
-        routes = parts[0].routes
-        try:
-            found = iter(await self._write([plan for part in parts for plan in part.plans], routes))
-        except Exception as error:
-            if len(parts) > 1 and not isinstance(error, (RoutesMoved, Unavailable)):
-                for part in parts:
-                    await self._settle([part])
-                return
-            for part in parts:
-                if not part.settled.done():
-                    part.settled.set_exception(error)
-            return
-        for part in parts:
-            mine = [next(found) for _ in part.plans]
-            if not part.settled.done():  # whoever waited has left
-                part.settled.set_result(mine)
+    async def _together(self, parts: Sequence[_Part]) -> list[Settled]:
+        found = iter(await self._write([plan for part in parts for plan in part.plans], parts[0].routes))
+        return [[next(found) for _ in part.plans] for part in parts]
 
     async def _write(self, plans: Sequence[Plan], routes: Routes) -> Settled:
         given = [
@@ -148,16 +103,6 @@ class Writing:
         if given:
             self._hot.accept(tx, *given)
         return settled
-
-
-def _next(waiting: deque[_Part]) -> list[_Part]:
-    """What is written next: parts under the same routes, up to so many messages and one at least."""
-    parts = [waiting.popleft()]
-    size = len(parts[0].plans)
-    while waiting and waiting[0].routes is parts[0].routes and size + len(waiting[0].plans) <= MOST_TOGETHER:
-        parts.append(waiting.popleft())
-        size += len(parts[-1].plans)
-    return parts
 
 
 def _decided(tx: Tx, plan: Plan) -> Acceptance | Refused:

@@ -215,6 +215,16 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivered message of one queue, to be recorded with others; `seen` is what its attempt began with."""
+
+    fence: Fence
+    sent: Pending
+    ended: Ended
+    seen: Versions
+
+
+@dataclass(frozen=True, slots=True)
 class Only:
     """Which queues a list has; None, and no states, leave a thing open."""
 

@@ -3,11 +3,11 @@
 `sqlite.py` says what each does; the contract suite holds the dialects equal.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from waypost.db.database import Beside, Tx
-from waypost.queues.model import Accept, Ended, Fence, Head, Pending, Replay, State, Target, Versions
+from waypost.queues.model import Accept, Delivery, Ended, Fence, Head, Pending, Replay, State, Target, Versions
 
 
 def accepting(targets: Iterable[Target]) -> Beside:
@@ -20,10 +20,9 @@ def accepting(targets: Iterable[Target]) -> Beside:
     return Beside("accept", tuple(rows), size=size)
 
 
-def settling(queue_id: str, *, last: bool, others: Iterable[str] = ()) -> Beside:
-    """What a settle holds: the tail, when the message may be the last one, so that no accept falls between."""
-    queue_ids = (queue_id, *others) if last else tuple(others)
-    return Beside("settle", tuple(("queue_tail", each) for each in queue_ids))
+def settling(*last: str, size: int = 1) -> Beside:
+    """What a settle holds: the tails of queues whose last message it may be, so that no accept falls between."""
+    return Beside("settle", tuple(("queue_tail", each) for each in last), size=size)
 
 
 class Hot(Protocol):
@@ -70,8 +69,8 @@ class Hot(Protocol):
         """The next messages behind the cursor, bodies sealed."""
         ...
 
-    def versions(self, tx: Tx, destination_id: str) -> Versions:
-        """The versions that count now."""
+    def versions(self, tx: Tx, destination_ids: Collection[str]) -> dict[str, Versions]:
+        """The versions that count now, of each destination that is there."""
         ...
 
     def are_next(self, tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
@@ -82,6 +81,10 @@ class Hot(Protocol):
         self, tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
     ) -> State | None:
         """Record a delivered or parked message and move the cursor past it; None when fenced off."""
+        ...
+
+    def advance_many(self, tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+        """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
         ...
 
     def wait(self, tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:

@@ -13,6 +13,7 @@ from waypost.db.database import Tx
 from waypost.db.postgresql import fetch
 from waypost.queues.model import (
     Accept,
+    Delivery,
     Ended,
     Fence,
     Head,
@@ -146,8 +147,8 @@ LEFT JOIN source s ON s.id = m.source_id LEFT JOIN subscription u ON u.id = l.su
 WHERE e.queue_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
 """
 _VERSIONS = """
-SELECT d.version, coalesce(c.version, 0) FROM destination d LEFT JOIN credential c ON c.id = d.credential_id
-WHERE d.id = $1
+SELECT d.id, d.version, coalesce(c.version, 0) FROM destination d LEFT JOIN credential c ON c.id = d.credential_id
+WHERE d.id = ANY($1::text[])
 """
 _FENCED = "queue_id = $1 AND cursor = $2 AND (SELECT epoch FROM shard WHERE id = $3) = $4"
 _ATTEMPT = """
@@ -184,6 +185,34 @@ WITH moved AS (
 ), tried AS ({_ATTEMPT})
 SELECT state FROM moved
 """  # noqa: S608 - likewise
+# Many at a time, of one queue each: the fence, what moves the cursor, and the attempt.
+_ADVANCE_MANY = """
+WITH moved AS (
+    UPDATE queue_head h SET cursor = g.seq, delivered = h.delivered + 1, attempts = 0, refused = 0, reason = NULL,
+        last_status = NULL, held_since = NULL, destination_version = g.destination,
+        credential_version = g.credential,
+        state = CASE WHEN h.state = 'paused' THEN 'paused'
+            WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = h.queue_id) > g.seq THEN 'ready'
+            ELSE 'idle' END,
+        due_at = CASE WHEN h.state <> 'paused'
+            AND (SELECT last_seq FROM queue_tail t WHERE t.queue_id = h.queue_id) > g.seq THEN g.ended_at END
+    FROM unnest($1::text[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::int[])
+        AS g (queue_id, cursor, shard, epoch, seq, destination, credential, attempt_id, log_id, started_at,
+              ended_at, status)
+    WHERE h.queue_id = g.queue_id AND h.cursor = g.cursor
+        AND (SELECT epoch FROM shard WHERE id = g.shard) = g.epoch
+    RETURNING h.queue_id, h.state, g.attempt_id, g.log_id, g.started_at, g.ended_at, g.status
+), ended AS (
+    UPDATE log l SET state = 'delivered', attempts = l.attempts + 1, updated_at = m.ended_at,
+        ended_at = m.ended_at, end_reason = NULL
+    FROM moved m WHERE l.id = m.log_id
+), tried AS (
+    INSERT INTO attempt (id, log_id, started_at, ended_at, outcome, status)
+    SELECT attempt_id, log_id, started_at, ended_at, 'delivered', status FROM moved
+)
+SELECT queue_id, state FROM moved
+"""
 _ADVANCE_OTHER = """
 UPDATE queue_head SET cursor = $3, delivered = delivered + $6, parked = parked + $7, joined = joined + $8,
     attempts = 0, refused = 0, reason = NULL, last_status = NULL, held_since = NULL,
@@ -229,7 +258,7 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
             for message in messages:
                 numbers |= _accept_children(tx, message)
         else:
-            numbers |= _numbers(fetch(tx, _ACCEPT, *_placed(messages)))
+            numbers |= _pairs(fetch(tx, _ACCEPT, *_placed(messages)))
     return numbers
 
 
@@ -287,10 +316,9 @@ def waiting(tx: Tx, queue_id: str, cursor: int, limit: int) -> Iterator[Pending]
         cursor, limit = rows[-1][0], limit - step
 
 
-def versions(tx: Tx, destination_id: str) -> Versions:
-    """The versions that count now; a destination that is gone has none that anybody saw."""
-    found = fetch(tx, _VERSIONS, destination_id)
-    return Versions(*found[0]) if found else Versions(-1, -1)
+def versions(tx: Tx, destination_ids: Collection[str]) -> dict[str, Versions]:
+    """The versions that count now, of each destination that is there."""
+    return {row[0]: Versions(row[1], row[2]) for row in fetch(tx, _VERSIONS, list(destination_ids))}
 
 
 def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int, *, lock: bool = False) -> bool:
@@ -321,6 +349,19 @@ def advance(
         ends = sent.counted(queue_id, parked=parked is not None)
         fetch(tx, _ADVANCE_OTHER, queue_id, cursor, *moved, *ends, ended.ended_at)
     return State(found[0][0])
+
+
+def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+    """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
+    rows = [
+        (
+            *_fence(each.fence), each.sent.seq, each.seen.destination, each.seen.credential,
+            each.ended.attempt_id, each.sent.log_id, each.ended.started_at, each.ended.ended_at, each.ended.status,
+        )
+        for each in sorted(given, key=lambda each: each.fence.queue_id)  # in the order in which others lock them
+    ]  # fmt: skip
+    moved = _pairs(fetch(tx, _ADVANCE_MANY, *(list(column) for column in zip(*rows, strict=True))))
+    return [State(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
 
 
 def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
@@ -373,13 +414,13 @@ def _placed(given: Sequence[Accept]) -> Iterator[list[Any]]:
     yield from (list(column) for column in zip(*rows, strict=True))
 
 
-def _numbers(rows: Iterable[Any]) -> dict[str, int]:
+def _pairs(rows: Iterable[Any]) -> dict[str, Any]:
     return {row[0]: row[1] for row in rows}
 
 
 def _accept_children(tx: Tx, given: Accept) -> dict[str, int]:
     """The same for one message, where some targets are child queues."""
-    numbers = _numbers(fetch(tx, _ACCEPT_CHILDREN, *_placed([given])))
+    numbers = _pairs(fetch(tx, _ACCEPT_CHILDREN, *_placed([given])))
     for target in sorted(given.targets, key=lambda target: target.destination_id):
         _enter(tx, target, given.environment_id, numbers[target.log_id], replayed=0)
     queue_ids = sorted(queue_id for target in given.targets for queue_id in target.queue_ids)

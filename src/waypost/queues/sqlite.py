@@ -13,6 +13,7 @@ from typing import Any
 from waypost.db.database import Tx
 from waypost.queues.model import (
     Accept,
+    Delivery,
     Ended,
     Fence,
     Head,
@@ -43,12 +44,12 @@ SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?
 ON CONFLICT (destination_id) DO UPDATE SET last = last + excluded.last RETURNING destination_id, last
 """
 _MESSAGE = (
-    "INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at)",
+    "INSERT INTO message (id, environment_id, source_id, body, meta_start, meta_end, accepted_at) VALUES {}",
     "(?, ?, ?, ?, ?, ?, ?)",
 )
 _LOG = (
     "INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, replay_of,"
-    " state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues)",
+    " state, data_model, event_type, facility_code, attempts, accepted_at, updated_at, queues) VALUES {}",
     "(?, ?, ?, ?, ?, ?, ?, NULL, 'pending', ?, ?, ?, 0, ?, ?, ?)",
 )
 _LOG_AGAIN = """
@@ -58,7 +59,7 @@ SELECT ?, environment_id, message_id, source_id, destination_id, subscription_id
        'pending', data_model, event_type, facility_code, 0, ?, ?, ?
 FROM log WHERE id = ?
 """
-_ENTRY = ("INSERT INTO entry (queue_id, seq, log_id)", "(?, ?, ?)")
+_ENTRY = ("INSERT INTO entry (queue_id, seq, log_id) VALUES {}", "(?, ?, ?)")
 _TAILS = """
 UPDATE queue_tail SET last_seq = json_extract(v.value, '$[1]'), accepted = accepted + json_extract(v.value, '$[2]')
 FROM json_each(?) AS v WHERE queue_id = json_extract(v.value, '$[0]')
@@ -115,8 +116,8 @@ LEFT JOIN source s ON s.id = m.source_id LEFT JOIN subscription u ON u.id = l.su
 WHERE e.queue_id = ? AND e.seq > ? ORDER BY e.seq LIMIT ?
 """
 _VERSIONS = """
-SELECT d.version, coalesce(c.version, 0) FROM destination d LEFT JOIN credential c ON c.id = d.credential_id
-WHERE d.id = ?
+SELECT d.id, d.version, coalesce(c.version, 0) FROM destination d LEFT JOIN credential c ON c.id = d.credential_id
+WHERE d.id IN (SELECT value FROM json_each(?))
 """
 _FENCED = "queue_id = :queue_id AND cursor = :cursor AND (SELECT epoch FROM shard WHERE id = :shard) = :epoch"
 _ADVANCE = f"""
@@ -130,6 +131,22 @@ UPDATE queue_head SET cursor = :seq, delivered = delivered + :delivered, parked 
         AND (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > :seq THEN :now END
 WHERE {_FENCED} RETURNING state
 """  # noqa: S608 - only our own constant is put in
+_ADVANCE_MANY = (
+    "WITH given (queue_id, cursor, shard, epoch, seq, now, destination, credential) AS (VALUES {}) "
+    """UPDATE queue_head SET cursor = given.seq, delivered = delivered + 1, attempts = 0, refused = 0,
+    reason = NULL, last_status = NULL, held_since = NULL, destination_version = given.destination,
+    credential_version = given.credential,
+    state = CASE WHEN state = 'paused' THEN 'paused'
+        WHEN (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > given.seq THEN 'ready'
+        ELSE 'idle' END,
+    due_at = CASE WHEN state <> 'paused'
+        AND (SELECT last_seq FROM queue_tail t WHERE t.queue_id = queue_head.queue_id) > given.seq
+        THEN given.now END
+FROM given WHERE queue_head.queue_id = given.queue_id AND queue_head.cursor = given.cursor
+    AND (SELECT s.epoch FROM shard s WHERE s.id = given.shard) = given.epoch
+RETURNING queue_head.queue_id, state""",
+    "(?, ?, ?, ?, ?, ?, ?, ?)",
+)
 _HOLD = f"""
 UPDATE queue_head SET attempts = :attempts, refused = :refused, reason = :reason, last_status = :status,
     held_since = coalesce(held_since, :now), destination_version = :destination, credential_version = :credential,
@@ -145,11 +162,17 @@ _BEFORE = "SELECT 1 FROM entry WHERE queue_id = ? AND seq > ? AND seq < ? LIMIT 
 _END_LOG = """
 UPDATE log SET state = ?, attempts = attempts + 1, updated_at = ?, ended_at = ?, end_reason = ? WHERE id = ?
 """
+_END_LOGS = (
+    "WITH given (id, at) AS (VALUES {}) "
+    """UPDATE log SET state = 'delivered', attempts = attempts + 1, updated_at = given.at, ended_at = given.at,
+    end_reason = NULL FROM given WHERE log.id = given.id""",
+    "(?, ?)",
+)
 _TRY_LOG = "UPDATE log SET attempts = attempts + 1, updated_at = ? WHERE id = ?"
-_ATTEMPT = """
-INSERT INTO attempt (id, log_id, started_at, ended_at, outcome, status, reason, answer)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_ATTEMPT = (
+    "INSERT INTO attempt (id, log_id, started_at, ended_at, outcome, status, reason, answer) VALUES {}",
+    "(?, ?, ?, ?, ?, ?, ?, ?)",
+)
 
 
 def now_ms(tx: Tx) -> int:
@@ -175,12 +198,12 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
     """
     raw = _raw(tx)
     numbers = _numbered(raw, given)
-    _insert(raw, _MESSAGE, [_message_row(each) for each in given])
+    _run(raw, _MESSAGE, [_message_row(each) for each in given])
     placed = [(each, target, numbers[target.log_id]) for each in given for target in each.targets]
-    _insert(raw, _LOG, [_log_row(*place) for place in placed])
+    _run(raw, _LOG, [_log_row(*place) for place in placed])
     own = [(target, seq) for _, target, seq in placed if target.since is None]
     if own:
-        _insert(raw, _ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
+        _run(raw, _ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
         counts = Counter(target.queue_id for target, _ in own)
         lasts = {target.queue_id: seq for target, seq in own}
         tails = json.dumps([(queue_id, seq, counts[queue_id]) for queue_id, seq in lasts.items()])
@@ -198,7 +221,7 @@ def replay(tx: Tx, given: Replay) -> int:
     seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
     raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
     if target.since is None:
-        _insert(raw, _ENTRY, [(target.queue_id, seq, target.log_id)])
+        _run(raw, _ENTRY, [(target.queue_id, seq, target.log_id)])
         raw.execute(_TAIL_AGAIN, (seq, target.queue_id))
         raw.execute(_ROUSE, (now, target.queue_id))
     else:
@@ -241,10 +264,10 @@ def waiting(tx: Tx, queue_id: str, cursor: int, limit: int) -> Iterator[Pending]
             return
 
 
-def versions(tx: Tx, destination_id: str) -> Versions:
-    """The versions that count now; a destination that is gone has none that anybody saw."""
-    row = _raw(tx).execute(_VERSIONS, (destination_id,)).fetchone()
-    return Versions(*row) if row else Versions(-1, -1)
+def versions(tx: Tx, destination_ids: Collection[str]) -> dict[str, Versions]:
+    """The versions that count now, of each destination that is there."""
+    rows = _raw(tx).execute(_VERSIONS, (json.dumps(list(destination_ids)),))
+    return {row[0]: Versions(row[1], row[2]) for row in rows}
 
 
 def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
@@ -278,8 +301,18 @@ def advance(
         raw.execute(_ADVANCE, fenced | values | _counted(sent, queue_id, parked))
     state = "delivered" if parked is None else "parked"
     raw.execute(_END_LOG, (state, ended.ended_at, ended.ended_at, parked, sent.log_id))
-    _record(raw, sent.log_id, ended)
+    _run(raw, _ATTEMPT, [_attempt_row(sent, ended)])
     return State(row[0])
+
+
+def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+    """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
+    raw = _raw(tx)
+    moved: dict[str, str] = dict(_run(raw, _ADVANCE_MANY, [_delivery_row(each) for each in given]))
+    ended = [each for each in given if each.fence.queue_id in moved]
+    _run(raw, _END_LOGS, [(each.sent.log_id, each.ended.ended_at) for each in ended])
+    _run(raw, _ATTEMPT, [_attempt_row(each.sent, each.ended) for each in ended])
+    return [State(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
 
 
 def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
@@ -309,18 +342,8 @@ def hold(
     if row is None:
         return None
     raw.execute(_TRY_LOG, (ended.ended_at, sent.log_id))
-    _record(raw, sent.log_id, ended)
+    _run(raw, _ATTEMPT, [_attempt_row(sent, ended)])
     return State(row[0])
-
-
-def _record(raw: Any, log_id: str, ended: Ended) -> None:
-    raw.execute(
-        _ATTEMPT,
-        (
-            ended.attempt_id, log_id, ended.started_at, ended.ended_at, ended.outcome, ended.status,
-            ended.reason, ended.answer,
-        ),
-    )  # fmt: skip
 
 
 def _numbered(raw: Any, given: Sequence[Accept]) -> dict[str, int]:
@@ -336,15 +359,17 @@ def _numbered(raw: Any, given: Sequence[Accept]) -> dict[str, int]:
     return numbers
 
 
-def _insert(raw: Any, statement: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, many in a statement; of few sizes, so that the driver has them all prepared."""
-    into, places = statement
+def _run(raw: Any, statement: tuple[str, str], rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """A statement for many rows, of few sizes, so that the driver has them all prepared; what it returns."""
+    whole, places = statement
+    found: list[Any] = []
     start = 0
     for size in ROWS_A_STATEMENT:
         while len(rows) - start >= size:
-            values = ", ".join([places] * size)
-            raw.execute(f"{into} VALUES {values}", list(chain.from_iterable(rows[start : start + size])))
+            values = whole.format(", ".join([places] * size))
+            found += raw.execute(values, list(chain.from_iterable(rows[start : start + size]))).fetchall()
             start += size
+    return found
 
 
 def _message_row(given: Accept) -> tuple[Any, ...]:
@@ -362,11 +387,26 @@ def _log_row(given: Accept, target: Target, seq: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def _delivery_row(given: Delivery) -> tuple[Any, ...]:
+    fence, seen = given.fence, given.seen
+    return (
+        fence.queue_id, fence.cursor, fence.shard, fence.epoch, given.sent.seq, given.ended.ended_at,
+        seen.destination, seen.credential,
+    )  # fmt: skip
+
+
+def _attempt_row(sent: Pending, ended: Ended) -> tuple[Any, ...]:
+    return (
+        ended.attempt_id, sent.log_id, ended.started_at, ended.ended_at, ended.outcome, ended.status, ended.reason,
+        ended.answer,
+    )  # fmt: skip
+
+
 def _enter(raw: Any, target: Target, environment_id: str, seq: int, now: int, *, replayed: int) -> None:
     """An entry in each child queue, which is made where there is none; the log is counted in the first."""
     shard = shard_of(target.destination_id)
     for queue_id in target.queue_ids:
-        _insert(raw, _ENTRY, [(queue_id, seq, target.log_id)])
+        _run(raw, _ENTRY, [(queue_id, seq, target.log_id)])
         first = queue_id == target.queue_id
         counts = (1, replayed, 0) if first else (0, 0, 1)
         raw.execute(_CHILD_TAIL, (queue_id, target.destination_id, seq, *counts))
