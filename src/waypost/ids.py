@@ -8,11 +8,39 @@ import os
 import secrets
 import time
 import uuid
+from collections import deque
+
+_RANDOM_BYTES = 10
+_AHEAD = 256
+
+
+class _Random:
+    """Random bytes for so many ids ahead: each call of the system may hand Python's lock to another thread."""
+
+    def __init__(self) -> None:
+        self._process = 0
+        self._ready: deque[bytes] = deque()
+
+    def take(self) -> bytes:
+        """Bytes that nobody else has: not another thread, nor the process that this one was forked from."""
+        if self._process != os.getpid():
+            self._ready = deque()
+            self._process = os.getpid()
+        try:
+            return self._ready.pop()
+        except IndexError:
+            drawn = os.urandom(_RANDOM_BYTES * _AHEAD)
+            parts = [drawn[at : at + _RANDOM_BYTES] for at in range(0, len(drawn), _RANDOM_BYTES)]
+            self._ready.extend(parts[1:])
+            return parts[0]
+
+
+_random = _Random()
 
 
 def new_id() -> str:
     """A fresh UUIDv7 (RFC 9562) as text."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(_random.take())
     value = value & ~(0xF000 << 64) | 0x7000 << 64
     value = value & ~(0xC000 << 48) | 0x8000 << 48
     text = f"{value:032x}"  # by hand, a third of what `uuid.UUID` takes: three of these are made for a message

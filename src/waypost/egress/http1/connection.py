@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from waypost.egress.http1.answers import Malformed, Reading
 
+_PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _LARGE = 256 * 1024
 """From here on, in bytes, a body is written in pieces of this size, not in one go that holds up the loop."""
 
@@ -68,7 +69,7 @@ class Connection(asyncio.Protocol):
         if self.closed or self._transport is None or self._transport.is_closing():
             return False
         try:
-            self._link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._link.recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:
