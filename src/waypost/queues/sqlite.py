@@ -27,7 +27,7 @@ from waypost.queues.model import (
 )
 
 MOST_BYTES_A_LOAD = 2_000_000
-ROWS_A_STATEMENT = (64, 16, 4, 1)
+ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 
 _NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 _ENVIRONMENT_VERSION = "SELECT version FROM environment WHERE id = ?"
