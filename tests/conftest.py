@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.support import stores
+from tests.support import sharing, stores
 from tests.support.stores import Store
 from waypost import tables
 from waypost.clock import Clock
@@ -32,6 +32,7 @@ def pytest_configure() -> None:
     """
     gc.disable()
     os.environ["SSL_CERT_FILE"] = os.devnull
+    sharing.share_compiled()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
