@@ -48,9 +48,9 @@ def _use_shared(connection: sa.Connection) -> None:
 
 
 def forget_applications() -> None:
-    """Empty FastAPI's caches of functions: through them the last hundreds of applications, with their stores, stay.
+    """Empty FastAPI's caches of functions: they keep the last hundreds of applications, with their stores.
 
-    They filled a process with a million objects, and looking through those for garbage took a sixth of its time.
+    That was a gigabyte in each process, and to look through it for garbage took a sixth of its time.
     """
     for cached in vars(models).values():
         if hasattr(cached, "cache_clear"):
