@@ -364,7 +364,8 @@ class Receiver(AbstractContextManager["Receiver"]):
         behaviour = self._next()
         at_once = isinstance(behaviour, Reply) and behaviour.before_body
         request = _request(wire, head, b"" if at_once else _read_body(wire, head))
-        self._record(request, wire)
+        self._record(request)
+        wire.in_hand = True
         try:
             reply = behaviour if isinstance(behaviour, Reply) else behaviour(request)
             reply.play(wire)
@@ -378,10 +379,9 @@ class Receiver(AbstractContextManager["Receiver"]):
         with self._changed:
             return self._script.popleft() if len(self._script) > 1 else self._script[0]
 
-    def _record(self, request: Request, wire: Wire) -> None:
+    def _record(self, request: Request) -> None:
         with self._changed:
             self._requests.append(request)
-            wire.in_hand = True
             self._in_hand += 1
             self.busiest = max(self.busiest, self._in_hand)
             self._changed.notify_all()
