@@ -1,6 +1,7 @@
 """The fixtures that most tests share."""
 
 import gc
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
-from tests.support import stores
+from tests.support import sharing, stores
 from tests.support.stores import Store
 from waypost import tables
 from waypost.clock import Clock
@@ -28,10 +30,12 @@ def pytest_configure() -> None:
     """Trust no authority that the system does: to read their certificates takes an application 0.1 s.
 
     What tests call is on this machine, with certificates of their own, or without any. Collecting makes hardly any
-    garbage, and is not looked through for some.
+    garbage, and is not looked through for some. As in a server, lines below INFO are not written.
     """
     gc.disable()
     os.environ["SSL_CERT_FILE"] = os.devnull
+    sharing.share_compiled()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,8 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what collecting made: it lives as long as the process."""
+    """Spare the garbage collector what collecting made, which lives as long as the process, and look less often.
+
+    Most of what a test makes is an application, which is garbage only once the test is over.
+    """
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 

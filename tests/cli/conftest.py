@@ -10,13 +10,13 @@ from tests.support.waypost import Server, founded
 Copy = Callable[..., Server]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def template() -> Server:
     """A folder as `waypost init` leaves it. Look at it, but do not change it."""
     return founded()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(template: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server that tests share; each makes nouns of its own."""
     with Server(tmp_path_factory.mktemp("server"), like=template) as running:

@@ -15,7 +15,7 @@ QUICK = (0, 0.05, 0.1, 0.2)
 AN_HOUR = (3600,)
 
 
-@pytest.fixture(scope="session", params=STORES)
+@pytest.fixture(scope="package", params=STORES)
 def quick(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What failed is tried again within moments."""
     folder = tmp_path_factory.mktemp("quick")
@@ -23,7 +23,7 @@ def quick(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
 
 
-@pytest.fixture(scope="session", params=STORES)
+@pytest.fixture(scope="package", params=STORES)
 def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What failed waits for an hour, unless something wakes it."""
     folder = tmp_path_factory.mktemp("patient")

@@ -14,6 +14,11 @@ from waypost.demo.table import sentence
 from waypost.demo.verdict import Sent, Verdict
 
 COMMAND = [sys.executable, "-u", "-m", "waypost.demo"]
+HEARS_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def test_the_demo_loses_repeats_and_inverts_nothing() -> None:
@@ -29,7 +34,9 @@ def test_the_demo_loses_repeats_and_inverts_nothing() -> None:
 
 
 def test_the_demo_keeps_running_until_it_is_interrupted() -> None:
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+    # Where the tests run in the background, SIGINT is ignored, and so it would be by whom they start.
+    command = [sys.executable, "-u", "-c", HEARS_CTRL_C, *COMMAND]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout is not None
         said = []
         for line in demo.stdout:

@@ -10,14 +10,14 @@ from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver, Reply, Request, answer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Loopback is allowed, so that destinations can be on this machine."""
     with House(tmp_path_factory.mktemp("house"), allowed_networks=LOOPBACK) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """No network is allowed but the open internet, and nothing is delivered."""
     with House(tmp_path_factory.mktemp("strict"), deliver=False) as made:

@@ -15,7 +15,7 @@ from waypost.vault import keyring
 from waypost.web import unbuilt
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that pages share which need none of their own."""
     grantable = {"WAYPOST_GRANTABLE_NETWORKS": "10.20.0.0/16"}
@@ -29,7 +29,7 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served_routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, str]]]:
     """Method and path shape of every route that the application serves itself."""
     folder = tmp_path_factory.mktemp("served")

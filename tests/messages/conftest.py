@@ -95,7 +95,7 @@ def _pending(tx: Tx, environment_id: str) -> int:
     return ledger.total(tx, environment_id).pending
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The whole application, delivering nothing."""
     with House(tmp_path_factory.mktemp("messages"), deliver=False) as made:

@@ -12,7 +12,7 @@ from tests.support.nodes import Node, nodes, settings
 from tests.support.waypost import Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """What `waypost init` leaves in an empty database and in a folder; nobody runs on it."""
     server, place = postgresql.shared(), tmp_path_factory.mktemp("template")

@@ -10,7 +10,7 @@ from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver, answer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with House(tmp_path_factory.mktemp("payloads"), allowed_networks=LOOPBACK, retry_schedule=(0, 3600)) as made:
         yield made

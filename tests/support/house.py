@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 from tests.support import postgresql, tenants
 from tests.support.callers import PEOPLE, Callers, Household, key_set
 from tests.support.serving import Server
+from tests.support.sharing import forget_applications
 from tests.support.tenants import Tenant
 from waypost import app
 from waypost.access import operator
@@ -94,6 +95,7 @@ class House(Callers, AbstractContextManager["House"]):
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(START_SECONDS)
+        forget_applications()
         if self._url is not None:
             asyncio.run(postgresql.shared().drop(self._url))
 

@@ -69,6 +69,7 @@ class Wire:
     def __init__(self, connection: socket.socket, number: int, receiver: "Receiver") -> None:
         self.number = number
         self.over = False
+        self.in_hand = False  # a request that came has not begun to be answered
         self._connection = connection
         self._file: BinaryIO = connection.makefile("rb")
         self._receiver = receiver
@@ -80,6 +81,7 @@ class Wire:
         return self._file.read(size)
 
     def send(self, data: bytes) -> None:
+        self._receiver.leaves_hand(self)  # before: whoever is answered may send the next one at once
         self._connection.sendall(data)
 
     def pause(self, seconds: float) -> None:
@@ -296,6 +298,12 @@ class Receiver(AbstractContextManager["Receiver"]):
         """`wait`, for async tests."""
         return await asyncio.to_thread(self.wait, count, seconds)
 
+    def leaves_hand(self, wire: Wire) -> None:
+        """The request there, if any, counts no longer for `busiest`."""
+        with self._changed:
+            self._in_hand -= wire.in_hand
+            wire.in_hand = False
+
     def release(self) -> None:
         """Lets every stalled reply go on, those to come too."""
         self.released.set()
@@ -357,12 +365,12 @@ class Receiver(AbstractContextManager["Receiver"]):
         at_once = isinstance(behaviour, Reply) and behaviour.before_body
         request = _request(wire, head, b"" if at_once else _read_body(wire, head))
         self._record(request)
+        wire.in_hand = True
         try:
             reply = behaviour if isinstance(behaviour, Reply) else behaviour(request)
             reply.play(wire)
         finally:
-            with self._changed:
-                self._in_hand -= 1
+            self.leaves_hand(wire)
         if at_once:
             wire.linger()
         return not at_once

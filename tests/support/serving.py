@@ -12,6 +12,8 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.sharing import forget_applications
+
 START_SECONDS = 60
 
 
@@ -119,6 +121,7 @@ class Serving(AbstractContextManager["Serving"]):
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._server.end)
         self._thread.join(10)
+        forget_applications()
 
     def _run(self) -> None:
         asyncio.run(self._serve())

@@ -107,7 +107,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Three messages delivered, two behind a receiver that fails; a credential, a token, a kept answer."""
     folder = _folder(tmp_path_factory)
@@ -115,7 +115,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return asyncio.run(_filled(folder))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """The same on PostgreSQL."""
     server = postgresql.shared()

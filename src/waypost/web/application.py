@@ -41,8 +41,8 @@ def application(
     app.state.refused = refused
     app.state.bodies = bodies or Budget(BODIES)
     app.router.routes[:0] = routes
-    for router in routers:
-        app.include_router(router)
+    for router in routers:  # not `include_router`, which makes every route of a router a second time
+        app.router.routes.extend(router.routes)
     problems.install(app, refused)
     app.add_middleware(middleware.RequestIds)
     return app

@@ -11,20 +11,20 @@ from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gates() -> Iterator[dict[str, Receiver]]:
     with ExitStack() as stack:
         yield {kind: stack.enter_context(Receiver()) for kind in ("azure", "s3", "gcs")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(gates: dict[str, Receiver], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The embedded store's, which most tests share."""
     with lake(gates, tmp_path_factory.mktemp("lake")) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house_on_postgresql(gates: dict[str, Receiver], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with lake(gates, tmp_path_factory.mktemp("lake"), on="postgresql") as made:
         yield made

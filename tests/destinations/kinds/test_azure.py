@@ -18,7 +18,7 @@ def refusal(status: int, code: str) -> Reply:
     return answer(status, headers={"x-ms-error-code": code})  # no body, so that HEAD can be answered so, too
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     needs_node()
     with Azurite(tmp_path_factory.mktemp("azurite")) as started:

@@ -19,13 +19,13 @@ def refusal(status: int, reason: str) -> Reply:
     return answer(status, {"error": {"code": status, "message": "No.", "errors": [{"reason": reason}]}})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gcs() -> Iterator[Gcs]:
     with Gcs() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def oauth() -> Iterator[OAuthServer]:
     with OAuthServer(Expected(client_id="the-client", client_secret=SECRET)) as made:
         yield made

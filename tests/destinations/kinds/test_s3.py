@@ -17,7 +17,7 @@ def refusal(status: int, code: str) -> Reply:
     return answer(status, f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moto() -> Iterator[Moto]:
     with Moto() as started:
         yield started
