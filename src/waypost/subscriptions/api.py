@@ -79,7 +79,7 @@ def _text(alias: str, description: str | None = None) -> Any:
     return Query(alias=alias, max_length=255, pattern=r"^[^\x00]*$", description=description)
 
 
-def search(
+async def search(
     source_id: Annotated[str | None, _text("sourceId")] = None,
     destination_id: Annotated[str | None, _text("destinationId")] = None,
     source_organization: Annotated[int | None, Query(alias="sourceOrganizationId")] = None,

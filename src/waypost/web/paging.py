@@ -53,7 +53,7 @@ class Page:
         return f"{self.path.removeprefix(PREFIX)}?{urlencode(query)}"
 
 
-def page(
+async def page(
     request: Request,
     number: Annotated[int, Query(alias="_page", ge=1, le=MOST_PAGE, description="Which page, from 1.")] = 1,
     count: Annotated[int, Query(alias="_count", ge=1, le=MOST_COUNT, description="Items on a page.")] = MOST_COUNT,
