@@ -51,6 +51,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
 
 
+class Shown(BaseModel):
+    """A part of an answer, which only the OpenAPI document wants to know: built with that, and not by a start."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 def absent() -> Any:
     """The default of a field that may be left out but not be null; the OpenAPI document shows no default."""
     return Field(default=None, json_schema_extra=_without_default)

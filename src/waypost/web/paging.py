@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from waypost.validation import Shown
 
 MOST_COUNT = 50
 MOST_PAGE = 10**9
@@ -68,7 +70,7 @@ async def page(
 WantedPage = Annotated[Page, Depends(page)]
 
 
-class Links(BaseModel):
+class Links(Shown):
     """Relative links, without `/platform/v1`."""
 
     self_: str = Field(alias="self")
@@ -78,7 +80,7 @@ class Links(BaseModel):
     last: str
 
 
-class PageMeta(BaseModel):
+class PageMeta(Shown):
     """Where in the list this page is."""
 
     currentPage: int
@@ -87,7 +89,7 @@ class PageMeta(BaseModel):
     links: Links
 
 
-class PagedMeta(BaseModel):
+class PagedMeta(Shown):
     """The envelope's `meta` of a list in pages."""
 
     version: str = "1.0.0"
