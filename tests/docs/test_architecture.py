@@ -30,6 +30,7 @@ LATE = {
     "cli": "so that `--help` is quick",
     "db/migrate.py": "Alembic, which most starts do not need, and that driver",
     "db/sqlite.py": "pysqlite3, which is not had everywhere",
+    "notifications/sending.py": "the library for mail, which a node without a mail server does not need",
     "upkeep/service.py": "that driver",
 }
 """Where imports may stand in functions, and why."""

@@ -17,12 +17,6 @@ from waypost.validation import Body, Shown
 R = TypeVar("R")
 
 
-class Sent(Body):
-    """A body as the document shows it; what comes is checked against the strategy itself."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
 class OneOf(RootModel[R], Generic[R]):
     """Any of several bodies, for the document as well."""
 
@@ -121,7 +115,7 @@ def _create(strategy: Strategy[Any]) -> type[BaseModel]:
     words = "The strategy; Redox does not document it." if strategy.ours else "The strategy."
     named = Field(default, description=words, json_schema_extra={"const": strategy.name})
     declared["authStrategy"] = (str, named)
-    return _model(f"Create{strategy.fields.__name__}", Sent, declared)
+    return _model(f"Create{strategy.fields.__name__}", Body, declared)
 
 
 @cache
@@ -131,7 +125,7 @@ def _update(strategy: Strategy[Any]) -> type[BaseModel]:
         fields[name] = (_or_null(info), Field(None, description=info.description))
     for name in immutable(strategy):
         fields[name] = (Any, Field(None, description="Cannot change; accepted when equal (ours)."))
-    return _model(f"Update{strategy.fields.__name__}", Sent, fields)
+    return _model(f"Update{strategy.fields.__name__}", Body, fields)
 
 
 @cache
