@@ -13,7 +13,6 @@ from waypost.assembly.faces import Waypost
 from waypost.clock import Clock
 from waypost.db import hosts, migrate
 from waypost.db.database import Database
-from waypost.db.postgresql import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.egress.policy import Policy
 from waypost.environments import store as environment_rows
@@ -76,6 +75,8 @@ async def _embedded(path: Path) -> Database:
 
 
 async def _shared(url: str) -> Database:
+    from waypost.db.postgresql import PostgresqlDatabase  # with asyncpg a tenth of a start that does not need it
+
     await migrate.upgrade_shared(url)
     db = PostgresqlDatabase(url)
     await db.look()

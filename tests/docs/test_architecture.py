@@ -25,9 +25,13 @@ CODE = (
 APART = {"node_modules", ".venv"}
 """Folders with what others wrote."""
 LATE = {
+    "app.py": "the shared store's driver, which a start on SQLite does not need",
+    "assembly/ground.py": "likewise",
     "cli": "so that `--help` is quick",
-    "db/migrate.py": "Alembic, which most starts do not need",
+    "db/migrate.py": "Alembic, which most starts do not need, and that driver",
     "db/sqlite.py": "pysqlite3, which is not had everywhere",
+    "notifications/sending.py": "the library for mail, which a node without a mail server does not need",
+    "upkeep/service.py": "that driver",
 }
 """Where imports may stand in functions, and why."""
 

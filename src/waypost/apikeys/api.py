@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.apikeys.keyset import JwkSet
 from waypost.apikeys.model import ApiKeyCreate, ApiKeyPatch
 from waypost.apikeys.service import ApiKeys
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
@@ -20,7 +20,7 @@ EnvironmentId = Annotated[str, Path(alias="environmentId")]
 ApiKeyId = Annotated[str, Path(alias="apikeyId", description="The client id.")]
 
 
-class ApiKeyShown(BaseModel):
+class ApiKeyShown(Shown):
     """An OAuth API key; `id` is the client id."""
 
     name: str
@@ -30,13 +30,13 @@ class ApiKeyShown(BaseModel):
     environment: EnvironmentShown
 
 
-class OneApiKey(BaseModel):
+class OneApiKey(Shown):
     """Payload of one key."""
 
     apikey: ApiKeyShown
 
 
-class ManyApiKeys(BaseModel):
+class ManyApiKeys(Shown):
     """Payload of a list."""
 
     apikeys: list[ApiKeyShown]

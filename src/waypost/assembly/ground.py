@@ -8,7 +8,7 @@ from waypost.disk import Disk
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.metrics import Metrics
-from waypost.queues import postgresql, sqlite
+from waypost.queues import sqlite
 from waypost.queues.port import Hot
 from waypost.settings import Settings
 from waypost.vault import keyring
@@ -24,7 +24,7 @@ class Ground:
         self.settings = settings
         self.clock = clock
         self.db = db
-        self.hot: Hot = postgresql if db.shared else sqlite
+        self.hot = _hot(db)
         self.vault = Vault(db, keys, clock, reread=lambda: keyring.load(settings.key_file))
         self.disk = Disk(settings.data, settings.disk_floor_bytes)
         self.metrics = Metrics()
@@ -58,3 +58,12 @@ class Ground:
     def home_of(self, credential_id: str) -> str | None:
         """Where a credential's public key is shown; None while nobody has said where Waypost is."""
         return None if self._address is None else f"{self._address}/waypost/v1/credentials/{credential_id}"
+
+
+def _hot(db: Database) -> Hot:
+    """The hot statements of this kind of store."""
+    if not db.shared:
+        return sqlite
+    from waypost.queues import postgresql  # with asyncpg a tenth of a start that does not need it
+
+    return postgresql

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from waypost.audit import store
 from waypost.audit.store import Filter
 from waypost.clock import from_iso, iso
 from waypost.db.database import Database
+from waypost.validation import Shown
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import answer
 from waypost.web.openapi import problems_of
@@ -25,7 +26,7 @@ MOST_TYPES = 50
 _OFFSET = re.compile(r" (\d\d:?\d\d)$")
 
 
-class AuditEvent(BaseModel):
+class AuditEvent(Shown):
     """One act; `details` depends on its type."""
 
     id: str
@@ -39,13 +40,13 @@ class AuditEvent(BaseModel):
     details: dict[str, Any]
 
 
-class AuditEvents(BaseModel):
+class AuditEvents(Shown):
     """A page of events, newest first."""
 
     results: list[AuditEvent]
 
 
-class AuditEventsAnswer(BaseModel):
+class AuditEventsAnswer(Shown):
     """The envelope with the place of the page in `meta`."""
 
     meta: PagedMeta

@@ -53,6 +53,11 @@ audit_anchor = sa.Table(
 )
 """The last event that a chain has lost to its term: the first one kept follows it."""
 
+# Made once: putting a statement together takes longer than running it.
+_HEAD = sa.select(audit_head).where(audit_head.c.organization_id == sa.bindparam("wanted")).with_for_update()
+_MOVE_HEAD = audit_head.update().where(audit_head.c.organization_id == sa.bindparam("changed"))
+_APPEND = audit_event.insert()
+
 FORGOTTEN = "audit-events-purged"
 SLACK_MS = 24 * 3600 * 1000
 A_PAGE = 1000
@@ -84,9 +89,7 @@ def record(
 
     `details` holds no secret and no message content: the caller says "changed" for a secret.
     """
-    head = tx.execute(
-        sa.select(audit_head).where(audit_head.c.organization_id == organization_id).with_for_update()
-    ).one_or_none()
+    head = tx.execute(_HEAD, {"wanted": organization_id}).one_or_none()
     event = {
         "id": new_id(),
         "organization_id": organization_id,
@@ -104,12 +107,12 @@ def record(
         "previous_hash": head.hash if head else "",
     }
     event["hash"] = chain_hash(event)
-    tx.execute(audit_event.insert().values(event))
+    tx.execute(_APPEND, event)
     moved = {"number": event["number"], "hash": event["hash"]}
     if head is None:
         tx.execute(audit_head.insert().values(organization_id=organization_id, **moved))
     else:
-        tx.execute(audit_head.update().where(audit_head.c.organization_id == organization_id).values(moved))
+        tx.execute(_MOVE_HEAD, {"changed": organization_id, **moved})
     return str(event["id"])
 
 

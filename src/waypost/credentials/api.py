@@ -115,8 +115,8 @@ def _add_reads(routes: APIRouter, credentials: Credentials, one: Any) -> None:
 
 
 def _add_changes(routes: APIRouter, credentials: Credentials, one: Any) -> None:
-    creates = JsonBody(schemas.create_body(credentials.strategies))
-    updates = JsonBody(schemas.update_body(credentials.strategies))
+    creates = JsonBody(lambda: schemas.create_body(credentials.strategies))
+    updates = JsonBody(lambda: schemas.update_body(credentials.strategies))
 
     @routes.post(
         "/authcredentials",

@@ -4,18 +4,26 @@ Each model is made once: to make the models of all strategies takes as long as m
 """
 
 from functools import cache
-from typing import Any, Union
+from typing import Any, Generic, TypeVar, Union
 
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from pydantic.fields import FieldInfo
 
 from waypost.credentials.model import Created, has, immutable
 from waypost.credentials.strategies import DEFAULT, Strategies
 from waypost.credentials.strategy import Strategy
-from waypost.validation import Body
+from waypost.validation import Body, Shown
+
+R = TypeVar("R")
 
 
-class CredentialView(BaseModel):
+class OneOf(RootModel[R], Generic[R]):
+    """Any of several bodies, for the document as well."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class CredentialView(Shown):
     """What every credential has."""
 
     organization: int
@@ -27,25 +35,25 @@ class CredentialView(BaseModel):
     authStrategy: str
 
 
-class StrategyView(BaseModel):
+class StrategyView(Shown):
     """The fields of one strategy."""
 
     availableFields: list[str]
 
 
-class StrategiesView(BaseModel):
+class StrategiesView(Shown):
     """Every strategy by name."""
 
     strategies: dict[str, StrategyView]
 
 
-class KeySet(BaseModel):
+class KeySet(Shown):
     """A JWKS: public keys only."""
 
     keys: list[dict[str, str]]
 
 
-class Issuer(BaseModel):
+class Issuer(Shown):
     """OpenID provider metadata, as far as it says where the keys are."""
 
     issuer: str
@@ -81,12 +89,12 @@ def _views(strategies: Strategies) -> tuple[type[BaseModel], ...]:
 
 @cache
 def _one(views: tuple[type[BaseModel], ...]) -> type[BaseModel]:
-    return _model("OneAuthCredential", BaseModel, {"credential": (_any_of(views), ...)})
+    return _model("OneAuthCredential", Shown, {"credential": (_any_of(views), ...)})
 
 
 @cache
 def _many(views: tuple[type[BaseModel], ...]) -> type[BaseModel]:
-    return _model("AuthCredentials", BaseModel, {"credentials": (list[_any_of(views)], ...)})  # type: ignore[misc]
+    return _model("AuthCredentials", Shown, {"credentials": (list[_any_of(views)], ...)})  # type: ignore[misc]
 
 
 def _any_of(models: tuple[type[BaseModel], ...]) -> Any:
@@ -95,7 +103,7 @@ def _any_of(models: tuple[type[BaseModel], ...]) -> Any:
 
 @cache
 def _one_of(name: str, models: tuple[type[BaseModel], ...]) -> type[BaseModel]:
-    body: Any = RootModel[_any_of(models)]  # type: ignore[misc]
+    body: Any = OneOf[_any_of(models)]  # type: ignore[misc]
     return type(name, (body,), {"__doc__": "One of the strategies."})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from waypost.db import pgerrors, postgresql, sqlite
+from waypost.db import sqlite
 
 STEPS = Path(__file__).parent / "migrations" / "versions"
 MOST_TRIES = 8
@@ -44,6 +44,8 @@ async def upgrade_shared(url: str) -> None:
 
     Of several nodes that start at once one does it; the others' steps fail on what it made, and they look again.
     """
+    from waypost.db import pgerrors, postgresql  # with asyncpg a tenth of a start that does not need it
+
     engine = postgresql.engine(url, autocommit=False)
     try:
         for attempt in range(1, MOST_TRIES + 1):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BaseModel
+from pydantic import Field
 from starlette.responses import Response
 
 from waypost.destinations import model
@@ -13,6 +13,7 @@ from waypost.destinations.service import Destinations
 from waypost.destinations.signing import SecretChange, SigningSecrets
 from waypost.destinations.verification import Verification
 from waypost.environments.store import Flag
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, Message, answer
@@ -22,21 +23,21 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change onl
 Reason = Annotated[str | None, Query(description="Why pending messages may end; the body's reason wins (ours).")]
 
 
-class EnvironmentShown(BaseModel):
+class EnvironmentShown(Shown):
     """The environment that a destination is in."""
 
     id: str
     environmentFlag: Flag
 
 
-class SetupStateShown(BaseModel):
+class SetupStateShown(Shown):
     """Progress of the configuration."""
 
     step: str
     destination: dict[str, Any] | None = None
 
 
-class DestinationShown(BaseModel):
+class DestinationShown(Shown):
     """A destination as the vendor documents it."""
 
     id: str
@@ -48,13 +49,13 @@ class DestinationShown(BaseModel):
     setupState: SetupStateShown | None
 
 
-class DestinationPayload(BaseModel):
+class DestinationPayload(Shown):
     """One destination."""
 
     destination: DestinationShown
 
 
-class DestinationsPayload(BaseModel):
+class DestinationsPayload(Shown):
     """A list of destinations."""
 
     destinations: list[DestinationShown]
@@ -66,20 +67,20 @@ class VerifiedShown(DestinationShown):
     verificationStatus: str
 
 
-class VerifiedPayload(BaseModel):
+class VerifiedPayload(Shown):
     """A destination after its handshake or probe; `warnings` (ours) stands there when there are any."""
 
     destination: VerifiedShown
-    warnings: list[str] = []
+    warnings: list[str] = Field(default=[])
 
 
-class SecretPayload(BaseModel):
+class SecretPayload(Shown):
     """A new webhook signing secret; it is shown this once."""
 
     secret: str
 
 
-class SettingsShown(BaseModel):
+class SettingsShown(Shown):
     """What the documented object has no place for (ours)."""
 
     id: str
@@ -90,7 +91,7 @@ class SettingsShown(BaseModel):
     sendTokenAsBearer: bool
 
 
-class SettingsPayload(BaseModel):
+class SettingsPayload(Shown):
     """A destination's further settings (ours)."""
 
     destination: SettingsShown

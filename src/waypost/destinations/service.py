@@ -264,7 +264,7 @@ class Destinations:
     ) -> tuple[Destination, bool]:
         """Write what differs, audited; the destination as it is now, and whether anything changed."""
         verification = current.verification
-        known = openable(tx, self._vault, store.row(tx, current.id))
+        known = openable(tx, self._vault, store.row(tx, current.id)) if changes.secrets_of(given) else {}
         differs = changes.differing(current, known, given)
         if not differs:
             return current, False

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost import access
@@ -13,6 +12,7 @@ from waypost.environments import store
 from waypost.environments.model import EgressPut
 from waypost.environments.service import EgressLists
 from waypost.environments.store import Environment, Flag, Organization
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
@@ -20,14 +20,14 @@ from waypost.web.openapi import problems_of
 from waypost.web.paths import OrganizationId
 
 
-class OrganizationView(BaseModel):
+class OrganizationView(Shown):
     """A tenant."""
 
     id: int
     name: str
 
 
-class EnvironmentView(BaseModel):
+class EnvironmentView(Shown):
     """A walled-off part of an organization."""
 
     id: str
@@ -36,19 +36,19 @@ class EnvironmentView(BaseModel):
     organization: OrganizationView
 
 
-class Organizations(BaseModel):
+class Organizations(Shown):
     """The caller's organizations."""
 
     organizations: list[OrganizationView]
 
 
-class Environments(BaseModel):
+class Environments(Shown):
     """The caller's environments of one organization."""
 
     environments: list[EnvironmentView]
 
 
-class EgressShown(BaseModel):
+class EgressShown(Shown):
     """Where the environment's calls may go; an empty part narrows nothing."""
 
     cidrs: list[str]
@@ -56,7 +56,7 @@ class EgressShown(BaseModel):
     ports: list[int]
 
 
-class EgressPayload(BaseModel):
+class EgressPayload(Shown):
     """An environment's egress list (ours)."""
 
     egress: EgressShown

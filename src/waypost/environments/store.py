@@ -45,6 +45,15 @@ environment = sa.Table(
 )
 
 
+# Made once: putting a statement together takes longer than running it.
+_ONE = sa.select(environment).where(environment.c.id == sa.bindparam("wanted"))
+_BUMP = (
+    environment.update()
+    .where(environment.c.id == sa.bindparam("changed"))
+    .values(version=environment.c.version + 1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Organization:
     """A tenant."""
@@ -71,7 +80,7 @@ class Environment:
 
 def get(tx: Tx, environment_id: str) -> Environment:
     """The environment. Raises NotFound."""
-    row = tx.execute(sa.select(environment).where(environment.c.id == environment_id)).one_or_none()
+    row = tx.execute(_ONE, {"wanted": environment_id}).one_or_none()
     if row is None:
         raise NotFound("environment")
     return _environment(row)
@@ -132,9 +141,7 @@ def version(tx: Tx, environment_id: str) -> int | None:
 
 def bump(tx: Tx, environment_id: str) -> None:
     """Say that something which routes messages changed, in the transaction that changed it."""
-    tx.execute(
-        environment.update().where(environment.c.id == environment_id).values(version=environment.c.version + 1)
-    )
+    tx.execute(_BUMP, {"changed": environment_id})
 
 
 def _environment(row: sa.Row[tuple[object, ...]]) -> Environment:

@@ -3,20 +3,20 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
 from waypost.clock import Clock, iso
 from waypost.db.database import Database, Tx
 from waypost.ledger import minutes, store
+from waypost.validation import Shown
 from waypost.web import cursor as cursors
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
 
-class CountsShown(BaseModel):
+class CountsShown(Shown):
     """In logs: accepted + replayed = delivered + pending + filtered + skipped + parked."""
 
     accepted: int
@@ -36,14 +36,14 @@ class LineShown(CountsShown):
     closedAt: str | None
 
 
-class LedgerPayload(BaseModel):
+class LedgerPayload(Shown):
     """The environment's counts, and a page of its subscriptions."""
 
     ledger: CountsShown
     subscriptions: list[LineShown]
 
 
-class MinuteShown(BaseModel):
+class MinuteShown(Shown):
     """Logs accepted (replays too) and delivered in the minute that begins at `minute`; the last is not over."""
 
     minute: str
@@ -51,7 +51,7 @@ class MinuteShown(BaseModel):
     delivered: int
 
 
-class MinutesPayload(BaseModel):
+class MinutesPayload(Shown):
     """The last minutes, oldest first."""
 
     minutes: list[MinuteShown]

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, OrganizationRole, require_environment, require_organization
@@ -13,7 +12,7 @@ from waypost.errors import NotFound
 from waypost.logs import store
 from waypost.logs.search import MetadataSearch
 from waypost.logs.views import LogShown, LogsPayload, shown
-from waypost.validation import checked
+from waypost.validation import Shown, checked
 from waypost.web import cursor as cursors
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
@@ -24,7 +23,7 @@ from waypost.web.paths import OrganizationId
 ANY_ORGANIZATION_ROLE = frozenset(OrganizationRole)
 
 
-class LogPayload(BaseModel):
+class LogPayload(Shown):
     """One log."""
 
     result: LogShown

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.access import require_member
@@ -13,6 +12,7 @@ from waypost.db.database import Database, Tx
 from waypost.destinations import store as destinations
 from waypost.errors import NotFound
 from waypost.logs import store
+from waypost.validation import Shown
 from waypost.web.callers import AnyCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
@@ -20,7 +20,7 @@ from waypost.web.openapi import problems_of
 MOST_SEQUENCE = 2**63 - 1
 
 
-class DeliveryShown(BaseModel):
+class DeliveryShown(Shown):
     """A log by its place in the order; `state` is pending, delivered, filtered, skipped or parked."""
 
     sequence: int
@@ -35,7 +35,7 @@ class DeliveryShown(BaseModel):
     endedAt: str | None
 
 
-class DeliveriesPayload(BaseModel):
+class DeliveriesPayload(Shown):
     """A page of deliveries, in sequence order."""
 
     deliveries: list[DeliveryShown]

@@ -3,15 +3,15 @@
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import BaseModel
 
 from waypost.clock import iso
 from waypost.db.database import Tx
 from waypost.logs import store
 from waypost.logs.search import LOG_TYPE
+from waypost.validation import Shown
 
 
-class AttemptShown(BaseModel):
+class AttemptShown(Shown):
     """The newest attempt."""
 
     id: str
@@ -20,14 +20,14 @@ class AttemptShown(BaseModel):
     operations: list[Any]
 
 
-class AttemptsShown(BaseModel):
+class AttemptsShown(Shown):
     """How often it was tried."""
 
     total: int
     latest: AttemptShown | None
 
 
-class LogShown(BaseModel):
+class LogShown(Shown):
     """A log as the vendor shows it; `sequence`, `subscription` and `replayOf` are ours."""
 
     id: str
@@ -47,7 +47,7 @@ class LogShown(BaseModel):
     attempts: AttemptsShown
 
 
-class LogsPayload(BaseModel):
+class LogsPayload(Shown):
     """A page of logs, newest first."""
 
     results: list[LogShown]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from waypost.clock import iso
@@ -12,6 +12,7 @@ from waypost.environments.store import Environment
 from waypost.notifications import model, outbox
 from waypost.notifications.model import NotificationsPut, Settings
 from waypost.notifications.service import Notifications
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, EnvironmentShown, answer
@@ -20,14 +21,14 @@ from waypost.web.openapi import problems_of
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change only this version.")]
 
 
-class WebhookShown(BaseModel):
+class WebhookShown(Shown):
     """An address that takes notices."""
 
     url: str
     hasSecret: bool
 
 
-class SmtpShown(BaseModel):
+class SmtpShown(Shown):
     """A mail server and who gets the mails."""
 
     host: str
@@ -40,7 +41,7 @@ class SmtpShown(BaseModel):
     to: list[str]
 
 
-class NotificationsShown(BaseModel):
+class NotificationsShown(Shown):
     """Who is told, and after how long a hold."""
 
     environment: EnvironmentShown
@@ -49,26 +50,26 @@ class NotificationsShown(BaseModel):
     smtp: SmtpShown | None
 
 
-class NotificationsPayload(BaseModel):
+class NotificationsPayload(Shown):
     """An environment's notifications."""
 
     notifications: NotificationsShown
 
 
-class OutcomeShown(BaseModel):
+class OutcomeShown(Shown):
     """How a test went by one channel; `reason` is in our words."""
 
     sent: bool
     reason: str | None
 
 
-class TestPayload(BaseModel):
+class TestPayload(Shown):
     """How a test went, by channel."""
 
     test: dict[str, OutcomeShown]
 
 
-class DeliveryShown(BaseModel):
+class DeliveryShown(Shown):
     """A notice's way through one channel; `state` is `pending`, `sent` or `given up`."""
 
     channel: str
@@ -79,7 +80,7 @@ class DeliveryShown(BaseModel):
     endedAt: str | None
 
 
-class NoticeShown(BaseModel):
+class NoticeShown(Shown):
     """A notice; `lasts` while what it tells has not ended."""
 
     id: str
@@ -90,7 +91,7 @@ class NoticeShown(BaseModel):
     deliveries: list[DeliveryShown]
 
 
-class NoticesPayload(BaseModel):
+class NoticesPayload(Shown):
     """Notices, newest first."""
 
     notices: list[NoticeShown]

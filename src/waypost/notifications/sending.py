@@ -8,7 +8,6 @@ from waypost.clock import Clock
 from waypost.egress.client import Client, Unreached
 from waypost.egress.lists import OPEN, EgressList
 from waypost.environments.store import Flag
-from waypost.notifications import mail
 from waypost.notifications.model import Smtp, Webhook
 from waypost.notifications.notice import Notice, body
 
@@ -34,6 +33,8 @@ class Sender:
     async def send(self, opened: Opened, told: Sequence[Notice]) -> str | None:
         """Send these notices at once: a webhook takes exactly one."""
         if isinstance(opened.channel, Smtp):
+            from waypost.notifications import mail  # and aiosmtplib, where there is a mail server
+
             client = self._client.within(opened.egress)
             return await mail.send(client, opened.channel, opened.secret, told, self._clock.now_ms())
         return await self._post(opened.channel, opened.secret, opened.egress, told[0])

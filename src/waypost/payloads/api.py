@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.clock import iso
 from waypost.logs.views import LogsPayload
 from waypost.payloads.search import PayloadSearch, PayloadSearches, Place
 from waypost.payloads.service import Attempt, Payloads
+from waypost.validation import Shown
 from waypost.web import cursor as cursors
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
@@ -24,7 +24,7 @@ MOST_DIGITS = 18
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-class AttemptMade(BaseModel):
+class AttemptMade(Shown):
     """One attempt; `answer` is the beginning of what the endpoint said, where it was kept and opens."""
 
     id: str
@@ -37,7 +37,7 @@ class AttemptMade(BaseModel):
     answerUnavailable: str | None
 
 
-class AttemptsMade(BaseModel):
+class AttemptsMade(Shown):
     """A page of attempts, newest first."""
 
     attempts: list[AttemptMade]

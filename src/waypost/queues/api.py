@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.access import Caller
@@ -12,6 +11,7 @@ from waypost.clock import iso
 from waypost.queues.figures import SHOWN, states_shown_as
 from waypost.queues.model import Only, QueueView
 from waypost.queues.service import Queues, QueueSkip
+from waypost.validation import Shown
 from waypost.web import cursor as cursors
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
@@ -19,7 +19,7 @@ from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
 
-class HeadShown(BaseModel):
+class HeadShown(Shown):
     """The message at the head."""
 
     logId: str | None
@@ -27,7 +27,7 @@ class HeadShown(BaseModel):
     nextAttemptAt: str | None
 
 
-class QueueShown(BaseModel):
+class QueueShown(Shown):
     """A queue; `reason` is in our words, `lastStatus` what the endpoint answered last, if it did.
 
     A `childQueue` is one patient's, whom its id does not tell.
@@ -46,13 +46,13 @@ class QueueShown(BaseModel):
     head: HeadShown | None
 
 
-class QueuePayload(BaseModel):
+class QueuePayload(Shown):
     """One queue."""
 
     queue: QueueShown
 
 
-class QueuesPayload(BaseModel):
+class QueuesPayload(Shown):
     """A page of queues."""
 
     queues: list[QueueShown]

@@ -1,16 +1,16 @@
 """Quotas over HTTP, to look at; ours."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.quotas.service import EnvironmentQuotas
+from waypost.validation import Shown
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
 
-class QuotasShown(BaseModel):
+class QuotasShown(Shown):
     """The most of each; null where nothing is bounded."""
 
     messagesPerSecond: int | None
@@ -19,7 +19,7 @@ class QuotasShown(BaseModel):
     subscriptions: int | None
 
 
-class QuotasPayload(BaseModel):
+class QuotasPayload(Shown):
     """An environment's quotas (ours)."""
 
     quotas: QuotasShown

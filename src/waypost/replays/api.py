@@ -3,33 +3,33 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.clock import iso
 from waypost.logs.views import LogShown
 from waypost.replays.model import Progress, ReplayRange
 from waypost.replays.service import Replays
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
 
-class ReplayedLog(BaseModel):
+class ReplayedLog(Shown):
     """The new log."""
 
     log: LogShown
 
 
-class ReplayCount(BaseModel):
+class ReplayCount(Shown):
     """What a dry run answers: how many logs would be replayed."""
 
     dryRun: bool
     count: int
 
 
-class ReplayShown(BaseModel):
+class ReplayShown(Shown):
     """A replay of many; `count` is what it found when it began, `replayed` what is in the queues again."""
 
     id: str
@@ -41,13 +41,13 @@ class ReplayShown(BaseModel):
     endedAt: str | None
 
 
-class CountPayload(BaseModel):
+class CountPayload(Shown):
     """A dry run."""
 
     replay: ReplayCount
 
 
-class ReplayPayload(BaseModel):
+class ReplayPayload(Shown):
     """One replay of many."""
 
     replay: ReplayShown

@@ -8,11 +8,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.errors import Fault
-from waypost.validation import Body
+from waypost.validation import Body, Shown
 
 _NAMESPACE = uuid.UUID("6a9d5f0e-2c0b-5d6a-9a53-3f6f4f1c7b21")
 _MOST_NUMBER = 2**63
@@ -53,21 +53,21 @@ class Removal(Body):
     user: UserRef
 
 
-class RoleView(BaseModel):
+class RoleView(Shown):
     """A role."""
 
     id: str
     name: str
 
 
-class PlaceView(BaseModel):
+class PlaceView(Shown):
     """An organization or an environment."""
 
     id: str
     name: str
 
 
-class OrganizationUser(BaseModel):
+class OrganizationUser(Shown):
     """A user as organizations list them."""
 
     id: str
@@ -77,7 +77,7 @@ class OrganizationUser(BaseModel):
     verified2fa: bool
 
 
-class EnvironmentUser(BaseModel):
+class EnvironmentUser(Shown):
     """A user as environments list them."""
 
     id: str
@@ -85,7 +85,7 @@ class EnvironmentUser(BaseModel):
     lowercaseEmail: str
 
 
-class OrganizationMembership(BaseModel):
+class OrganizationMembership(Shown):
     """Who is what in an organization."""
 
     organization: PlaceView
@@ -93,7 +93,7 @@ class OrganizationMembership(BaseModel):
     user: OrganizationUser
 
 
-class EnvironmentMembership(BaseModel):
+class EnvironmentMembership(Shown):
     """Who is what in an environment."""
 
     environment: PlaceView
@@ -101,13 +101,13 @@ class EnvironmentMembership(BaseModel):
     user: EnvironmentUser
 
 
-class OrganizationMemberships(BaseModel):
+class OrganizationMemberships(Shown):
     """Everybody in an organization."""
 
     memberships: list[OrganizationMembership]
 
 
-class EnvironmentMemberships(BaseModel):
+class EnvironmentMemberships(Shown):
     """Everybody with a role in an environment."""
 
     memberships: list[EnvironmentMembership]

@@ -3,18 +3,18 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.samples.model import SampleSend
 from waypost.samples.service import Samples
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, answer
 from waypost.web.openapi import problems_of
 
 
-class SentShown(BaseModel):
+class SentShown(Shown):
     """Which source the data set came from, where it went, and the data models of its messages."""
 
     sourceId: str

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.sources.model import DataFormat, ServiceRegion, SetupState, SourceCreate, SourcePatch
 from waypost.sources.service import Sources
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
@@ -17,7 +17,7 @@ EnvironmentId = Annotated[str, Path(alias="environmentId")]
 SourceId = Annotated[str, Path(alias="sourceId")]
 
 
-class SourceShown(BaseModel):
+class SourceShown(Shown):
     """A source; `setupState` is null when it is finished."""
 
     id: str
@@ -30,13 +30,13 @@ class SourceShown(BaseModel):
     setupState: SetupState | None
 
 
-class OneSource(BaseModel):
+class OneSource(Shown):
     """Payload of one source."""
 
     source: SourceShown
 
 
-class ManySources(BaseModel):
+class ManySources(Shown):
     """Payload of a list."""
 
     sources: list[SourceShown]

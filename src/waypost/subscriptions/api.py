@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from waypost.subscriptions.model import (
@@ -16,6 +15,7 @@ from waypost.subscriptions.model import (
     SubscriptionPatch,
 )
 from waypost.subscriptions.service import Subscriptions
+from waypost.validation import Shown
 from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, Message, answer
@@ -26,14 +26,14 @@ EnvironmentId = Annotated[str, Path(alias="environmentId")]
 SubscriptionId = Annotated[str, Path(alias="subscriptionId")]
 
 
-class EndShown(BaseModel):
+class EndShown(Shown):
     """One end of a subscription."""
 
     id: str
     environmentFlag: str
 
 
-class SubscriptionShown(BaseModel):
+class SubscriptionShown(Shown):
     """A subscription; `id` is ours."""
 
     id: str
@@ -50,25 +50,25 @@ class WholeSubscription(SubscriptionShown):
     park: Park | None
 
 
-class OneSubscription(BaseModel):
+class OneSubscription(Shown):
     """Payload of Create subscription."""
 
     subscription: SubscriptionShown
 
 
-class OneWholeSubscription(BaseModel):
+class OneWholeSubscription(Shown):
     """Payload of one subscription (ours)."""
 
     subscription: WholeSubscription
 
 
-class ManySubscriptions(BaseModel):
+class ManySubscriptions(Shown):
     """Payload of a list."""
 
     subscriptions: list[SubscriptionShown]
 
 
-class SubscriptionPage(BaseModel):
+class SubscriptionPage(Shown):
     """One page of subscriptions."""
 
     meta: PagedMeta
@@ -79,7 +79,7 @@ def _text(alias: str, description: str | None = None) -> Any:
     return Query(alias=alias, max_length=255, pattern=r"^[^\x00]*$", description=description)
 
 
-def search(
+async def search(
     source_id: Annotated[str | None, _text("sourceId")] = None,
     destination_id: Annotated[str | None, _text("destinationId")] = None,
     source_organization: Annotated[int | None, Query(alias="sourceOrganizationId")] = None,

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from waypost.tokens.assertion import ASSERTION_TYPE
 from waypost.tokens.model import LegacyIssued, LegacyLogin, LegacyRefresh, Refusal
 from waypost.tokens.service import Tokens
+from waypost.validation import Shown
 from waypost.web import body
 from waypost.web.body import JsonBody
 from waypost.web.callers import anybody
@@ -33,7 +33,7 @@ FORM_SCHEMA: dict[str, Any] = {
 }
 
 
-class TokenAnswer(BaseModel):
+class TokenAnswer(Shown):
     """An access token of five minutes."""
 
     access_token: str
@@ -42,7 +42,7 @@ class TokenAnswer(BaseModel):
     scope: str
 
 
-class TokenError(BaseModel):
+class TokenError(Shown):
     """RFC 6749's error; the descriptions are the vendor's."""
 
     error: str
@@ -50,7 +50,7 @@ class TokenError(BaseModel):
     error_uri: str
 
 
-class LegacyAnswer(BaseModel):
+class LegacyAnswer(Shown):
     """An access token of 24 hours, when it ends, and the token that gives the next one."""
 
     accessToken: str

@@ -16,7 +16,7 @@ from waypost.db.database import Database, Tx
 from waypost.db.sqlite import SqliteDatabase
 from waypost.errors import Unavailable
 from waypost.settings import Settings
-from waypost.upkeep import archive, checking, postgresql, sqlite, trail
+from waypost.upkeep import archive, checking, sqlite, trail
 from waypost.upkeep.archive import Writer
 from waypost.upkeep.model import Contents, Manifest, UpkeepRefused
 from waypost.vault import keyring
@@ -99,6 +99,8 @@ class Upkeep:
 
     async def _copied(self, writer: Writer, place: Path) -> Contents:
         if self._settings.database_url is not None:
+            from waypost.upkeep import postgresql  # with asyncpg a tenth of a start that does not need it
+
             return await postgresql.copy_out(self._settings.database_url, writer, _progress)
         assert isinstance(self._db, SqliteDatabase)  # noqa: S101 - what there is without a URL
         return await asyncio.to_thread(sqlite.copy_out, self._db.path, writer, place)

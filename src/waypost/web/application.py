@@ -9,6 +9,7 @@ from waypost import __version__
 from waypost.memory import Budget
 from waypost.web import middleware, problems
 from waypost.web.callers import Authenticate
+from waypost.web.directory import Directory
 from waypost.web.limits import Limits
 
 BODIES = 64_000_000
@@ -41,8 +42,9 @@ def application(
     app.state.refused = refused
     app.state.bodies = bodies or Budget(BODIES)
     app.router.routes[:0] = routes
-    for router in routers:  # not `include_router`, which makes every route of a router a second time
+    for router in routers:  # not by `include_router`: it makes and asks every route twice
         app.router.routes.extend(router.routes)
+    app.router.routes.insert(0, Directory(app.routes))
     problems.install(app, refused)
     app.add_middleware(middleware.RequestIds)
     return app

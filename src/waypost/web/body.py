@@ -1,6 +1,6 @@
 """Reading a JSON body: declared in a route's signature, refused in words, shown in the OpenAPI document."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,13 +22,18 @@ class JsonBody:
     """A dependency that gives the decoded body, `Depends(JsonBody(Model))`.
 
     The service checks the value against the model, with what it knows of the resource, so that every fault
-    comes back at once. `openapi.py` reads `model` off the route.
+    comes back at once. `openapi.py` asks for `model`, which may be a function that makes it then.
     Raises UnsupportedMedia, TooLarge, Invalid, Unavailable.
     """
 
-    def __init__(self, model: type[BaseModel], *, required: bool = True) -> None:
-        self.model = model
+    def __init__(self, model: type[BaseModel] | Callable[[], type[BaseModel]], *, required: bool = True) -> None:
+        self._model = model
         self.required = required
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """The shape of the body."""
+        return self._model if isinstance(self._model, type) else self._model()
 
     async def __call__(self, request: Request) -> Any:
         """The decoded JSON value; `{}` for an empty body that is not required."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
-from pydantic import BaseModel
 from starlette.responses import Response
 
+from waypost.validation import Shown
 from waypost.web.problems import META
 
 P = TypeVar("P")
@@ -14,33 +14,33 @@ P = TypeVar("P")
 _encode = msgspec.json.Encoder().encode
 
 
-class Meta(BaseModel):
+class Meta(Shown):
     """Version of the payload's format."""
 
     version: str = "1.0.0"
 
 
-class Envelope(BaseModel, Generic[P]):
+class Envelope(Shown, Generic[P]):
     """The shape of every successful answer, for the OpenAPI document."""
 
     meta: Meta
     payload: P
 
 
-class EnvironmentShown(BaseModel):
+class EnvironmentShown(Shown):
     """The environment that a resource is in."""
 
     id: str
     environmentFlag: Literal["Production", "Staging", "Development"]
 
 
-class Message(BaseModel):
+class Message(Shown):
     """What a deletion answers."""
 
     message: str
 
 
-class Success(BaseModel):
+class Success(Shown):
     """What a change of a role answers."""
 
     success: bool

@@ -11,11 +11,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from waypost.validation import Shown
 from waypost.web import links
 from waypost.web.body import JsonBody
 
 
-class ProblemFault(BaseModel):
+class ProblemFault(Shown):
     """One fault of a request."""
 
     pointer: str
@@ -23,7 +24,7 @@ class ProblemFault(BaseModel):
     detail: str
 
 
-class Problem(BaseModel):
+class Problem(Shown):
     """RFC 9457 problem details."""
 
     type: str

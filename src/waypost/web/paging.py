@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from waypost.validation import Shown
 
 MOST_COUNT = 50
 MOST_PAGE = 10**9
@@ -53,7 +55,7 @@ class Page:
         return f"{self.path.removeprefix(PREFIX)}?{urlencode(query)}"
 
 
-def page(
+async def page(
     request: Request,
     number: Annotated[int, Query(alias="_page", ge=1, le=MOST_PAGE, description="Which page, from 1.")] = 1,
     count: Annotated[int, Query(alias="_count", ge=1, le=MOST_COUNT, description="Items on a page.")] = MOST_COUNT,
@@ -68,7 +70,7 @@ def page(
 WantedPage = Annotated[Page, Depends(page)]
 
 
-class Links(BaseModel):
+class Links(Shown):
     """Relative links, without `/platform/v1`."""
 
     self_: str = Field(alias="self")
@@ -78,7 +80,7 @@ class Links(BaseModel):
     last: str
 
 
-class PageMeta(BaseModel):
+class PageMeta(Shown):
     """Where in the list this page is."""
 
     currentPage: int
@@ -87,7 +89,7 @@ class PageMeta(BaseModel):
     links: Links
 
 
-class PagedMeta(BaseModel):
+class PagedMeta(Shown):
     """The envelope's `meta` of a list in pages."""
 
     version: str = "1.0.0"

@@ -9,7 +9,9 @@ from waypost.errors import NotFound
 MOST_DIGITS = 18  # what fits a BIGINT column for certain
 
 
-def organization_number(organizationId: Annotated[str, Path(description="The organization's number.")]) -> int:
+async def organization_number(
+    organizationId: Annotated[str, Path(description="The organization's number.")],
+) -> int:
     """The organization's number from the path. Raises NotFound."""
     if not (organizationId.isascii() and organizationId.isdigit() and len(organizationId) <= MOST_DIGITS):
         raise NotFound("organization")

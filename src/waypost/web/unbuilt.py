@@ -4,12 +4,12 @@ The caller is authenticated first, so that a stranger learns nothing but 401.
 """
 
 import re
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from fastapi import Depends
-from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.routing import BaseRoute
+from fastapi.routing import iter_route_contexts
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from waypost.errors import NotImplementedYet
 from waypost.web import callers, vendor
@@ -17,7 +17,8 @@ from waypost.web import callers, vendor
 NAME = "unbuilt"
 """What these routes are called, so that nobody takes them for the real thing."""
 
-CALLER = {"user": [Depends(callers.user)], "source": [Depends(callers.source)], "nobody": []}
+CALLER = {"user": callers.user, "source": callers.source, "nobody": None}
+"""Who may ask, and how it is found out."""
 
 
 def served(routes: Sequence[BaseRoute]) -> set[tuple[str, str]]:
@@ -30,7 +31,7 @@ def served(routes: Sequence[BaseRoute]) -> set[tuple[str, str]]:
     }
 
 
-def routes(built: Collection[tuple[str, str]]) -> list[APIRoute]:
+def routes(built: Collection[tuple[str, str]]) -> list[Route]:
     """A route for each documented operation that is not among the built (method, path template) pairs.
 
     How a template names its parameters does not matter. None of them is in the OpenAPI document. They belong
@@ -38,17 +39,18 @@ def routes(built: Collection[tuple[str, str]]) -> list[APIRoute]:
     """
     known = {(method, shape(path)) for method, path in built}
     return [
-        APIRoute(
-            operation.path,
-            _refusal(operation),
-            name=NAME,
-            methods=[operation.method],
-            dependencies=CALLER[operation.caller],
-            include_in_schema=False,
-        )
+        _Unbuilt(operation.path, operation.method, _refusal(operation))
         for operation in vendor.OPERATIONS
         if operation.method and operation.path and (operation.method, shape(operation.path)) not in known
     ]
+
+
+class _Unbuilt(Route):
+    """A plain route: FastAPI takes longer to make these than a start takes for all else that answers."""
+
+    def __init__(self, path: str, method: str, refuse: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(path, refuse, methods=[method], name=NAME, include_in_schema=False)
+        self.methods = {method}  # not HEAD as well
 
 
 def shape(path: str) -> str:
@@ -56,8 +58,12 @@ def shape(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
-def _refusal(operation: vendor.Operation) -> Callable[[], Coroutine[Any, Any, None]]:
-    async def refuse() -> None:
+def _refusal(operation: vendor.Operation) -> Callable[[Request], Awaitable[Response]]:
+    find = CALLER[operation.caller]
+
+    async def refuse(request: Request) -> Response:
+        if find is not None:
+            await find(request)
         name = f"“{operation.group}: {operation.name}”"
         raise NotImplementedYet(f"{name} is documented by Redox but not built in Waypost yet.")
 
