@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.support.waypost import Server
 
 from bench.figure import Figure, at_most
-from crash.load import Load, load
+from crash.load import Form, Load, load
 from crash.stage import NodeFailed, Stage
 from servers.postgresql import Postgresql, awaited
 from torture import nodes, page
@@ -27,7 +27,7 @@ from torture.curves import Curve, curves
 from torture.faults import PLACE
 from torture.vitals import descriptors, memory_mb
 
-LANES = 32
+FORM = Form(lanes=32)
 KEPT_SECONDS = 60
 RETENTION = {"WAYPOST_RETENTION_DAYS": f"{KEPT_SECONDS / 86_400:.6f}"}
 TABLES = ("message", "log", "entry", "attempt", "queue_head", "queue_tail", "audit_event")
@@ -123,7 +123,7 @@ def soak(store: str, seconds: float, seed: int, place: Path, say: Callable[[str]
             database = nodes.database(place, stack)
             urls, settings = [database.url("postgres")] * len(nodes.ROLES), range(len(nodes.ROLES))
             stage = nodes.several(place, stack, urls, dict.fromkeys(settings, RETENTION))
-        under = stack.enter_context(load(stage, place, LANES, seed))
+        under = stack.enter_context(load(stage, place, FORM, seed))
         return _soaked(store, stage, database, under, seconds, say)
 
 
