@@ -73,11 +73,17 @@ class Soaked:
         quarter = max(1, len(warm) // 4)
         return statistics.median(warm[-quarter:]) / max(statistics.median(warm[:quarter]), 1e-9)
 
+    def peak(self, of: Callable[[Sample], float]) -> float:
+        """The most in the end, as long as for `growth`, against the most before: for what follows the load."""
+        values = [of(each) for each in self.samples]
+        quarter = max(1, sum(each.at >= self.seconds * WARM for each in self.samples) // 4)
+        return max(values[-quarter:], default=1.0) / max([*values[:-quarter], 1.0])
+
     def figures(self) -> list[Figure]:
         """Ratios of the end against the beginning, with what they should be."""
         return [
             Figure("memory", "ratio", (self.growth(_memory),), "", "", at_most(MOST_MEMORY)),
-            Figure("file descriptors", "ratio", (self.growth(_descriptors),), "", "", at_most(1)),
+            Figure("file descriptors, the most", "ratio", (self.peak(_descriptors),), "", "", at_most(1)),
             Figure("rows, but for the senders' keys", "ratio", (self.growth(_rows),), "", "", at_most(MOST_ROWS)),
             Figure("bytes on disk", "ratio", (self.growth(lambda each: each.disk_mb),), "", ""),
         ]
@@ -157,7 +163,7 @@ def table(found: Soaked) -> str:
     last = found.samples[-1]
     plain = [
         f"{first.memory_mb:.0f} → {last.memory_mb:.0f} MB",
-        f"{first.descriptors} → {last.descriptors}",
+        f"{first.descriptors} → {last.descriptors}, at most {max(each.descriptors for each in found.samples)}",
         f"{sum(first.rows.values()):,} → {sum(last.rows.values()):,}",
         f"{first.disk_mb:.0f} → {last.disk_mb:.0f} MB",
     ]
