@@ -41,6 +41,7 @@ class Campaign:
         self._end = time.monotonic() + size.seconds
         self._kills = self._restarts = 0
         self._moving: list[float] = []
+        self._usual: list[float] = []
         self._accepting: list[float] = []
         self._faults: list[str] = []
 
@@ -61,7 +62,8 @@ class Campaign:
     def _burst(self, burst: Burst) -> str:
         """Kill as planned, then wait until all moves; what happened, in a line."""
         hit = []
-        self._load.wait(self._load.traffic.form.calm_seconds)
+        if self._load.traffic.form.calm_seconds:
+            self._usual.append(self._load.calm())
         for event in burst:
             self._load.wait(event.after)
             if isinstance(event, Kill):
@@ -98,6 +100,7 @@ class Campaign:
             planned=self._size.kills,
             restarts=self._restarts,
             moving=tuple(self._moving),
+            usual=tuple(self._usual),
             accepting=tuple(self._accepting),
             seconds=seconds,
             faults=tuple(self._faults),

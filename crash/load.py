@@ -145,6 +145,16 @@ class Load:
             self.stage.look()
             self.traffic.look(more=more)
 
+    def calm(self) -> float:
+        """Load without a fault, as long as its form has it; after how many seconds every queue had moved.
+
+        Where the load is as much as the machine can do that is a while: each waits for its turn, fault or not.
+        """
+        began = time.monotonic()
+        _, moving = self.peace()
+        self.wait(began + self.traffic.form.calm_seconds - time.monotonic())
+        return moving
+
     def peace(self) -> tuple[float, float]:
         """Wait until every lane accepts and delivers; after how many seconds. Raises TimeoutError, NodeFailed.
 

@@ -29,7 +29,8 @@ def run(store: Store, size: Size, place: Path, say: Say) -> Found:
         lanes=outcome.lanes,
         repeats=outcome.most_repeats,
         recovered=outcome.moving,
+        usual=outcome.usual,
         seconds=outcome.seconds,
         faults=outcome.faults,
-        notes=(f"{outcome.kills} kills, {outcome.restarts} restarts of the database",),
+        notes=(f"{outcome.kills} kills, {outcome.restarts} restarts of the database",) if outcome.restarts else (),
     )

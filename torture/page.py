@@ -2,6 +2,7 @@
 
 import os
 import platform
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ Written by `make torture`; [how to read it](README.md).
 """
 COLUMNS = (
     "fault", "store", "rounds", "accepted", "delivered", "lost", "repeated", "inverted",
-    "most repeats of a queue", "moves again: median / max",
+    "most repeats of a queue", "moves again: median / max", "without a fault",
 )  # fmt: skip
 
 
@@ -88,6 +89,7 @@ def _line(found: Found) -> str:
     if found.together is not None:
         counted["repeated"] += f" (≤ {found.together:,})"
     times = f"{found.median:.1f} / {max(found.recovered, default=0):.1f} s"
+    usual = f"{statistics.median(found.usual):.1f} s" if found.usual else "–"
     cells = [
         found.name,
         found.store,
@@ -95,6 +97,7 @@ def _line(found: Found) -> str:
         *counted.values(),
         f"{found.worst} (≤ {found.repeats:,})",
         times,
+        usual,
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -84,7 +84,8 @@ class Fault:
 class Found:
     """What a trial found. `recovered`: seconds from the end of each fault until every queue moved.
 
-    `repeats` is how many one queue may have, `together` all of them.
+    `usual` is how long the same took before each fault. `repeats` is how many one queue may have, `together` all
+    of them.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Found:
     repeats: int = 0
     together: int | None = None
     recovered: tuple[float, ...] = ()
+    usual: tuple[float, ...] = ()
     seconds: float = 0
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -157,6 +159,7 @@ class _Trial:
     def __init__(self, fault: Fault, scene: Scene, made: Load, say: Say) -> None:
         self._fault, self._scene, self._load, self._say = fault, scene, made, say
         self._recovered: list[float] = []
+        self._usual: list[float] = []
 
     def run(self, size: Size) -> Found:
         began, faults = time.monotonic(), []
@@ -181,13 +184,14 @@ class _Trial:
             repeats=self._fault.repeats * rounds + broken,
             together=self._fault.repeats * rounds * self._load.traffic.form.lanes + broken,
             recovered=tuple(self._recovered),
+            usual=tuple(self._usual),
             seconds=time.monotonic() - began,
             faults=tuple(faults),
             notes=tuple(self._scene.notes()),
         )
 
     def _round(self) -> None:
-        self._load.wait(self._load.traffic.form.calm_seconds)
+        self._usual.append(self._load.calm())
         words = self._scene.inject(self._load)
         self._load.wait(self._fault.seconds)
         self._scene.heal(self._load)

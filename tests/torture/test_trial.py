@@ -44,9 +44,9 @@ def test_a_broken_promise_is_named(found: Found, words: list[str]) -> None:
 
 
 def test_every_fault_has_a_line_and_what_was_skipped_says_why() -> None:
-    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), repeats=2)
+    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), usual=(0.2,), repeats=2)
     shown = page.table([done, Found("full", "postgresql", skipped="only root can")]).splitlines()
-    assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s |"
+    assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s | 0.2 s |"
     assert shown[3].startswith("| full | postgresql | skipped: only root can |")
     assert len({line.count("|") for line in shown}) == 1
 
