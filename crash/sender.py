@@ -73,13 +73,13 @@ class Senders:
             await asyncio.to_thread(thread.join)
 
     def _send_all(self, lane: int) -> None:
-        wires = Wires(kept=self._batch > 1)
         ports = itertools.islice(itertools.cycle(self._ports), lane, None)
         most = self._batch if lane % SINGLES else 1
         first = 0
-        while numbers := self._room(lane, first, most):
-            self._send(wires, ports, lane, numbers)
-            first = numbers.stop
+        with Wires(kept=self._batch > 1) as wires:
+            while numbers := self._room(lane, first, most):
+                self._send(wires, ports, lane, numbers)
+                first = numbers.stop
 
     def _room(self, lane: int, first: int, most: int) -> range:
         """What to send next, once it may be sent; nothing in the end."""

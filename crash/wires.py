@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 ANSWER_SECONDS = 10
@@ -27,12 +28,16 @@ class Asked:
         return "application/json" if len(self.bodies) == 1 else "application/x-ndjson"
 
 
-class Wires:
+class Wires(AbstractContextManager["Wires"]):
     """Connections to nodes, for one thread. `kept` ones take request after request until they break."""
 
     def __init__(self, *, kept: bool) -> None:
         self._kept = kept
         self._idle: dict[int, http.client.HTTPConnection] = {}
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._idle.values():
+            connection.close()
 
     def answers(self, port: int, token: str, asked: Asked) -> Iterator[tuple[int, bytes]]:
         """The status of each message and what was said to it, in order; ends early when the connection breaks."""
@@ -48,7 +53,7 @@ class Wires:
             connection.request("POST", asked.path, b"\n".join(asked.bodies), headers)
             response = connection.getresponse()
             yield from _read(response, asked)
-            if self._kept and not response.will_close:
+            if self._kept and response.isclosed() and not response.will_close:
                 self._idle[port] = connection
         except (OSError, http.client.HTTPException):
             pass
