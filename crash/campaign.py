@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from crash.load import EVERY_SECONDS, PEACE_SECONDS, Load, load
+from crash.load import EVERY_SECONDS, PEACE_SECONDS, Form, Load, load
 from crash.plan import Burst, Kill, Store, draw
 from crash.stage import NodeFailed, stage
 from crash.verdict import Outcome
@@ -17,17 +17,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done: so many kills, ended early when the seconds are over. Seeded."""
+    """How much is done: so many kills, ended early when the seconds are over. Seeded; `form` is another load."""
 
     store: Store
     kills: int
     seed: int
     seconds: float
+    form: Form | None = None
 
 
 def run(size: Size, place: Path, say: Say) -> Outcome:
     """Run a campaign in an empty folder. Raises BenchFailed and AssertionError when it cannot even begin."""
-    with stage(size.store, place) as nodes, load(nodes, place, LANES[size.store], size.seed) as made:
+    form = size.form or Form(LANES[size.store])
+    with stage(size.store, place) as nodes, load(nodes, place, form, size.seed) as made:
         return Campaign(size, made).run(draw(size.store, size.kills, size.seed), say)
 
 
@@ -39,6 +41,7 @@ class Campaign:
         self._end = time.monotonic() + size.seconds
         self._kills = self._restarts = 0
         self._moving: list[float] = []
+        self._usual: list[float] = []
         self._accepting: list[float] = []
         self._faults: list[str] = []
 
@@ -59,6 +62,8 @@ class Campaign:
     def _burst(self, burst: Burst) -> str:
         """Kill as planned, then wait until all moves; what happened, in a line."""
         hit = []
+        if self._load.traffic.form.calm_seconds:
+            self._usual.append(self._load.calm())
         for event in burst:
             self._load.wait(event.after)
             if isinstance(event, Kill):
@@ -95,6 +100,7 @@ class Campaign:
             planned=self._size.kills,
             restarts=self._restarts,
             moving=tuple(self._moving),
+            usual=tuple(self._usual),
             accepting=tuple(self._accepting),
             seconds=seconds,
             faults=tuple(self._faults),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +19,68 @@ from waypost.cli.clients import keyfiles
 from waypost.folder import Folder
 
 SENDERS = 2
-AHEAD = 50
-"""So many messages of a queue may wait: a backlog, but not one that takes minutes to drain."""
 MOVED = 2
-"""So many messages show that a queue moves: one could have been on its way."""
+"""So many deliveries show that a queue moves: one could have been on its way."""
 PEACE_SECONDS = 60
 DRAIN_SECONDS = 120
 EVERY_SECONDS = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How heavy a load is.
+
+    `ahead`: so many messages of a queue may wait, a backlog, but not one that takes minutes to drain. `batch`: so
+    many go in one request at the most; with 1, each goes over a connection of its own. `slowest_seconds` is the
+    receiver's, `calm_seconds` how long there is load without a fault before each.
+    """
+
+    lanes: int
+    ahead: int = 50
+    batch: int = 1
+    slowest_seconds: float = 0.02
+    calm_seconds: float = 0.0
+
+
+HEAVY = Form(lanes=24, ahead=200, batch=50, slowest_seconds=0.004, calm_seconds=3.0)
+"""As much as one machine gives that bears the nodes, their store, the senders and the receiver."""
+
+
 class Traffic:
     """What the senders were told and the receiver took, lane by lane, and when the newest of each came."""
 
-    def __init__(self, receiver: Child, senders: list[Child], lanes: int) -> None:
-        self.acknowledged: list[list[int]] = [[] for _ in range(lanes)]
-        self.taken: list[list[int]] = [[] for _ in range(lanes)]
+    def __init__(self, receiver: Child, senders: list[Child], form: Form) -> None:
+        self.form = form
+        self.acknowledged: list[list[int]] = [[] for _ in range(form.lanes)]
+        self.taken: list[list[int]] = [[] for _ in range(form.lanes)]
         self.refused: list[str] = []
         self._receiver, self._senders = receiver, senders
         self._read = [0] * (len(senders) + 1)
-        self.newest = [-1] * lanes
+        self._missing: list[set[int]] = [set() for _ in range(form.lanes)]
+        self._early: list[set[int]] = [set() for _ in range(form.lanes)]
+        self.newest = [-1] * form.lanes
         """The highest number that each lane has delivered."""
+        self.asked = [0.0] * form.lanes
+        """When the newest request that was answered with 200 began, for each lane."""
+        self.extra = 0
+        """So many more may wait just now."""
 
     def look(self, *, more: bool = True) -> None:
         """Hear what is new, and with `more` let the senders go on behind what was delivered."""
         self.refused = []
         for number, sender in enumerate(self._senders):
             found = sender.ask("since", start=self._read[number])
-            self._note(number, self.acknowledged, found["answered"])
+            self._read[number] += len(found["answered"])
+            self._note_answers(found["answered"])
             self.refused += found["refused"]
         found = self._receiver.ask("since", start=self._read[-1])
-        self._note(-1, self.taken, found)
-        for lane_number, number, _ in found:
-            self.newest[lane_number] = max(self.newest[lane_number], number)
+        self._read[-1] += len(found)
+        self._note_taken(found)
         if more:
-            upto = {str(number): newest + 1 + AHEAD for number, newest in enumerate(self.newest)}
+            batch, ahead = self.form.batch, self.form.ahead + self.extra
+            upto = {
+                str(number): (newest + 1 + ahead) // batch * batch for number, newest in enumerate(self.newest)
+            }
             for sender in self._senders:
                 sender.ask("allow", upto=upto)
 
@@ -76,16 +105,29 @@ class Traffic:
     @property
     def waiting(self) -> int:
         """How many were acknowledged and have not come."""
-        return sum(len(set(a) - set(t)) for a, t in zip(self.acknowledged, self.taken, strict=True))
+        return sum(map(len, self._missing))
 
     def lanes(self) -> tuple[Lane, ...]:
         """Everything counted."""
         return tuple(lane(a, t) for a, t in zip(self.acknowledged, self.taken, strict=True))
 
-    def _note(self, reader: int, where: list[list[int]], found: list[tuple[int, int, float]]) -> None:
-        self._read[reader] += len(found)
-        for number, what, _ in found:
-            where[number].append(what)
+    def _note_answers(self, found: list[tuple[int, int, float]]) -> None:
+        for lane_number, number, asked_at in found:
+            self.acknowledged[lane_number].append(number)
+            self.asked[lane_number] = max(self.asked[lane_number], asked_at)
+            if number in self._early[lane_number]:
+                self._early[lane_number].remove(number)
+            else:
+                self._missing[lane_number].add(number)
+
+    def _note_taken(self, found: list[tuple[int, int, float]]) -> None:
+        for lane_number, number, _ in found:
+            self.taken[lane_number].append(number)
+            self.newest[lane_number] = max(self.newest[lane_number], number)
+            if number in self._missing[lane_number]:
+                self._missing[lane_number].remove(number)
+            else:  # not heard of yet; or a repeat, which is never asked for again
+                self._early[lane_number].add(number)
 
 
 class Load:
@@ -103,19 +145,36 @@ class Load:
             self.stage.look()
             self.traffic.look(more=more)
 
+    def calm(self) -> float:
+        """Load without a fault, as long as its form has it; after how many seconds every queue had moved.
+
+        Where the load is as much as the machine can do that is a while: each waits for its turn, fault or not.
+        """
+        began = time.monotonic()
+        _, moving = self.peace()
+        self.wait(began + self.traffic.form.calm_seconds - time.monotonic())
+        return moving
+
     def peace(self) -> tuple[float, float]:
-        """Wait until every lane accepts and delivers; after how many seconds. Raises TimeoutError, NodeFailed."""
+        """Wait until every lane accepts and delivers; after how many seconds. Raises TimeoutError, NodeFailed.
+
+        It accepts when a request is answered that began after this did. Each lane may send a batch more for it:
+        one with a full backlog is not to wait for its deliveries.
+        """
+        self.traffic.extra = self.traffic.form.batch
+        try:
+            return self._peace()
+        finally:
+            self.traffic.extra = 0
+
+    def _peace(self) -> tuple[float, float]:
         began = time.monotonic()
         self.traffic.look()
-        before, accepting = self.traffic.counts(), None
+        before, accepting = self.traffic.counts()[1], None
         while True:
-            now = self.traffic.counts()
-            accepted, delivered = (
-                all(new >= old + MOVED for new, old in zip(*each, strict=True))
-                for each in zip(now, before, strict=True)
-            )
+            delivered = all(new >= old + MOVED for new, old in zip(self.traffic.counts()[1], before, strict=True))
             took = time.monotonic() - began
-            if accepted and accepting is None:
+            if accepting is None and all(asked >= began for asked in self.traffic.asked):
                 accepting = took
             if accepting is not None and delivered:
                 return accepting, took
@@ -147,7 +206,7 @@ class Load:
 def load(
     stage: Stage,
     place: Path,
-    lanes: int,
+    form: Form,
     seed: int,
     *,
     through: Callable[[int], int] = int,
@@ -159,29 +218,30 @@ def load(
     `time_limit` is the destinations', `environment` the senders' beside what every process has.
     """
     with ExitStack() as stack:
-        receiver = stack.enter_context(Child("crash.receiver", str(seed), log=place / "receiver.log"))
+        mood = (str(seed), str(form.slowest_seconds))
+        receiver = stack.enter_context(Child("crash.receiver", *mood, log=place / "receiver.log"))
         url = f"http://127.0.0.1:{through(int(receiver.hello['port']))}/"
-        abouts = _prepare(stage, url, lanes, time_limit)
+        abouts = _prepare(stage, url, form, time_limit)
         senders = []
         for number, about in enumerate(abouts):
             path = place / f"sender-{number}.json"
             path.write_text(json.dumps(about))
             log = place / f"sender-{number}.log"
             senders.append(stack.enter_context(Child("crash.sender", str(path), log=log, environment=environment)))
-        yield Load(stage, Traffic(receiver, senders, lanes))
+        yield Load(stage, Traffic(receiver, senders, form))
 
 
-def _prepare(nodes: Stage, url: str, lanes: int, time_limit: int | None) -> list[dict[str, Any]]:
+def _prepare(nodes: Stage, url: str, form: Form, time_limit: int | None) -> list[dict[str, Any]]:
     """A queue for each lane, shared out among the senders: what each must know."""
     server = nodes.servers[0]
     source, client = server.source(), server.client_id()
     key = keyfiles.of_client(Folder(server.data), client).privateKey
-    made = {number: server.destination(endpoint=f"{url}{number}") for number in range(lanes)}
+    made = {number: server.destination(endpoint=f"{url}{number}") for number in range(form.lanes)}
     for destination in made.values():
         server.subscribe(source, destination)
         if time_limit is not None:
             path = f"/waypost/v1/destinations/{destination['id']}"
             server.call("PATCH", path, {"timeoutSeconds": time_limit})
-    about = {"ports": nodes.ports, "client": client, "key": key, "source": source}
-    mine = [{number: made[number] for number in range(first, lanes, SENDERS)} for first in range(SENDERS)]
+    about = {"ports": nodes.ports, "client": client, "key": key, "source": source, "batch": form.batch}
+    mine = [{number: made[number] for number in range(first, form.lanes, SENDERS)} for first in range(SENDERS)]
     return [{**about, "lanes": each} for each in mine]

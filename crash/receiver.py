@@ -30,7 +30,6 @@ from tests.support.waypost import number_of
 
 from bench.processes import obey
 
-SLOWEST_SECONDS = 0.02
 BADLY: dict[str, tuple[bool, Reply]] = {
     "reset": (False, reset()),
     "hang up": (False, hang_up()),
@@ -49,7 +48,8 @@ BADLY: dict[str, tuple[bool, Reply]] = {
 class Misbehaving(Receiver):
     """Keeps what it took: lane, number and time."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, slowest_seconds: float) -> None:
+        self._slowest_seconds = slowest_seconds
         self.taken: list[tuple[int, int, float]] = []
         self._lately: dict[str, float] = {}
         self._badly: dict[int, str] = {}
@@ -69,7 +69,7 @@ class Misbehaving(Receiver):
             if luck < 0.02:
                 return self._draw.choice([answer(503), answer(429), reset(), hang_up()])
             self._take(lane, request)
-            return answer(200, delay=self._draw.uniform(0, SLOWEST_SECONDS))
+            return answer(200, delay=self._draw.uniform(0, self._slowest_seconds))
 
     def _take(self, lane: int, request: Request) -> None:
         now = time.monotonic()
@@ -94,8 +94,8 @@ class Misbehaving(Receiver):
             self._badly[lane] = how
 
 
-async def _run(seed: int) -> None:
-    receiver = Misbehaving(seed)
+async def _run(seed: int, slowest_seconds: float) -> None:
+    receiver = Misbehaving(seed, slowest_seconds)
     commands: dict[str, Any] = {
         "since": receiver.since,
         "lately": receiver.lately,
@@ -105,4 +105,4 @@ async def _run(seed: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(int(sys.argv[1])))
+    asyncio.run(_run(int(sys.argv[1]), float(sys.argv[2])))

@@ -1,6 +1,7 @@
-"""The campaign's senders, a process of its own: one message after the other into each queue, through every death.
+"""The campaign's senders, a process of its own: one request after the other into each queue, through every death.
 
 What gets no answer is sent again under its `Idempotency-Key`, to whichever node answers, until its fate is known.
+A request is one message, or, for three lanes of four of a heavy load, as many lines as there is room for.
 """
 
 import asyncio
@@ -10,18 +11,23 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.serving import Answer, Client
+from tests.support.serving import Client
 from tests.support.waypost import TOKEN_LIFE_SECONDS, message
 
 from bench.processes import obey
+from crash.wires import ANSWER_SECONDS, Asked, Wires
 from waypost.tokens import assertion
 
-ANSWER_SECONDS = 10
 REST_SECONDS = 0.02
+LATER = {401, 503}
+"""Not now: the token's time is over by the clock of this node, or the store is away."""
+SINGLES = 4
+"""With batches, one lane of so many sends message after message all the same, over kept connections."""
 
 
 class Senders:
@@ -30,6 +36,7 @@ class Senders:
     def __init__(self, about: dict[str, Any]) -> None:
         self._ports: list[int] = about["ports"]
         self._key, self._client_id, self._source = about["key"], about["client"], about["source"]
+        self._batch: int = about["batch"]
         self._lanes: dict[int, Any] = {int(number): made for number, made in about["lanes"].items()}
         self._answered: list[tuple[int, int, float]] = []
         self._refused: list[str] = []
@@ -45,7 +52,10 @@ class Senders:
             thread.start()
 
     async def since(self, *, start: int) -> dict[str, Any]:
-        """What was acknowledged, without so many at the beginning; and every answer that should not be."""
+        """What was acknowledged, without so many at the beginning, and when the request for it began.
+
+        Also every answer that should not be.
+        """
         return {"answered": self._answered[start:], "refused": self._refused}
 
     async def allow(self, *, upto: dict[str, int]) -> None:
@@ -63,38 +73,51 @@ class Senders:
             await asyncio.to_thread(thread.join)
 
     def _send_all(self, lane: int) -> None:
-        for number in itertools.count():
-            with self._changed:
-                self._changed.wait_for(lambda: self._over or number < self._allowed[lane])  # noqa: B023 - at once
-                if self._over:
-                    return
-            self._send(lane, number)
+        ports = itertools.islice(itertools.cycle(self._ports), lane, None)
+        most = self._batch if lane % SINGLES else 1
+        first = 0
+        with Wires(kept=self._batch > 1) as wires:
+            while numbers := self._room(lane, first, most):
+                self._send(wires, ports, lane, numbers)
+                first = numbers.stop
 
-    def _send(self, lane: int, number: int) -> None:
-        """One message, until it is answered by whatever node."""
-        body = json.dumps(message(self._lanes[lane], self._source, number)).encode()
-        headers = {"idempotency-key": f"{lane}-{number}"}
-        for port in itertools.islice(itertools.cycle(self._ports), lane + number, None):
-            answer = self._post(port, body, headers)
-            if answer is not None and answer.status == 401:  # its time is over, by the clock of this node
-                self._token = (0.0, "")
-            if answer is None or answer.status in {401, 503}:
-                threading.Event().wait(REST_SECONDS)
-                continue
-            if answer.status == 200:
-                self._answered.append((lane, number, time.monotonic()))
-            else:
-                self._refused.append(f"{answer.status} {answer.body[:300].decode(errors='replace')}")
-            return
+    def _room(self, lane: int, first: int, most: int) -> range:
+        """What to send next, once it may be sent; nothing in the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or first < self._allowed[lane])
+            return range(first, first if self._over else min(first + most, self._allowed[lane]))
 
-    def _post(self, port: int, body: bytes, headers: dict[str, str]) -> Answer | None:
-        """The answer; None when there is none."""
+    def _send(self, wires: Wires, ports: Iterator[int], lane: int, numbers: range) -> None:
+        """Some messages in one request, until every one is answered, by whatever node."""
+        bodies = [json.dumps(message(self._lanes[lane], self._source, number)).encode() for number in numbers]
+        asked = Asked(f"{lane}-{numbers.start}", bodies)
+        known: list[bytes] = []
+        for port in ports:
+            self._ask(wires, port, asked, lane, numbers, known)
+            if len(known) == len(numbers):
+                return
+            threading.Event().wait(REST_SECONDS)
+
+    def _ask(self, wires: Wires, port: int, asked: Asked, lane: int, numbers: range, known: list[bytes]) -> None:
+        """Ask a node once. `known` is what was said to the first of them, now or before."""
+        began = time.monotonic()
         try:
             token = self._bearer(port)
-            client = Client(port)
-            return client("POST", "/endpoint", body, token=token, headers=headers, timeout=ANSWER_SECONDS)
-        except (OSError, http.client.HTTPException):
-            return None
+        except ConnectionError:
+            return
+        for at, (status, said) in enumerate(wires.answers(port, token, asked)):
+            if status in LATER:
+                self._token = (0.0, "") if status == 401 else self._token
+                return
+            if at < len(known):
+                if said != known[at]:
+                    self._refused.append(f"another answer to the same key: {said[:300]!r}")
+                continue
+            known.append(said)
+            if status == 200:
+                self._answered.append((lane, numbers[at], began))
+            else:
+                self._refused.append(f"{status} {said[:300]!r}")
 
     def _bearer(self, port: int) -> str:
         """The token that all lanes use, on every node; taken anew from this one when it is old."""
@@ -104,7 +127,12 @@ class Senders:
                 signed = assertion.assertion(self._key, self._client_id, f"http://127.0.0.1:{port}/v2/auth/token")
                 form = urlencode(assertion.form(signed)).encode()
                 media_type = {"content-type": "application/x-www-form-urlencoded"}
-                answer = Client(port)("POST", "/v2/auth/token", form, headers=media_type, timeout=ANSWER_SECONDS)
+                try:
+                    answer = Client(port)(
+                        "POST", "/v2/auth/token", form, headers=media_type, timeout=ANSWER_SECONDS
+                    )
+                except (OSError, http.client.HTTPException) as error:
+                    raise ConnectionError("no token now") from error
                 if answer.status != 200:
                     raise ConnectionError("no token now")
                 token = str(answer.json["access_token"])

@@ -39,7 +39,10 @@ def lane(acknowledged: Sequence[int], taken: Sequence[int]) -> Lane:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole campaign. Times are seconds from the last kill of a burst; `faults` says what else went wrong."""
+    """A whole campaign. Times are seconds from the last kill of a burst; `faults` says what else went wrong.
+
+    `usual` is how long it took until every queue had moved without a kill, under a load with calm between bursts.
+    """
 
     lanes: tuple[Lane, ...]
     kills: int
@@ -49,6 +52,7 @@ class Outcome:
     accepting: tuple[float, ...]
     seconds: float
     faults: tuple[str, ...] = field(default=())
+    usual: tuple[float, ...] = field(default=())
 
     @property
     def most_repeats(self) -> int:

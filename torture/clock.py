@@ -27,7 +27,7 @@ def faults() -> list[Fault]:
     ]
 
 
-class _Clock:
+class Clock:
     """A clock that processes share; `environment` is what makes theirs of it."""
 
     def __init__(self, path: Path) -> None:
@@ -40,13 +40,17 @@ class _Clock:
         """The next step."""
         ahead = STEPS[self._round % len(STEPS)]
         self._round += 1
+        self.move(ahead)
+        return f"{ahead:+} s"
+
+    def move(self, ahead: int) -> None:
+        """So many seconds before the real time, at once."""
         with self._path.open("r+b") as file:
             file.write(struct.pack("q", ahead * 10**9))
-        return f"{ahead:+} s"
 
 
 def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
-    clock = _Clock(place / "clock")
+    clock = Clock(place / "clock")
     stage = nodes.one(place, stack, clock.environment)
     return Scene(stage, clock.inject, _nothing, environment=clock.environment)
 
@@ -54,7 +58,7 @@ def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
 def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
     database = nodes.database(place, stack)
     clocks = {
-        number: _Clock(place / f"clock-{number}") for number, role in enumerate(nodes.ROLES) if role == "worker"
+        number: Clock(place / f"clock-{number}") for number, role in enumerate(nodes.ROLES) if role == "worker"
     }
     urls = [database.url("postgres")] * len(nodes.ROLES)
     stage = nodes.several(place, stack, urls, {number: clock.environment for number, clock in clocks.items()})

@@ -1,6 +1,6 @@
 """`python -m torture faults`: every fault, or those that are named, each for so many messages; a table in the end.
 
-With `--page` it writes the table and a picture into `docs/reliability`.
+With `--page` each goes into the table and the picture in `docs/reliability` as it ends; those of other runs stay.
 """
 
 import argparse
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from torture import clock, disk, failover, kills, network, page, receivers, trial
-from torture.trial import Found, Say, Size
+from crash.load import HEAVY
+from torture import clock, disk, failover, kills, network, page, receivers, results, trial
+from torture.results import Result
+from torture.trial import LIGHT, Found, Say, Size
 
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 MESSAGES = 1_000
@@ -53,23 +55,27 @@ def main(arguments: Sequence[str], console: Console) -> int:
     )
     parser.add_argument("--seconds", type=float, default=SECONDS, metavar="N", help=f"no round later ({SECONDS})")
     parser.add_argument("--seed", type=int, metavar="N", help="draws the same again; else drawn itself")
+    parser.add_argument("--heavy", action="store_true", help="24 queues and batches, not 8 and one by one")
     parser.add_argument("--page", action="store_true", help="write docs/reliability/faults.md and its picture")
     given = parser.parse_args(arguments)
     chosen = [name for name in known if not given.names or _is_meant(name, given.names)]
     if not chosen or any(not any(_is_meant(name, [each]) for name in known) for each in given.names):
         parser.error("there is no such fault")
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
-    size = Size(given.messages, given.seconds, seed)
+    size = Size(given.messages, given.seconds, seed, HEAVY if given.heavy else LIGHT)
+    load = "heavy load" if given.heavy else "light load"
+    words = f"{load}, seed {seed}; {page.where()}"
     began, found = time.monotonic(), []
-    console.print(f"Waypost faults: {len(chosen)}, {size.messages:,} messages each, seed {seed}", style="bold")
+    console.print(f"Waypost faults: {len(chosen)}, {size.messages:,} messages each, {words}", style="bold")
     for name in chosen:
+        begun = results.now()
         found.append(_run(name, known[name], size, console))
+        if given.page:
+            page.write_faults(results.keep({name: Result(found[-1], begun, words)}, list(known)))
     took = time.monotonic() - began
     console.print()
     console.print(page.table(found), markup=False)
     console.print(f"\n{len(found)} faults, {sum(each.sum('accepted') for each in found):,} messages, {took:.0f} s")
-    if given.page:
-        page.write_faults(found, seed, took)
     return 1 if any(each.broken for each in found) else 0
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bench.processes import BenchFailed
 from crash import campaign
+from crash.load import HEAVY
 from crash.plan import Store
 from torture.trial import Found, Say, Size
 
@@ -16,8 +17,9 @@ NAME = "kill -9 of nodes"
 def run(store: Store, size: Size, place: Path, say: Say) -> Found:
     """A campaign of as many kills as fit the size."""
     kills = max(3, size.messages // MESSAGES_A_KILL)
+    form = size.form if size.form == HEAVY else None
     try:
-        outcome = campaign.run(campaign.Size(store, kills, size.seed, size.seconds), place, say)
+        outcome = campaign.run(campaign.Size(store, kills, size.seed, size.seconds, form), place, say)
     except (BenchFailed, AssertionError) as error:
         return Found(NAME, store, faults=(f"could not go on: {error}",))
     return Found(
@@ -27,7 +29,8 @@ def run(store: Store, size: Size, place: Path, say: Say) -> Found:
         lanes=outcome.lanes,
         repeats=outcome.most_repeats,
         recovered=outcome.moving,
+        usual=outcome.usual,
         seconds=outcome.seconds,
         faults=outcome.faults,
-        notes=(f"{outcome.kills} kills, {outcome.restarts} restarts of the database",),
+        notes=(f"{outcome.kills} kills, {outcome.restarts} restarts of the database",) if outcome.restarts else (),
     )

@@ -2,12 +2,14 @@
 
 import os
 import platform
+import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.figure import Figure
 from bench.picture import picture
+from torture.results import Result
 from torture.trial import Found
 
 PLACE = Path(__file__).parents[1] / "docs" / "reliability"
@@ -18,7 +20,7 @@ Written by `make torture`; [how to read it](README.md).
 """
 COLUMNS = (
     "fault", "store", "rounds", "accepted", "delivered", "lost", "repeated", "inverted",
-    "most repeats of a queue", "moves again: median / max",
+    "most repeats of a queue", "moves again: median / max", "without a fault",
 )  # fmt: skip
 
 
@@ -28,17 +30,35 @@ def table(found: Sequence[Found]) -> str:
     return "\n".join([*lines, *map(_line, found)])
 
 
-def write_faults(found: Sequence[Found], seed: int, seconds: float) -> None:
-    """The section of the faults, and their picture."""
-    PLACE.joinpath("faults.svg").write_text(_picture(found))
+def write_faults(results: Sequence[Result], place: Path = PLACE) -> None:
+    """The section of the faults, and their picture: of all that is kept, whenever it was run."""
+    found = [each.found for each in results]
+    place.joinpath("faults.svg").write_text(_picture(found))
     notes = [f"- **{each.name}** ({each.store}): {words}." for each in found for words in each.notes]
     wrong = [f"- **{each.name}** ({each.store}): {words}" for each in found for words in each.broken]
-    total = sum(each.sum("accepted") for each in found)
-    words = f"{len(found)} faults, {total:,} messages in {seconds / 60:.0f} minutes, seed {seed}; {where()}."
+    accepted, seconds = sum(each.sum("accepted") for each in found), sum(each.seconds for each in found)
+    repeated = sum(each.sum("repeated") for each in found)
+    words = (
+        f"{len(found)} faults, {sum(each.rounds for each in found):,} rounds, {accepted:,} messages accepted in"
+        f" {seconds / 60:.0f} minutes; {repeated:,} came twice. Each fault is a trial of its own; one that is run"
+        " again takes the place of its line."
+    )
     parts = ["## Faults", words, table(found), "![How long until every queue moves again](faults.svg)"]
     parts += ["\n".join(notes)] if notes else []
+    parts += ["When each was run:", "\n".join(_runs(results))]
     parts += ["**Broken**\n\n" + "\n".join(wrong)] if wrong else []
-    write("faults", "\n\n".join(parts))
+    write("faults", "\n\n".join(parts), place / PAGE.name)
+
+
+def _runs(results: Sequence[Result]) -> list[str]:
+    """Those that were run alike, with the minute at which each began."""
+    alike: dict[str, list[Result]] = {}
+    for each in results:
+        alike.setdefault(each.how, []).append(each)
+    return [
+        f"- {how}: {', '.join(f'{each.found.name} ({each.found.store}) {each.begun[-5:]}' for each in group)}."
+        for how, group in alike.items()
+    ]
 
 
 def write(section: str, text: str, to: Path | None = None) -> None:
@@ -65,9 +85,20 @@ def where() -> str:
 def _line(found: Found) -> str:
     if found.skipped is not None:
         return f"| {found.name} | {found.store} | skipped: {found.skipped} |" + " |" * (len(COLUMNS) - 3)
-    counted = (f"{found.sum(name):,}" for name in ("accepted", "delivered", "lost", "repeated", "inverted"))
+    counted = {name: f"{found.sum(name):,}" for name in ("accepted", "delivered", "lost", "repeated", "inverted")}
+    if found.together is not None:
+        counted["repeated"] += f" (≤ {found.together:,})"
     times = f"{found.median:.1f} / {max(found.recovered, default=0):.1f} s"
-    cells = [found.name, found.store, f"{found.rounds:,}", *counted, f"{found.worst} (≤ {found.repeats:,})", times]
+    usual = f"{statistics.median(found.usual):.1f} s" if found.usual else "–"
+    cells = [
+        found.name,
+        found.store,
+        f"{found.rounds:,}",
+        *counted.values(),
+        f"{found.worst} (≤ {found.repeats:,})",
+        times,
+        usual,
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crash.load import Load
 from torture import nodes
-from torture.trial import LANES, Fault, Scene
+from torture.trial import Fault, Scene
 
 KINDS = (
     "reset",
@@ -51,13 +51,14 @@ class _Badly:
         self._slowed: dict[str, list[float]] = {}
 
     def inject(self, load: Load) -> str:
-        self._lane, kind = self._draw.randrange(LANES), self._kinds[self._round % len(self._kinds)]
+        lanes = load.traffic.form.lanes
+        self._lane, kind = self._draw.randrange(lanes), self._kinds[self._round % len(self._kinds)]
         self._mark(load)
         load.wait(SECONDS)
         self._before = self._rate(load)
         load.traffic.misbehave(self._lane, kind)
         self._mark(load)
-        return f"one of {LANES}: {kind}"
+        return f"one of {lanes}: {kind}"
 
     def heal(self, load: Load) -> None:
         kind = self._kinds[self._round % len(self._kinds)]

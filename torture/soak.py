@@ -19,7 +19,7 @@ from rich.console import Console
 from tests.support.waypost import Server
 
 from bench.figure import Figure, at_most
-from crash.load import Load, load
+from crash.load import Form, Load, load
 from crash.stage import NodeFailed, Stage
 from servers.postgresql import Postgresql, awaited
 from torture import nodes, page
@@ -27,7 +27,7 @@ from torture.curves import Curve, curves
 from torture.faults import PLACE
 from torture.vitals import descriptors, memory_mb
 
-LANES = 32
+FORM = Form(lanes=32)
 KEPT_SECONDS = 60
 RETENTION = {"WAYPOST_RETENTION_DAYS": f"{KEPT_SECONDS / 86_400:.6f}"}
 TABLES = ("message", "log", "entry", "attempt", "queue_head", "queue_tail", "audit_event")
@@ -73,11 +73,17 @@ class Soaked:
         quarter = max(1, len(warm) // 4)
         return statistics.median(warm[-quarter:]) / max(statistics.median(warm[:quarter]), 1e-9)
 
+    def peak(self, of: Callable[[Sample], float]) -> float:
+        """The most in the end, as long as for `growth`, against the most before: for what follows the load."""
+        values = [of(each) for each in self.samples]
+        quarter = max(1, sum(each.at >= self.seconds * WARM for each in self.samples) // 4)
+        return max(values[-quarter:], default=1.0) / max([*values[:-quarter], 1.0])
+
     def figures(self) -> list[Figure]:
         """Ratios of the end against the beginning, with what they should be."""
         return [
             Figure("memory", "ratio", (self.growth(_memory),), "", "", at_most(MOST_MEMORY)),
-            Figure("file descriptors", "ratio", (self.growth(_descriptors),), "", "", at_most(1)),
+            Figure("file descriptors, the most", "ratio", (self.peak(_descriptors),), "", "", at_most(1)),
             Figure("rows, but for the senders' keys", "ratio", (self.growth(_rows),), "", "", at_most(MOST_ROWS)),
             Figure("bytes on disk", "ratio", (self.growth(lambda each: each.disk_mb),), "", ""),
         ]
@@ -123,7 +129,7 @@ def soak(store: str, seconds: float, seed: int, place: Path, say: Callable[[str]
             database = nodes.database(place, stack)
             urls, settings = [database.url("postgres")] * len(nodes.ROLES), range(len(nodes.ROLES))
             stage = nodes.several(place, stack, urls, dict.fromkeys(settings, RETENTION))
-        under = stack.enter_context(load(stage, place, LANES, seed))
+        under = stack.enter_context(load(stage, place, FORM, seed))
         return _soaked(store, stage, database, under, seconds, say)
 
 
@@ -157,7 +163,7 @@ def table(found: Soaked) -> str:
     last = found.samples[-1]
     plain = [
         f"{first.memory_mb:.0f} → {last.memory_mb:.0f} MB",
-        f"{first.descriptors} → {last.descriptors}",
+        f"{first.descriptors} → {last.descriptors}, at most {max(each.descriptors for each in found.samples)}",
         f"{sum(first.rows.values()):,} → {sum(last.rows.values()):,}",
         f"{first.disk_mb:.0f} → {last.disk_mb:.0f} MB",
     ]

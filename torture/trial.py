@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.processes import BenchFailed
-from crash.load import Load, load
+from crash.load import Form, Load, load
 from crash.plan import Store
 from crash.stage import NodeFailed, Stage
 from crash.verdict import Lane
 
-LANES = 8
-CALM_SECONDS = 1.0
-"""Between rounds: load without a fault, to compare with."""
+LIGHT = Form(lanes=8, calm_seconds=1.0)
 
 Say = Callable[[str], None]
 
@@ -32,11 +30,15 @@ class Skipped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is done: rounds until so many messages were accepted or the seconds are over; seeded."""
+    """How much is done: rounds until so many messages were accepted or the seconds are over; seeded.
+
+    `form` is the load meanwhile.
+    """
 
     messages: int
     seconds: float
     seed: int
+    form: Form = LIGHT
 
 
 @dataclass
@@ -80,14 +82,20 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a trial found. `recovered`: seconds from the end of each fault until every queue moved."""
+    """What a trial found. `recovered`: seconds from the end of each fault until every queue moved.
+
+    `usual` is how long the same took before each fault. `repeats` is how many one queue may have, `together` all
+    of them.
+    """
 
     name: str
     store: str
     rounds: int = 0
     lanes: tuple[Lane, ...] = ()
     repeats: int = 0
+    together: int | None = None
     recovered: tuple[float, ...] = ()
+    usual: tuple[float, ...] = ()
     seconds: float = 0
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -113,6 +121,8 @@ class Found:
         found = [f"{count} messages {what}" for what, count in wrong.items() if count]
         if self.worst > self.repeats:
             found.append(f"one queue repeats {self.worst} times, where {self.repeats} can be explained")
+        if self.together is not None and self.sum("repeated") > self.together:
+            found.append(f"{self.sum('repeated')} repeats, where {self.together} can be explained")
         return [*found, *self.faults]
 
     @property
@@ -131,7 +141,7 @@ def run(fault: Fault, size: Size, place: Path, say: Say) -> Found:
                 load(
                     scene.stage,
                     place,
-                    LANES,
+                    size.form,
                     size.seed,
                     through=scene.through,
                     time_limit=scene.time_limit,
@@ -149,6 +159,7 @@ class _Trial:
     def __init__(self, fault: Fault, scene: Scene, made: Load, say: Say) -> None:
         self._fault, self._scene, self._load, self._say = fault, scene, made, say
         self._recovered: list[float] = []
+        self._usual: list[float] = []
 
     def run(self, size: Size) -> Found:
         began, faults = time.monotonic(), []
@@ -164,21 +175,23 @@ class _Trial:
             faults.append(str(error))
         faults += [f"a message was refused: {words}" for words in self._load.traffic.refused[:3]]
         faults += self._scene.wrong()
-        rounds = len(self._recovered)
+        rounds, broken = len(self._recovered), self._scene.broken()
         return Found(
             self._fault.name,
             self._fault.store,
             rounds=rounds,
             lanes=self._load.traffic.lanes(),
-            repeats=self._fault.repeats * rounds + self._scene.broken(),
+            repeats=self._fault.repeats * rounds + broken,
+            together=self._fault.repeats * rounds * self._load.traffic.form.lanes + broken,
             recovered=tuple(self._recovered),
+            usual=tuple(self._usual),
             seconds=time.monotonic() - began,
             faults=tuple(faults),
             notes=tuple(self._scene.notes()),
         )
 
     def _round(self) -> None:
-        self._load.wait(CALM_SECONDS)
+        self._usual.append(self._load.calm())
         words = self._scene.inject(self._load)
         self._load.wait(self._fault.seconds)
         self._scene.heal(self._load)

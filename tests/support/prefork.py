@@ -4,8 +4,9 @@
     process.pid, process.poll(), process.wait(10), process.send_signal(signal.SIGTERM)
 
 Each test process keeps one such parent, which does nothing but import and fork: it has one thread and no loop.
-What comes of a fork is a whole process: arguments, environment, files, signals and an end of its own. Where a
-parent is not told of its children's ends by files (`pidfd`, Linux), the command is started from nothing.
+What comes of a fork is a whole process: arguments, environment, files, signals and an end of its own. It ends with
+the test process at the latest, however that ends. Where a parent is not told of its children's ends by files
+(`pidfd`, Linux), the command is started from nothing.
 """
 
 import atexit
@@ -13,8 +14,10 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 ROOT = Path(__file__).parents[2]
+IMPORTS = "PYTHONPATH"
 MOST_BYTES = 150_000
 """Of a command with its environment; one packet."""
 
@@ -94,10 +98,11 @@ def start(
 ) -> Process:
     """Start `waypost` with these arguments and this environment alone, in this folder and a session of its own.
 
-    One that may have so many `files` open is started from nothing: the limit has to stand before it begins.
+    One that may have so many `files` open, or imports from elsewhere, begins anew after the fork: the limit has to
+    stand before it does, and what was imported here is not what it would import.
     """
-    if sys.platform == "linux" and files is None:
-        return _parent().fork(arguments, environment, stdout, stderr)
+    if sys.platform == "linux":
+        return _parent().fork(arguments, environment, stdout, stderr, files)
     limited = [] if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"']
     return subprocess.Popen(
         [*limited, sys.executable, "-m", "waypost", *arguments],
@@ -127,9 +132,14 @@ class _Parent:
         return self._requests.fileno()
 
     def fork(
-        self, arguments: Sequence[str], environment: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        stdout: IO[Any],
+        stderr: IO[Any],
+        files: int | None,
     ) -> Forked:
-        data = json.dumps([os.getcwd(), list(arguments), dict(environment)]).encode()
+        data = json.dumps([os.getcwd(), list(arguments), dict(environment), files]).encode()
         assert len(data) < MOST_BYTES
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -137,7 +147,7 @@ class _Parent:
         return Forked(ours)
 
     def end(self) -> None:
-        """Let it go, and wait for it; what it forked stays."""
+        """Let it go, and wait for it."""
         self._requests.close()
         self._process.wait()
 
@@ -162,7 +172,9 @@ def _commands(requests: socket.socket) -> tuple[bytes, list[int]] | None:
                     _tell_the_end(key.data, reports.pop(key.data))
                     continue
                 data, files, _, _ = socket.recv_fds(requests, MOST_BYTES, 3)
-                if not data:
+                if not data:  # nobody is left who could end them
+                    for pid in reports:
+                        os.kill(pid, signal.SIGKILL)
                     return None
                 pid = os.fork()
                 if pid == 0:
@@ -198,13 +210,18 @@ def _main() -> None:
     command = _commands(socket.socket(fileno=int(sys.argv[1])))
     if command is None:
         return
-    data, files = command
+    data, outputs = command
     os.setsid()
-    for number, file in enumerate(files, start=1):
+    for number, file in enumerate(outputs, start=1):
         os.dup2(file, number)
         os.close(file)
-    folder, arguments, environment = json.loads(data)
+    folder, arguments, environment, *limit = json.loads(data)
     os.chdir(folder)
+    files = next(iter(limit), None)
+    if files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    if files is not None or environment.get(IMPORTS) != os.environ.get(IMPORTS):
+        os.execve(sys.executable, [sys.executable, "-m", "waypost", *arguments], environment)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["waypost", *arguments]

@@ -17,6 +17,7 @@ def soaked(memory: list[float], descriptors: list[int], rows: list[int]) -> Soak
     return Soaked("sqlite", tuple(samples), (), 1000, float(len(samples)))
 
 
+IN_USE = [30, 45, 33, 45, 38, 45, 31, 34, 33, 45, 44, 45]
 FLAT, ROWS, FILES = [100.0] * 12, [500] * 12, [40] * 12
 
 
@@ -26,7 +27,15 @@ FLAT, ROWS, FILES = [100.0] * 12, [500] * 12, [40] * 12
         (soaked(FLAT, FILES, ROWS), []),
         (soaked([50.0, 70.0, 90.0, 99.0, *FLAT[4:]], FILES, ROWS), []),  # it becomes warm
         (soaked([100.0 + 3 * at for at in range(12)], FILES, ROWS), ["memory grew by"]),
-        (soaked(FLAT, [40 + at for at in range(12)], ROWS), ["file descriptors grew by"]),
+        (soaked(FLAT, [40 + at for at in range(12)], ROWS), ["file descriptors, the most grew by"]),
+        (
+            soaked(FLAT, IN_USE, ROWS),
+            [],
+        ),  # more are in use at one time than at another, and never more than could be
+        (
+            soaked(FLAT, [count + at for at, count in enumerate(IN_USE)], ROWS),
+            ["file descriptors, the most grew by"],
+        ),
         (soaked(FLAT, FILES, [500 + 100 * at for at in range(12)]), ["rows, but for the senders' keys grew by"]),
     ],
 )

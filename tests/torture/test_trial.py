@@ -5,18 +5,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from crash.load import Form
 from crash.verdict import Lane
 from torture import faults, page, trial
 from torture.network import faults as of_the_network
+from torture.results import Result, keep
 from torture.trial import Found, Size
 
+MIXED = Form(lanes=8, ahead=60, batch=20, calm_seconds=0.2)
+"""Two of the lanes send one by one."""
 GOOD = Lane(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
 
 
 def test_nothing_is_lost_while_exchanges_are_torn(tmp_path: Path) -> None:
     [torn] = [each for each in of_the_network() if each.name == "exchanges torn half-way"]
     told: list[str] = []
-    found = trial.run(torn, Size(messages=50, seconds=1, seed=1), tmp_path, told.append)
+    found = trial.run(torn, Size(messages=50, seconds=1, seed=1, form=MIXED), tmp_path, told.append)
     assert found.broken == []
     assert (found.rounds, len(told)) == (1, 1)
     assert found.sum("accepted") == found.sum("delivered") >= 50
@@ -35,6 +39,11 @@ def test_nothing_is_lost_while_exchanges_are_torn(tmp_path: Path) -> None:
             ["one queue repeats 3 times, where 2 can be explained"],
         ),
         (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),), repeats=2), []),
+        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=4), []),
+        (
+            Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=3),
+            ["4 repeats, where 3 can be explained"],
+        ),
         (Found("f", "sqlite", faults=("a node ended badly",)), ["a node ended badly"]),
         (Found("f", "sqlite", skipped="only root can"), []),
     ],
@@ -44,9 +53,9 @@ def test_a_broken_promise_is_named(found: Found, words: list[str]) -> None:
 
 
 def test_every_fault_has_a_line_and_what_was_skipped_says_why() -> None:
-    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), repeats=2)
+    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), usual=(0.2,), repeats=2)
     shown = page.table([done, Found("full", "postgresql", skipped="only root can")]).splitlines()
-    assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s |"
+    assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s | 0.2 s |"
     assert shown[3].startswith("| full | postgresql | skipped: only root can |")
     assert len({line.count("|") for line in shown}) == 1
 
@@ -58,6 +67,21 @@ def test_each_command_writes_its_own_section(tmp_path: Path) -> None:
     written = there.read_text()
     assert [word for word in ("first", "second", "third") if word in written] == ["second", "third"]
     assert written.index("third") < written.index("second")
+
+
+def test_what_is_run_again_takes_its_own_place_and_leaves_the_others(tmp_path: Path) -> None:
+    kept = tmp_path / "faults.json"
+
+    def run(name: str, rounds: int) -> list[Result]:
+        found = Found(name, "sqlite", rounds=rounds, lanes=(GOOD,), recovered=(0.5,))
+        return keep({name: Result(found, f"2026-11-26 11:0{rounds}", "light load")}, ["cut", "full"], kept)
+
+    run("full", 1)
+    run("cut", 2)
+    page.write_faults(run("full", 3), tmp_path)
+    written = (tmp_path / "faults.md").read_text()
+    assert "2 faults, 5 rounds, 20 messages accepted" in written
+    assert "- light load: cut (sqlite) 11:02, full (sqlite) 11:03." in written
 
 
 def test_a_fault_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
