@@ -1,4 +1,4 @@
-"""`local`/`folder`, on the file system: `tests/docs/test_a_new_kind.py` runs it on the source that has the kind."""
+"""`local`/`folder`, on the file system; `tests/docs/test_a_new_kind.py` runs it where the source has the kind."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
