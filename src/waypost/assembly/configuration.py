@@ -13,7 +13,7 @@ from waypost.destinations import store as destination_rows
 from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Waiting
 from waypost.destinations.signing import SigningSecrets
-from waypost.destinations.verification import Verification
+from waypost.destinations.verification import Verifier
 from waypost.environments.service import EgressLists
 from waypost.notifications import moves
 from waypost.notifications.running import Notifier
@@ -49,7 +49,7 @@ class Configuration(Delivery):
             moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
         )
         self.signing = SigningSecrets(self.db, self.vault, self.clock, wake=self.worker.wake)
-        self.verification = Verification(
+        self.verification = Verifier(
             self.destinations,
             self.client,
             Prober(self.db, self.vault, self.sender, self.settings),

@@ -8,9 +8,14 @@ from waypost.credentials.sharing import Alone, Shared
 from waypost.db.database import Database
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.due import DueClock
+from waypost.delivery.loading import Loader
 from waypost.delivery.model import Schedule
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
+from waypost.delivery.settling import Settling
+from waypost.delivery.target import Targets
+from waypost.delivery.telling import Telling
+from waypost.delivery.waits import Waits
 from waypost.delivery.worker import Worker
 from waypost.ledger import store as ledger_rows
 from waypost.ledger.minutes import Minutes
@@ -49,23 +54,20 @@ class Delivery(People):
         sharing = Shared(self.db, self.vault) if self.db.shared else Alone()
         self.authorizer = Authorizer(self.client, self.clock, sharing=sharing, home=self.home_of)
         self.sender = Sender(self.client, self.authorizer)
-        deliverer = Deliverer(self.sender, self.clock, self.settings)
         due, schedule = DueClock(self.clock), Schedule(self.settings.retry_schedule)
         ownership = Ownership(self.db, self.hot, due, longest_seconds=schedule.longest)
+        targets, waits = Targets(self.vault), Waits(self.db, self.hot, due)
         runner = Runner(
-            self.db,
-            self.hot,
             self.vault,
             self.clock,
-            due,
-            deliverer,
-            self.metrics,
-            epoch=ownership.epoch,
-            schedule=schedule,
+            Loader(self.db, self.hot, self.vault, due, targets, waits, epoch=ownership.epoch),
+            waits,
+            Deliverer(self.sender, self.clock, self.settings),
+            Settling(self.db, self.hot, due, schedule),
+            Telling(self.metrics),
         )
-        self.worker = Worker(
-            self.db, self.hot, due, runner, ownership, quick=Budget(self._bodies), slow=Budget(self._bodies)
-        )
+        quick, slow = Budget(self._bodies), Budget(self._bodies)
+        self.worker = Worker(self.db, self.hot, due, runner, targets, ownership, quick=quick, slow=slow)
         return ownership
 
     def _build_queues(self, ownership: Ownership) -> None:

@@ -71,7 +71,7 @@ def json_of(answer: Answer | Unreached, shape: Shape) -> dict[str, Any] | NotAut
         reason = answer.reason.removesuffix(MAYBE).strip()  # a token asked for twice does no harm
         return NotAuthorized(f"{shape.who} not reached: {reason}")
     values = _json_object(answer.body)
-    if not 200 <= answer.status < 300:
+    if not answer.is_success:
         return NotAuthorized(f"{shape.who} answered {answer.status}{_error_word(values or {}, shape)}")
     if values is None:
         return NotAuthorized(f"{shape.who} answered {answer.status}, but not with a JSON object")

@@ -11,7 +11,7 @@ from waypost.dashboard.live import Live
 from waypost.db.database import Database
 from waypost.destinations.service import Destinations
 from waypost.destinations.signing import SigningSecrets
-from waypost.destinations.verification import Verification
+from waypost.destinations.verification import Verifier
 from waypost.environments.service import EgressLists
 from waypost.notifications.service import Notifications
 from waypost.payloads.search import PayloadSearches
@@ -56,6 +56,6 @@ class Services:
     sources: Sources
     subscriptions: Subscriptions
     users: Users
-    verification: Verification
+    verification: Verifier
     address: Callable[[], str | None]
     """Where clients reach this server, `https://host[:port]`; None while nobody has said so."""

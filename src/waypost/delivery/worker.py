@@ -14,6 +14,7 @@ from waypost.delivery.due import DueClock
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.delivery.slots import MOST_A_DESTINATION, MOST_QUICK, NoRoom, Slot, Slots
+from waypost.delivery.target import Targets
 from waypost.delivery.tidying import Tidying
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
@@ -54,6 +55,7 @@ class Worker:
         hot: Hot,
         due: DueClock,
         runner: Runner,
+        targets: Targets,
         ownership: Ownership,
         *,
         quick: Budget,
@@ -63,6 +65,7 @@ class Worker:
         self._hot = hot
         self._due_clock = due
         self._runner = runner
+        self._targets = targets
         self._ownership = ownership
         self._tidying = Tidying(db, ownership)
         self._running: dict[str, _Running] = {}
@@ -115,14 +118,14 @@ class Worker:
 
     def wake(self, destination_id: str) -> None:
         """Hear that a destination changed: its held queues are tried at once."""
-        self._runner.forget(destination_id)
+        self._targets.forget(destination_id)
         self._slots.forget(destination_id)
         self._woken.add(destination_id)
         self._poke.set()
 
     def wake_credential(self, credential_id: str) -> None:
         """Hear that a credential changed: the same for every destination that uses it."""
-        self._runner.forget_credential(credential_id)
+        self._targets.forget_credential(credential_id)
         self._woken_credentials.add(credential_id)
         self._poke.set()
 

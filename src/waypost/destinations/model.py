@@ -205,6 +205,12 @@ class Destination:
         return kind_of(partial.get("cloudProviderSettings") or None)
 
     @property
+    def lacks_credential(self) -> bool:
+        """Whether it has no credential and its kind delivers nothing without one."""
+        kind = self.kind if self.is_cloud else None
+        return kind is not None and kind.takes_credential and self.credential_id is None
+
+    @property
     def is_development(self) -> bool:
         """Whether plain http is accepted (the seed: production and staging must use HTTPS)."""
         return self.flag is Flag.development

@@ -132,7 +132,7 @@ def _back(visit: Visit, found: Destination) -> Response | None:
 async def _save_cloud(
     visit: Visit, found: Destination, kind: CloudKind, given: Mapping[str, Any], *, leaves: bool
 ) -> None:
-    cloud = {"typeId": kind.provider, "productId": kind.product, "settings": dict(given)}
+    cloud = kind.named(given)
     if leaves:
         state = progress.state("settings", found.environment_id, found.flag.value, found.name, kind, draft=given)
         body: dict[str, Any] = {"setupState": state}
@@ -218,6 +218,7 @@ async def _credential(visit: Visit, found: Destination, form: forms.State, *, st
         "credential",
         found,
         status=status,
+        kind=kind,
         needs=declared.coded(kind.needs) if isinstance(kind, CloudKind) else "",
         options=[(each.id, f"{each.name} · {each.strategy}") for each in await fitting(visit, found)],
         form=form,
