@@ -40,12 +40,6 @@ def unbound(house: House) -> Iterator[None]:
         bound(house, environment, **UNBOUND)
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def bound(house: House, environment: str = "Development", **quotas: int | None) -> dict[str, Any]:
     """Set quotas as the command line does."""
     params = {"environment": house.environments[environment], "quotas": quotas}

@@ -25,7 +25,6 @@ from waypost.dashboard.services import Services
 from waypost.dashboard.view import View
 from waypost.dashboard.visit import Visit, caller_of
 from waypost.errors import UnsupportedMedia
-from waypost.logging import where
 from waypost.sessions.model import Session, csrf_of
 from waypost.web.body import read
 from waypost.web.callers import client_ip
@@ -128,8 +127,7 @@ class Dashboard:
             "request.failed",
             request_id=request.state.request_id,
             route=getattr(request.scope.get("route"), "path", "?"),
-            error=type(error).__name__,
-            traceback=where(error),
+            exc_info=error,
         )
         return failures.surprise(self._view, request)
 

@@ -17,7 +17,6 @@ import structlog
 from starlette.responses import Response, StreamingResponse
 
 from waypost.errors import Unavailable, WaypostError
-from waypost.logging import where
 
 EVERY_SECONDS = 2.0
 CHECK_SECONDS = 5.0
@@ -130,7 +129,7 @@ class Live:
             except WaypostError:
                 found = channel.fragments
             except Exception as error:  # a fault of ours must not freeze the page for ever
-                log.error("live.failed", error=type(error).__name__, at=where(error))
+                log.error("live.failed", exc_info=error)
                 found = channel.fragments
             if found != channel.fragments:
                 channel.fragments = found

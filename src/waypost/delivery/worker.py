@@ -18,7 +18,6 @@ from waypost.delivery.target import Targets
 from waypost.delivery.tidying import Tidying
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
-from waypost.logging import where
 from waypost.memory import Budget
 from waypost.queues import store as queues
 from waypost.queues.model import shard_of
@@ -138,7 +137,7 @@ class Worker:
                 log.warning("store.unavailable", detail=error.detail)
                 pause = REST_SECONDS
             except Exception as error:  # a fault of ours must not end all delivery
-                log.error("worker.failed", error=type(error).__name__, traceback=where(error))
+                log.error("worker.failed", exc_info=error)
                 pause = REST_SECONDS
             try:
                 await asyncio.wait_for(self._poke.wait(), pause)
@@ -261,7 +260,7 @@ class Worker:
     def _rest(self, queue_id: str, error: BaseException) -> None:
         """Leave a queue alone for a while: no room for its message, a store that is away, or a fault of ours."""
         if not isinstance(error, NoRoom):
-            log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
+            log.error("queue.rests", queue_id=queue_id, exc_info=error)
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

@@ -20,7 +20,6 @@ import structlog
 
 from waypost.cli.output import Failure
 from waypost.folder import Folder
-from waypost.logging import where
 
 LONGEST_PATH = 100  # bytes; macOS allows 103, Linux 107
 MOST_BYTES = 4_000_000
@@ -70,7 +69,7 @@ async def _answer(reader: asyncio.StreamReader, perform: Perform) -> bytes:
     except Failure as error:
         return json.dumps({"error": str(error)}).encode()
     except Exception as error:  # a boundary like the one of HTTP requests: the server goes on
-        log.error("command.failed", error=type(error).__name__, where=where(error))
+        log.error("command.failed", exc_info=error)
         return json.dumps({"error": "A fault of ours; the server's log has it."}).encode()
 
 
