@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from waypost.dashboard import forms
-from waypost.dashboard.forms import Field, Form, State
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Field, Form, State
 from waypost.errors import Fault, Invalid
 
 

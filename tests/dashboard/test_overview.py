@@ -8,7 +8,7 @@ from tests.support.house import House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
-from waypost.cli import acts
+from waypost.cli.control import acts
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from waypost import signatures
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.target import Target
 from waypost.destinations.kinds.kind import Item, Refused, Taken

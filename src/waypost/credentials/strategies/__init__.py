@@ -15,7 +15,7 @@ from waypost.credentials.strategies import (
     oauth2,
     smart_backend,
 )
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
 

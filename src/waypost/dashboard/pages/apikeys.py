@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.apikeys.model import ApiKey
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, State
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Invalid
 
 LIST = "/environments/{environment_id}/apikeys"
@@ -59,7 +60,7 @@ async def delete(visit: Visit) -> Response:
     """Revoke it."""
     current = await _current(visit)
     await visit.services.apikeys.delete(visit.caller, current.id)
-    back = guard.HOME + LIST.format(environment_id=current.environment_id)
+    back = addresses.HOME + LIST.format(environment_id=current.environment_id)
     return visit.redirect(back, f"{current.name} is revoked: its tokens end within seconds.")
 
 
@@ -102,7 +103,7 @@ async def _shown(visit: Visit, found: ApiKey, form: State, *, status: int = 200)
 
 
 def _url(apikey: ApiKey) -> str:
-    return guard.HOME + ONE.format(apikey_id=apikey.id)
+    return addresses.HOME + ONE.format(apikey_id=apikey.id)
 
 
 PAGES = [

@@ -3,10 +3,11 @@
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import charts, names
-from waypost.dashboard.names import Route
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts
+from waypost.dashboard.readings import names
+from waypost.dashboard.readings.names import Route
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.ledger import store
 from waypost.web import cursor as cursors

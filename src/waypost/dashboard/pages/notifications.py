@@ -4,10 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, State
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict, Invalid
 from waypost.notifications import model, outbox
 from waypost.notifications.model import Security
@@ -94,7 +95,7 @@ def _notice(row: Any, deliveries: Any) -> dict[str, Any]:
 
 
 def _url(visit: Visit) -> str:
-    return guard.HOME + PATH.format(environment_id=visit.path("environment_id"))
+    return addresses.HOME + PATH.format(environment_id=visit.path("environment_id"))
 
 
 PAGES = [get(PATH, show), post(PATH, update), post(f"{PATH}/test", test)]

@@ -8,13 +8,14 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import allowance, charts, forms, guide
-from waypost.dashboard.forms import State
-from waypost.dashboard.glance import Glance
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.view import View
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts, forms
+from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.view import View
+from waypost.dashboard.readings import allowance, guide
+from waypost.dashboard.readings.glance import Glance
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
 
 PATH = "/environments/{environment_id}"

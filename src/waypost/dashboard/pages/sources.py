@@ -3,10 +3,11 @@
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import State
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import State
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
@@ -79,7 +80,7 @@ async def delete(visit: Visit) -> Response:
     except Conflict as error:
         return await _shown(visit, current, State(headline=error.detail), status=409)
     return visit.redirect(
-        guard.HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone."
+        addresses.HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone."
     )
 
 
@@ -110,7 +111,7 @@ async def _shown(visit: Visit, found: Source, form: State, *, status: int = 200)
 
 
 def _url(source: Source) -> str:
-    return guard.HOME + ONE.format(source_id=source.id)
+    return addresses.HOME + ONE.format(source_id=source.id)
 
 
 PAGES = [

@@ -6,10 +6,11 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, State
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import listing
 from waypost.destinations import store as destinations
@@ -107,7 +108,7 @@ async def delete(visit: Visit) -> Response:
         return await _shown(visit, current, State(forms.given(visit.form), error.faults), status=400)
     ended = f" {skipped} pending messages ended skipped." if skipped else ""
     return visit.redirect(
-        guard.HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
+        addresses.HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
     )
 
 
@@ -174,7 +175,7 @@ def _rows(tx: Tx, environment_id: str, found: list[Subscription]) -> list[Row]:
 
 
 def _url(subscription: Subscription) -> str:
-    return guard.HOME + ONE.format(subscription_id=subscription.id)
+    return addresses.HOME + ONE.format(subscription_id=subscription.id)
 
 
 PAGES = [

@@ -14,7 +14,7 @@ import msgspec
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind
 from waypost.destinations.kinds.objects import JSON, Found, ObjectStore, Prefix
 from waypost.destinations.kinds.s3 import is_address

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import Item, Refused, Taken, There, said
 from waypost.egress.client import Answer
 

@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
-from waypost.credentials.strategy import Strategy
-from waypost.dashboard import declared, draining, forms, progress
+from waypost.credentials.strategies.strategy import Strategy
+from waypost.dashboard.html import declared, forms
 from waypost.dashboard.pages.credentials import one
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.pages.destinations import draining, progress
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, NotFound, Stale
 from waypost.web.problems import status_of
@@ -86,29 +87,16 @@ async def show(visit: Visit) -> Response:
 async def save(visit: Visit) -> Response:
     """Change what differs."""
     found = await one.to_change(visit)
-    fields = fields_of(visit, found)
+    fields = declared.of_credential(visit.services.credentials.strategies, found)
+    body = declared.body(visit.form, fields, found.settings) | forms.body(visit.form, forms.text("name"))
+    if_match = visit.form.text("etag") or None
     try:
-        await changed(visit, found, fields, if_match=visit.form.text("etag") or None)
+        await visit.services.credentials.update(visit.caller, found.id, body, if_match=if_match)
     except (Invalid, Stale) as error:
         form = forms.refused(visit.form, error, *_secrets(fields))
         return await _edit(visit, found, form, status=status_of(error))
     words = "Saved. It is used from the next attempt on; held queues that use it are tried now."
     return visit.redirect(f"/dashboard/credentials/{found.id}", words)
-
-
-async def changed(
-    visit: Visit, found: Credential, fields: list[declared.Drawn], *, if_match: str | None = None
-) -> Credential:
-    """Change a credential by what was posted of these fields, and of its name. Raises Invalid, Stale."""
-    body = declared.body(visit.form, fields, found.settings)
-    body |= forms.body(visit.form, forms.text("name"))
-    return await visit.services.credentials.update(visit.caller, found.id, body, if_match=if_match)
-
-
-def fields_of(visit: Visit, found: Credential) -> list[declared.Drawn]:
-    """The fields of a credential, as they are."""
-    strategy = visit.services.credentials.strategies[found.strategy]
-    return declared.of_strategy(strategy, found.settings, found.secrets)
 
 
 async def _wish(visit: Visit) -> Wish:
@@ -155,7 +143,7 @@ async def _new(
 
 
 async def _edit(visit: Visit, found: Credential, form: forms.State, *, status: int = 200) -> Response:
-    strategy = visit.services.credentials.strategies[found.strategy]
+    strategies = visit.services.credentials.strategies
     return await visit.page(
         "credentials/edit.html",
         at=found.environment_id,
@@ -163,8 +151,8 @@ async def _edit(visit: Visit, found: Credential, form: forms.State, *, status: i
         credential=found,
         wish=None,
         strategy=found.strategy,
-        about=declared.coded((strategy.fields.__doc__ or "").strip()),
-        fields=fields_of(visit, found),
+        about=declared.coded((strategies[found.strategy].fields.__doc__ or "").strip()),
+        fields=declared.of_credential(strategies, found),
         form=form,
     )
 

@@ -3,10 +3,10 @@
 from starlette.responses import Response
 
 from waypost.access import OWNER, require_organization
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.environments.store import Flag
 from waypost.errors import Conflict, Invalid

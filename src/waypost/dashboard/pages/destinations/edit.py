@@ -4,9 +4,9 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
-from waypost.dashboard import forms
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
 from waypost.web.problems import status_of

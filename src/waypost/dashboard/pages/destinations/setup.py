@@ -10,11 +10,12 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import declared, forms, progress
+from waypost.dashboard.html import declared, forms
+from waypost.dashboard.pages.destinations import progress
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.pages.destinations.verify import verified
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.kinds import CLOUD, HTTPS
 from waypost.destinations.kinds.kind import CloudKind, Kind
 from waypost.destinations.model import Destination

@@ -2,10 +2,10 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Conflict, Invalid
 from waypost.web.problems import status_of

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import searches
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.pages.logs import searches
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.logs import look
 from waypost.logs import store as logs

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
 from waypost.dashboard.pages.logs.listing import named
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.errors import Conflict, NotFound
 from waypost.logs import store as logs

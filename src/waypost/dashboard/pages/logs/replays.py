@@ -5,10 +5,11 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, searches
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.pages.logs import searches
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
 from waypost.replays.model import Progress
 

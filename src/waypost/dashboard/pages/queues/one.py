@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, ENGINEER, Caller
-from waypost.dashboard import charts, forms, names
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.names import Route
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts, forms
+from waypost.dashboard.readings import names
+from waypost.dashboard.readings.names import Route
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid

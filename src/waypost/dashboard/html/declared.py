@@ -13,9 +13,10 @@ from markupsafe import Markup, escape
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waypost.credentials import keys
-from waypost.credentials.strategy import Strategy
-from waypost.dashboard.forms import Form
+from waypost.credentials.model import Credential
+from waypost.credentials.strategies import Strategies, keys
+from waypost.credentials.strategies.strategy import Strategy
+from waypost.dashboard.html.forms import Form
 from waypost.destinations.kinds.kind import CloudKind, Kind
 
 CLEAR = "clear"
@@ -83,6 +84,11 @@ def of_strategy(strategy: Strategy[Any], settings: Mapping[str, Any], stored: It
         for name, info in strategy.declared.items()
     ]
     return sorted(drawn, key=lambda each: not each.is_first)
+
+
+def of_credential(strategies: Strategies, found: Credential) -> list[Drawn]:
+    """The fields of a credential, as they are."""
+    return of_strategy(strategies[found.strategy], found.settings, found.secrets)
 
 
 def body(form: Form, fields: Iterable[Drawn], settings: Mapping[str, Any]) -> dict[str, Any]:

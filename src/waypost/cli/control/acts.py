@@ -9,7 +9,7 @@ from typing import Any
 
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
 from waypost.app import Waypost
-from waypost.cli.output import Failure, words
+from waypost.cli.terminal.output import Failure, words
 from waypost.clock import iso
 from waypost.db.database import Tx
 from waypost.environments import founding

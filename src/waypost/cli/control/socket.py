@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from waypost.cli.output import Failure
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 from waypost.logging import where
 

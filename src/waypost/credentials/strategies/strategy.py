@@ -11,7 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from waypost.credentials.fields import Mark, PrivateKey, Secret, Url, carries
+from waypost.credentials.strategies.fields import Mark, PrivateKey, Secret, Url, carries
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.errors import Fault
 from waypost.validation import Body
