@@ -1,6 +1,6 @@
 """What the writing commands do to an opened Waypost: one function a command, from plain values to plain values.
 
-They run in the server while one runs on the folder (`serving/control.py`), else in the command's own process.
+They run in the server while one runs on the folder (`socket.py`), else in the command's own process.
 """
 
 from collections.abc import Awaitable, Callable

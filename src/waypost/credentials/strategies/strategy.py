@@ -1,7 +1,7 @@
 """What a strategy is: typed fields, and an async function from them to what authorizes a request.
 
 The fields are declared once. Validation, masking, the strategies endpoint and the OpenAPI document are
-drawn from them. A new strategy is a file in `strategies/` and a line in its table.
+drawn from them. A new strategy is a file beside this one and a line in the table.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

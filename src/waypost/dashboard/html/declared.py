@@ -101,6 +101,11 @@ def body(form: Form, fields: Iterable[Drawn], settings: Mapping[str, Any]) -> di
     return found
 
 
+def about(strategy: Strategy[Any]) -> Markup:
+    """What a strategy is, in a sentence."""
+    return coded((strategy.fields.__doc__ or "").strip())
+
+
 def label(name: str) -> str:
     """`clientSecret` → `Client secret`, `token_url` → `Token URL`."""
     words = [_SPELT.get(word.lower(), word.lower()) for word in _WORDS.findall(name)]

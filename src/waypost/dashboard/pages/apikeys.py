@@ -36,7 +36,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.apikeys.create(visit.caller, environment_id, body(visit.form, visit, {}))
     except Invalid as error:
-        return await _new(visit, State(forms.given(visit.form), error.faults), status=400)
+        return await _new(visit, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(made), f"{made.name} is there. Its client id is below.")
 
 
@@ -52,7 +52,7 @@ async def update(visit: Visit) -> Response:
         given = body(visit.form, visit, {"jwksURL": None, "jwkSet": None})
         await visit.services.apikeys.update(visit.caller, current.id, given)
     except Invalid as error:
-        return await _shown(visit, current, State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(current), "Saved.")
 
 

@@ -29,7 +29,7 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.egress_lists.put(visit.caller, environment_id, forms.body(visit.form, *_LIST))
     except Invalid as error:
-        return await _shown(visit, State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, forms.refused(visit.form, error), status=400)
     return visit.redirect(
         addresses.HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on."
     )

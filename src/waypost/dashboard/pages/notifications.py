@@ -39,8 +39,8 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.notifications.put(visit.caller, visit.path("environment_id"), body(visit.form))
     except Invalid as error:
-        given = forms.given(visit.form, "webhook/secret", "smtp/password")
-        return await _shown(visit, State(given, error.faults), status=400)
+        form = forms.refused(visit.form, error, "webhook/secret", "smtp/password")
+        return await _shown(visit, form, status=400)
     return visit.redirect(_url(visit), "Saved. Send a test to see that it arrives.")
 
 

@@ -45,7 +45,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.sources.create(visit.caller, environment_id, forms.body(visit.form, *_NEW))
     except Invalid as error:
-        return await _new(visit, State(forms.given(visit.form), error.faults), status=400)
+        return await _new(visit, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(made), f"{made.name} is there. Subscribe a destination to it.")
 
 
@@ -62,7 +62,7 @@ async def update(visit: Visit) -> Response:
     try:
         after = await visit.services.sources.update(visit.caller, source_id, forms.body(visit.form, *_CHANGED))
     except Invalid as error:
-        return await _shown(visit, current, State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(after), "Saved.")
 
 

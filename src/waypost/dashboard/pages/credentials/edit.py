@@ -52,7 +52,7 @@ async def ask(visit: Visit) -> Response:
     wish = await _wish(visit)
     strategy = _chosen(visit, wish)
     if strategy is None:
-        about = {each.name: declared.coded((each.fields.__doc__ or "").strip()) for each in wish.strategies(visit)}
+        about = {each.name: declared.about(each) for each in wish.strategies(visit)}
         return await visit.page("credentials/choose.html", at=wish.environment_id, wish=wish, about=about)
     return await _new(visit, wish, strategy, forms.State())
 
@@ -136,7 +136,7 @@ async def _new(
         credential=None,
         wish=wish,
         strategy=strategy.name,
-        about=declared.coded((strategy.fields.__doc__ or "").strip()),
+        about=declared.about(strategy),
         fields=declared.of_strategy(strategy, {}),
         form=form,
     )
@@ -151,7 +151,7 @@ async def _edit(visit: Visit, found: Credential, form: forms.State, *, status: i
         credential=found,
         wish=None,
         strategy=found.strategy,
-        about=declared.coded((strategies[found.strategy].fields.__doc__ or "").strip()),
+        about=declared.about(strategies[found.strategy]),
         fields=declared.of_credential(strategies, found),
         form=form,
     )

@@ -51,9 +51,7 @@ async def delete(visit: Visit) -> Response:
             visit.caller, found.id, forms.body(visit.form, forms.optional("reason"))
         )
     except (Invalid, Conflict) as error:
-        faults = error.faults if isinstance(error, Invalid) else ()
-        form = forms.State(forms.given(visit.form), faults, headline="" if faults else error.detail)
-        return await _ending(visit, found, form, status=status_of(error))
+        return await _ending(visit, found, forms.refused(visit.form, error), status=status_of(error))
     ended = f" {skipped} pending messages ended as skipped." if skipped else ""
     words = f"The destination {found.name} is deleted.{ended}"
     return visit.redirect(f"/dashboard/environments/{found.environment_id}/destinations", words)

@@ -74,7 +74,7 @@ async def save_settings(visit: Visit) -> Response:
         else:
             await _save_endpoint(visit, found, given, leaves=leaves)
     except (Invalid, Conflict) as error:
-        form = _wrong(visit, error, "verificationToken")
+        form = forms.refused(visit.form, error, "verificationToken")
         return await _settings(visit, found, form, status=status_of(error))
     return _onwards(visit, found, "credential", leaves=leaves)
 
@@ -119,7 +119,7 @@ async def finish(visit: Visit) -> Response:
     except NotVerified as error:
         return await _verify(visit, found, outcome=error, status=409)
     except (Invalid, Conflict) as error:
-        return await _verify(visit, found, form=_wrong(visit, error), status=status_of(error))
+        return await _verify(visit, found, form=forms.refused(visit.form, error), status=status_of(error))
     return await _verify(visit, done.destination, outcome=done)
 
 
@@ -151,12 +151,6 @@ async def _save_endpoint(visit: Visit, found: Destination, given: Mapping[str, A
         )
     if not leaves:
         await visit.services.destinations.put_setup(visit.caller, found.id, progress.at(found, "credential"))
-
-
-def _wrong(visit: Visit, error: Invalid | Conflict, *secrets: str) -> forms.State:
-    if isinstance(error, Invalid):
-        return forms.refused(visit.form, error, *secrets)
-    return forms.State(forms.given(visit.form, *secrets), headline=error.detail)
 
 
 def _onwards(visit: Visit, found: Destination, step: str, *, leaves: bool) -> Response:

@@ -27,11 +27,8 @@ async def save(visit: Visit) -> Response:
     )
     try:
         made = await visit.services.subscriptions.create(visit.caller, found.environment_id, body)
-    except Invalid as error:
-        return await _shown(visit, found, forms.refused(visit.form, error), status=400)
-    except Conflict as error:
-        form = forms.State(forms.given(visit.form), headline=error.detail)
-        return await _shown(visit, found, form, status=status_of(error))
+    except (Invalid, Conflict) as error:
+        return await _shown(visit, found, forms.refused(visit.form, error), status=status_of(error))
     return visit.redirect(
         f"/dashboard/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
     )

@@ -28,7 +28,7 @@ async def verify(visit: Visit) -> Response:
     except Conflict as error:
         return await _shown(visit, found, form=forms.State(headline=error.detail), status=409)
     except Invalid as error:
-        return await _shown(visit, found, form=forms.State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, found, form=forms.refused(visit.form, error), status=400)
     return await _shown(visit, done.destination, outcome=done)
 
 
