@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from waypost import errors
 from waypost.dashboard import failures, security
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.assets import Assets
+from waypost.dashboard.html.assets import PREFIX, Assets
 from waypost.dashboard.html.view import View
 from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages import NAVIGATION, PAGES
@@ -93,7 +93,7 @@ class Dashboard:
         async def static(request: Request) -> Response:
             return assets.answer(request, request.path_params["digest"], request.path_params["name"])
 
-        found: list[BaseRoute] = [Route("/dashboard/static/{digest}/{name:path}", _Plain(static), methods=["GET"])]
+        found: list[BaseRoute] = [Route(PREFIX + "/{digest}/{name:path}", _Plain(static), methods=["GET"])]
         found += [
             Route(addresses.HOME + page.path, _Plain(self._serving(page)), methods=[page.method]) for page in pages
         ]

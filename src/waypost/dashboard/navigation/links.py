@@ -7,7 +7,7 @@ from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.navigation.places import Place
 
-MOST_GENERAL = "/dashboard/environments/{environment}".count("/")
+MOST_GENERAL = f"{HOME}/environments/{{environment}}".count("/")
 """The overview's own depth: everything of the environment lies below it, and is not part of it."""
 
 

@@ -9,7 +9,7 @@ from waypost.access import ENGINEER, require_environment
 from waypost.apikeys.model import ApiKey
 from waypost.dashboard.html import forms
 from waypost.dashboard.html.forms import Form, State
-from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Invalid
@@ -60,7 +60,7 @@ async def delete(visit: Visit) -> Response:
     """Revoke it."""
     current = await _current(visit)
     await visit.services.apikeys.delete(visit.caller, current.id)
-    back = addresses.HOME + LIST.format(environment_id=current.environment_id)
+    back = HOME + LIST.format(environment_id=current.environment_id)
     return visit.redirect(back, f"{current.name} is revoked: its tokens end within seconds.")
 
 
@@ -103,7 +103,7 @@ async def _shown(visit: Visit, found: ApiKey, form: State, *, status: int = 200)
 
 
 def _url(apikey: ApiKey) -> str:
-    return addresses.HOME + ONE.format(apikey_id=apikey.id)
+    return HOME + ONE.format(apikey_id=apikey.id)
 
 
 PAGES = [

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from waypost.access import OWNER
 from waypost.dashboard.html import forms
 from waypost.dashboard.html.forms import State
-from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.environments import store
@@ -30,9 +30,7 @@ async def update(visit: Visit) -> Response:
         await visit.services.egress_lists.put(visit.caller, environment_id, forms.body(visit.form, *_LIST))
     except Invalid as error:
         return await _shown(visit, forms.refused(visit.form, error), status=400)
-    return visit.redirect(
-        addresses.HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on."
-    )
+    return visit.redirect(HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
 
 
 async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:

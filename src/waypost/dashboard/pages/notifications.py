@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from waypost.dashboard.html import forms
 from waypost.dashboard.html.forms import Form, State
-from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict, Invalid
@@ -95,7 +95,7 @@ def _notice(row: Any, deliveries: Any) -> dict[str, Any]:
 
 
 def _url(visit: Visit) -> str:
-    return addresses.HOME + PATH.format(environment_id=visit.path("environment_id"))
+    return HOME + PATH.format(environment_id=visit.path("environment_id"))
 
 
 PAGES = [get(PATH, show), post(PATH, update), post(f"{PATH}/test", test)]

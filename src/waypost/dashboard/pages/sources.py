@@ -5,7 +5,7 @@ from starlette.responses import Response
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard.html import forms
 from waypost.dashboard.html.forms import State
-from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
@@ -79,9 +79,7 @@ async def delete(visit: Visit) -> Response:
         await visit.services.sources.delete(visit.caller, current.id)
     except Conflict as error:
         return await _shown(visit, current, State(headline=error.detail), status=409)
-    return visit.redirect(
-        addresses.HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone."
-    )
+    return visit.redirect(HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone.")
 
 
 async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
@@ -111,7 +109,7 @@ async def _shown(visit: Visit, found: Source, form: State, *, status: int = 200)
 
 
 def _url(source: Source) -> str:
-    return addresses.HOME + ONE.format(source_id=source.id)
+    return HOME + ONE.format(source_id=source.id)
 
 
 PAGES = [

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard.html import forms
 from waypost.dashboard.html.forms import Form, State
-from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
@@ -105,7 +105,7 @@ async def delete(visit: Visit) -> Response:
         return await _shown(visit, current, forms.refused(visit.form, error), status=status_of(error))
     ended = f" {skipped} pending messages ended skipped." if skipped else ""
     return visit.redirect(
-        addresses.HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
+        HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
     )
 
 
@@ -172,7 +172,7 @@ def _rows(tx: Tx, environment_id: str, found: list[Subscription]) -> list[Row]:
 
 
 def _url(subscription: Subscription) -> str:
-    return addresses.HOME + ONE.format(subscription_id=subscription.id)
+    return HOME + ONE.format(subscription_id=subscription.id)
 
 
 PAGES = [

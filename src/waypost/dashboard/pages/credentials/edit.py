@@ -13,6 +13,7 @@ from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
 from waypost.credentials.strategies.strategy import Strategy
 from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.credentials import one
 from waypost.dashboard.pages.destinations import draining, progress
 from waypost.dashboard.visits.routes import get, post
@@ -75,7 +76,7 @@ async def create(visit: Visit) -> Response:
     except Invalid as error:
         return await _new(visit, wish, strategy, forms.refused(visit.form, error, *_secrets(drawn)), status=400)
     if wish.destination is None:
-        return visit.redirect(f"/dashboard/credentials/{made.id}", "The credential is made.")
+        return visit.redirect(f"{HOME}/credentials/{made.id}", "The credential is made.")
     return await _attached(visit, wish.destination, made, wish.then)
 
 
@@ -96,7 +97,7 @@ async def save(visit: Visit) -> Response:
         form = forms.refused(visit.form, error, *_secrets(fields))
         return await _edit(visit, found, form, status=status_of(error))
     words = "Saved. It is used from the next attempt on; held queues that use it are tried now."
-    return visit.redirect(f"/dashboard/credentials/{found.id}", words)
+    return visit.redirect(f"{HOME}/credentials/{found.id}", words)
 
 
 async def _wish(visit: Visit) -> Wish:
@@ -121,8 +122,8 @@ async def _attached(visit: Visit, destination: Destination, made: Credential, th
     changed = await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
     if then == "setup" and changed.setup_state is not None:
         await visit.services.destinations.put_setup(visit.caller, changed.id, progress.at(changed, "verify"))
-        return visit.redirect(f"/dashboard/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
-    url = f"/dashboard/destinations/{destination.id}/replace-credential?{before.query}"
+        return visit.redirect(f"{HOME}/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
+    url = f"{HOME}/destinations/{destination.id}/replace-credential?{before.query}"
     return visit.redirect(url, f"{made.name} is made and attached. Held queues are tried now.")
 
 

@@ -10,6 +10,7 @@ from waypost.credentials.model import NOUN, Credential
 from waypost.credentials.strategies import keys
 from waypost.credentials.strategies.strategy import Strategy
 from waypost.dashboard.html import declared
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.destinations import store as destinations
@@ -42,7 +43,7 @@ async def delete(visit: Visit) -> Response:
     except Conflict:
         words = "It is not deleted: the destinations below use it. Give them another credential first."
         return await _shown(visit, found, refusal=words, status=409)
-    list_ = f"/dashboard/environments/{found.environment_id}/credentials"
+    list_ = f"{HOME}/environments/{found.environment_id}/credentials"
     return visit.redirect(list_, f"The credential {found.name} is deleted.")
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
 from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations import draining
 from waypost.dashboard.pages.destinations.draining import Mark
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
@@ -72,7 +73,7 @@ async def save(visit: Visit) -> Response:
             visit, found, forms.refused(visit.form, error, *hidden, *SECRETS), status=status_of(error)
         )
     return visit.redirect(
-        f"/dashboard/destinations/{found.id}/replace-credential?{mark.query}",
+        f"{HOME}/destinations/{found.id}/replace-credential?{mark.query}",
         "Saved. Every held queue that this concerns is tried now.",
     )
 

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations.edit import to_change
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -40,7 +41,7 @@ async def save(visit: Visit) -> Response:
             visit, found, forms.refused(visit.form, error, "tls/clientKey"), status=status_of(error)
         )
     words = "Saved. It is used from the next attempt on; held queues are tried now."
-    return visit.redirect(f"/dashboard/destinations/{found.id}", words)
+    return visit.redirect(f"{HOME}/destinations/{found.id}", words)
 
 
 async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations import progress
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.pages.destinations.verify import verified
@@ -47,15 +48,15 @@ async def begin(visit: Visit) -> Response:
     except Invalid as error:
         own = [each for each in error.faults if each.pointer == "/name"]  # the state repeats the name
         return await _type(visit, environment, forms.refused(visit.form, Invalid(own or error.faults)), status=400)
-    return visit.redirect(f"/dashboard/destinations/{made.id}/setup/settings")
+    return visit.redirect(f"{HOME}/destinations/{made.id}/setup/settings")
 
 
 async def resume(visit: Visit) -> Response:
     """On to the step that was saved."""
     found = await to_change(visit)
     if found.setup_state is None:
-        return visit.redirect(f"/dashboard/destinations/{found.id}")
-    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{progress.step_of(found)}")
+        return visit.redirect(f"{HOME}/destinations/{found.id}")
+    return visit.redirect(f"{HOME}/destinations/{found.id}/setup/{progress.step_of(found)}")
 
 
 async def settings(visit: Visit) -> Response:
@@ -113,7 +114,7 @@ async def finish(visit: Visit) -> Response:
         return _onwards(visit, found, "verify", leaves=True)
     if visit.form.text("then") == "finish":
         await visit.services.destinations.put_setup(visit.caller, found.id, {"setupState": None})
-        return visit.redirect(f"/dashboard/destinations/{found.id}/subscribe", f"{found.name} is set up.")
+        return visit.redirect(f"{HOME}/destinations/{found.id}/subscribe", f"{found.name} is set up.")
     try:
         done = await verified(visit, found)
     except NotVerified as error:
@@ -125,9 +126,7 @@ async def finish(visit: Visit) -> Response:
 
 def _back(visit: Visit, found: Destination) -> Response | None:
     """To the settings while there are none: the later steps stand on them."""
-    return (
-        None if progress.has_place(found) else visit.redirect(f"/dashboard/destinations/{found.id}/setup/settings")
-    )
+    return None if progress.has_place(found) else visit.redirect(f"{HOME}/destinations/{found.id}/setup/settings")
 
 
 async def _save_cloud(
@@ -156,9 +155,11 @@ async def _save_endpoint(visit: Visit, found: Destination, given: Mapping[str, A
 def _onwards(visit: Visit, found: Destination, step: str, *, leaves: bool) -> Response:
     if leaves:
         return visit.redirect(
-            f"/dashboard/destinations/{found.id}", "Saved. Continue the set-up whenever you like.", kind="note"
+            f"{HOME}/destinations/{found.id}",
+            "Saved. Continue the set-up whenever you like.",
+            kind="note",
         )
-    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{step}")
+    return visit.redirect(f"{HOME}/destinations/{found.id}/setup/{step}")
 
 
 async def _environment(visit: Visit) -> Environment:

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations.edit import to_change
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -30,7 +31,7 @@ async def save(visit: Visit) -> Response:
     except (Invalid, Conflict) as error:
         return await _shown(visit, found, forms.refused(visit.form, error), status=status_of(error))
     return visit.redirect(
-        f"/dashboard/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
+        f"{HOME}/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
     )
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, ENGINEER, Caller
 from waypost.dashboard.html import charts, forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.readings import names
 from waypost.dashboard.readings.names import Route
 from waypost.dashboard.visits.live import Fragments
@@ -64,7 +65,7 @@ def _act(of: Callable[[Queues], Verb], done: str) -> Callable[[Visit], Awaitable
     async def act(visit: Visit) -> Response:
         queue_id = visit.path("queue_id")
         await of(visit.services.queues)(visit.caller, queue_id)
-        return visit.redirect(f"/dashboard/queues/{queue_id}", done)
+        return visit.redirect(f"{HOME}/queues/{queue_id}", done)
 
     return act
 
@@ -73,7 +74,7 @@ async def skip(visit: Visit) -> Response:
     """Give up the message at the head; a reason is needed, and who comes too late is told so."""
     queue_id = visit.path("queue_id")
     body = forms.body(visit.form, forms.text("logId"), forms.text("reason"))
-    back = f"/dashboard/queues/{queue_id}"
+    back = f"{HOME}/queues/{queue_id}"
     try:
         await visit.services.skipping.skip(visit.caller, queue_id, body)
     except Invalid as error:
