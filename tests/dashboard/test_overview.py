@@ -4,7 +4,7 @@ from tests.support.house import House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
-from waypost.cli import acts
+from waypost.cli.control import acts
 
 
 def test_a_held_queue_is_there_with_its_reason_how_many_wait_and_what_to_do(

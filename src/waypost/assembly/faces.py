@@ -11,10 +11,10 @@ from waypost.audit.refusals import Refusals
 from waypost.clock import Clock
 from waypost.credentials import api as credentials_api
 from waypost.dashboard import application as dashboard
-from waypost.dashboard.glance import Glances
-from waypost.dashboard.guard import Resume
-from waypost.dashboard.live import Live
-from waypost.dashboard.services import Services
+from waypost.dashboard.readings.glance import Glances
+from waypost.dashboard.visits.guard import Resume
+from waypost.dashboard.visits.live import Live
+from waypost.dashboard.visits.services import Services
 from waypost.db.database import Database, Tx
 from waypost.destinations import api as destinations_api
 from waypost.environments import api as environments_api

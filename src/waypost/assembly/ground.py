@@ -11,6 +11,7 @@ from waypost.metrics import Metrics
 from waypost.queues import sqlite
 from waypost.queues.port import Hot
 from waypost.settings import Settings
+from waypost.tokens import assertion
 from waypost.vault import keyring
 from waypost.vault.vault import Vault
 
@@ -35,7 +36,7 @@ class Ground:
         self._address = str(settings.base_url) if settings.base_url else None
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
-            self._audiences |= {f"{settings.base_url}/v2/auth/token"}
+            self._audiences |= {f"{settings.base_url}{assertion.PATH}"}
         self._is_exposed = True
         self._bodies = settings.body_memory_mb * 1_000_000 // 3
 
@@ -48,7 +49,7 @@ class Ground:
         if self.settings.base_url is None and host in LOOPBACK:
             shown = f"[{host}]" if ":" in host else host
             self._address = f"{'https' if tls else 'http'}://{shown}:{port}"
-            self._audiences |= {f"{self._address}/v2/auth/token"}
+            self._audiences |= {f"{self._address}{assertion.PATH}"}
 
     @property
     def address(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from waypost import signatures
 from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.egress.lists import OPEN, EgressList
 

@@ -11,6 +11,9 @@ from typing import Any, Literal
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+PATH = "/v2/auth/token"
+"""Where a server takes it."""
+
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFE_SECONDS = 300
 RSA_BITS = 2048

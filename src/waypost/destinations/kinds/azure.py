@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind, Item
 from waypost.destinations.kinds.naming import Prefix, metadata_of, name_of
 from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties, length_of, marked, path_of

@@ -14,7 +14,7 @@ import msgspec
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind
 from waypost.destinations.kinds.naming import Prefix
 from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from waypost import signatures
 from waypost.credentials.sending import Carrier
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import Item, Kind, Refused, Taken, said
 from waypost.egress.client import Answer
 from waypost.validation import Body

@@ -14,7 +14,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from waypost.credentials.sending import Carrier
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import Item, Probed, Refused, Taken, said
 from waypost.destinations.kinds.naming import metadata_of, name_of, probe_name
 from waypost.egress.client import Answer

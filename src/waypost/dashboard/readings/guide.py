@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from waypost.apikeys import store as apikeys
-from waypost.dashboard.glance import Glance
+from waypost.dashboard.readings.glance import Glance
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.sources import store as sources

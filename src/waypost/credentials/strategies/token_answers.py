@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from waypost.credentials.fields import MOST_SECONDS
-from waypost.credentials.strategy import Grant, NotAuthorized, Occasion
+from waypost.credentials.strategies.fields import MOST_SECONDS
+from waypost.credentials.strategies.strategy import Grant, NotAuthorized, Occasion
 from waypost.egress.client import Answer, Unreached
 from waypost.egress.failures import MAYBE
 

@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import State
-from waypost.dashboard.visit import Visit
-from waypost.dashboard.words import span
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.words import span
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits import cookies
+from waypost.dashboard.visits.visit import Visit
 from waypost.sessions.model import Refused, SignedIn
 from waypost.web.callers import client_ip
 
@@ -30,7 +32,7 @@ CODE = Wrong("This code is wrong, or was used before.", "That was wrong, or was 
 def arrival(visit: Visit) -> dict[str, str]:
     """Where the request comes from, as the room of sessions takes it, for waits and the audit trail."""
     request = visit.request
-    route = f"{request.method} {guard.told_path(request.scope['path'])}"
+    route = f"{request.method} {addresses.told_path(request.scope['path'])}"
     return {"ip": client_ip(request), "request_id": request.state.request_id, "route": route}
 
 
@@ -57,16 +59,16 @@ async def let_in(visit: Visit, signed_in: SignedIn, wanted: str) -> Response:
     """On to the page that was wanted, with the new session; one that this browser had before ends."""
     if visit.signed_in is not None:
         await visit.services.sessions.sign_out(visit.caller, visit.signed_in)
-    answer = visit.redirect(guard.next_page(wanted))
+    answer = visit.redirect(addresses.next_page(wanted))
     give(answer, visit, signed_in)
-    for name in (STEP_COOKIE, FLOW_COOKIE, guard.BROWSER_COOKIE):
-        guard.drop(answer, visit.request, name)
+    for name in (STEP_COOKIE, FLOW_COOKIE, cookies.BROWSER):
+        cookies.drop(answer, visit.request, name)
     return answer
 
 
 def give(answer: Response, visit: Visit, signed_in: SignedIn) -> None:
     """Give the browser the session's cookie; it keeps it while it is open."""
-    guard.keep(answer, visit.request, guard.COOKIE, signed_in.cookie)
+    cookies.keep(answer, visit.request, cookies.SESSION, signed_in.cookie)
 
 
 def renewed(visit: Visit, signed_in: SignedIn) -> Visit:

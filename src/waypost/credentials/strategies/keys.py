@@ -24,7 +24,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.fields import PrivateKey, Secret
+from waypost.credentials.strategies.fields import PrivateKey, Secret
 from waypost.errors import Fault
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "ES256", "ES384"]

@@ -7,7 +7,7 @@ the fault at `/tls/caCertificate` stands beside that field, in the words of the 
     try:
         made = await visit.services.destinations.create(visit.caller, environment_id, body)
     except Invalid as error:
-        return await _shown(visit, forms.State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, forms.refused(visit.form, error), status=400)
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from waypost.errors import Fault, Invalid, Stale
+from waypost.errors import Conflict, Fault, Invalid, Stale
 
 MOST_BYTES = 1_000_000
 MOST_FIELDS = 500
@@ -168,12 +168,16 @@ def given(form: Form, *secrets: str) -> dict[str, str]:
     return {name: "\n".join(form.values[name]) for name in form if name not in hidden}
 
 
-def refused(form: Form, error: Invalid | Stale, *secrets: str) -> State:
-    """The form as it was sent, with what was wrong; a stale one says so."""
-    if isinstance(error, Stale):
-        words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
-        return State(given(form, *secrets), headline=words)
-    return State(given(form, *secrets), error.faults)
+def refused(form: Form, error: Invalid | Conflict | Stale, *secrets: str) -> State:
+    """The form as it was sent, with what was wrong: beside its fields, or above them."""
+    values = given(form, *secrets)
+    match error:
+        case Invalid():
+            return State(values, error.faults)
+        case Conflict():
+            return State(values, headline=error.detail)
+    words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
+    return State(values, headline=words)
 
 
 def _number(text: str) -> int | str:

@@ -1,7 +1,7 @@
 """What a strategy is: typed fields, and an async function from them to what authorizes a request.
 
 The fields are declared once. Validation, masking, the strategies endpoint and the OpenAPI document are
-drawn from them. A new strategy is a file in `strategies/` and a line in its table.
+drawn from them. A new strategy is a file beside this one and a line in the table.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +11,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic.fields import FieldInfo
 
-from waypost.credentials.fields import Mark, PrivateKey, Secret, Url, carries
+from waypost.credentials.strategies.fields import Mark, PrivateKey, Secret, Url, carries
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.errors import Fault
 from waypost.validation import Body

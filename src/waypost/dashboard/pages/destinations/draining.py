@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from waypost.dashboard.live import Fragments, Poll
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.live import Fragments, Poll
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations.model import Destination
 from waypost.queues import standing, store

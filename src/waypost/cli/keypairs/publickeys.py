@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from waypost.cli.clients import keyfiles
-from waypost.cli.output import Failure
+from waypost.cli.keypairs import keyfiles
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 
 

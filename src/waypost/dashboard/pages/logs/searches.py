@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from waypost.dashboard import forms
-from waypost.dashboard.forms import Form, State
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, State
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Fault

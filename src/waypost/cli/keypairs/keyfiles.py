@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from waypost.cli.output import Failure
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder, write_private
 
 ALGORITHM: Literal["RS384"] = "RS384"

@@ -13,9 +13,10 @@ from markupsafe import Markup, escape
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waypost.credentials import keys
-from waypost.credentials.strategy import Strategy
-from waypost.dashboard.forms import Form
+from waypost.credentials.model import Credential
+from waypost.credentials.strategies import Strategies, keys
+from waypost.credentials.strategies.strategy import Strategy
+from waypost.dashboard.html.forms import Form
 from waypost.destinations.kinds.kind import CloudKind, Kind
 
 CLEAR = "clear"
@@ -85,6 +86,11 @@ def of_strategy(strategy: Strategy[Any], settings: Mapping[str, Any], stored: It
     return sorted(drawn, key=lambda each: not each.is_first)
 
 
+def of_credential(strategies: Strategies, found: Credential) -> list[Drawn]:
+    """The fields of a credential, as they are."""
+    return of_strategy(strategies[found.strategy], found.settings, found.secrets)
+
+
 def body(form: Form, fields: Iterable[Drawn], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values by the declarations' own names; `settings` are there now: what was blanked is sent as null."""
     cleared = form.all(CLEAR)
@@ -93,6 +99,11 @@ def body(form: Form, fields: Iterable[Drawn], settings: Mapping[str, Any]) -> di
         for value in _given(form, each, is_there=each.field in settings, is_cleared=each.field in cleared):
             found[each.field] = value
     return found
+
+
+def about(strategy: Strategy[Any]) -> Markup:
+    """What a strategy is, in a sentence."""
+    return coded((strategy.fields.__doc__ or "").strip())
 
 
 def label(name: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waypost.cli.output import Failure, words
+from waypost.cli.terminal.output import Failure, words
 from waypost.folder import Folder
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def alone(found: "Settings", command: str, params: dict[str, Any]) -> dict[str, 
 
     from waypost import logging as log
     from waypost.app import opened
-    from waypost.cli import acts
+    from waypost.cli.control import acts
 
     async def run() -> dict[str, Any]:
         async with opened(found) as waypost:

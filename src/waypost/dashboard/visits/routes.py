@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.visit import Visit
 
 Show = Callable[[Visit], Awaitable[Response]]
 

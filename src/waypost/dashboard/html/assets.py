@@ -11,9 +11,10 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.errors import NotFound
 
-PREFIX = "/dashboard/static"
+PREFIX = f"{HOME}/static"
 FOR_EVER = "public, max-age=31536000, immutable"
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 DIGEST_CHARACTERS = 16

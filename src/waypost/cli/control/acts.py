@@ -1,6 +1,6 @@
 """What the writing commands do to an opened Waypost: one function a command, from plain values to plain values.
 
-They run in the server while one runs on the folder (`serving/control.py`), else in the command's own process.
+They run in the server while one runs on the folder (`socket.py`), else in the command's own process.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
 from waypost.app import Waypost
-from waypost.cli.output import Failure, words
+from waypost.cli.terminal.output import Failure, words
 from waypost.clock import iso
 from waypost.db.database import Tx
 from waypost.environments import founding

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from waypost.apikeys.service import ApiKeys
 from waypost.clock import Clock
 from waypost.credentials.service import Credentials
-from waypost.dashboard.glance import Glances
-from waypost.dashboard.live import Live
+from waypost.dashboard.readings.glance import Glances
+from waypost.dashboard.visits.live import Live
 from waypost.db.database import Database
 from waypost.destinations.service import Destinations
 from waypost.destinations.signing import SigningSecrets

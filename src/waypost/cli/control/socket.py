@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from waypost.cli.output import Failure
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 
 LONGEST_PATH = 100  # bytes; macOS allows 103, Linux 107

@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from waypost.access import ANY_ROLE, Caller, EnvironmentRole
-from waypost.dashboard import guard
-from waypost.dashboard.forms import Form
-from waypost.dashboard.guard import Resume
-from waypost.dashboard.live import Poll
-from waypost.dashboard.places import Place, find
-from waypost.dashboard.services import Services
-from waypost.dashboard.view import Flash, View
+from waypost.dashboard.html.forms import Form
+from waypost.dashboard.html.view import Flash, View
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.navigation.places import Place, find
+from waypost.dashboard.visits import cookies
+from waypost.dashboard.visits.guard import Resume
+from waypost.dashboard.visits.live import Poll
+from waypost.dashboard.visits.services import Services
 from waypost.errors import Fault, Invalid, Unauthenticated
 from waypost.sessions.model import Session, csrf_of
 from waypost.web.callers import client_ip
@@ -120,9 +121,9 @@ class Visit:
         html = self.view.page(self.request, template, place, self.signed_in, self._flash(), shown)
         answer = HTMLResponse(html, status)
         if self.signed_in is None:
-            guard.keep(answer, self.request, guard.BROWSER_COOKIE, self.browser)
+            cookies.keep(answer, self.request, cookies.BROWSER, self.browser)
         if FLASH in self.request.cookies:
-            answer.delete_cookie(FLASH, path=guard.HOME)
+            answer.delete_cookie(FLASH, path=addresses.HOME)
         if at is not None:
             self._set(answer, LAST_ENVIRONMENT, at, LAST_SECONDS)
         return answer
@@ -161,7 +162,7 @@ class Visit:
 
         All viewers of a key are sent the same, so what differs between roles needs a key of its own.
         """
-        cookie, ip = self.cookie(guard.cookie_name(self.request)), client_ip(self.request)
+        cookie, ip = self.cookie(cookies.name_on(self.request)), client_ip(self.request)
 
         async def alive() -> bool:
             found = await self.resume(cookie, ip, used=False)
@@ -187,12 +188,12 @@ class Visit:
 
     def _set(self, answer: Response, name: str, value: str, seconds: int) -> None:
         answer.set_cookie(
-            name, value, max_age=seconds, path=guard.HOME, httponly=True, samesite="lax",
-            secure=guard.is_secure(self.request),
+            name, value, max_age=seconds, path=addresses.HOME, httponly=True, samesite="lax",
+            secure=cookies.is_secure(self.request),
         )  # fmt: skip
 
 
 def caller_of(request: Request, session: Session) -> Caller:
     """The session's user as the request's caller, for services and the audit trail."""
-    route = f"{request.method} {guard.told_path(request.scope['path'])}"
+    route = f"{request.method} {addresses.told_path(request.scope['path'])}"
     return Caller(session.user, client_ip(request), request.state.request_id, route)

@@ -1,7 +1,7 @@
 """From a template and its values to HTML. Everything is escaped; a name that is not there is a fault."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -9,20 +9,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
 from waypost import __version__
-from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.clock import Clock
-from waypost.dashboard import words
-from waypost.dashboard.assets import Assets
-from waypost.dashboard.guard import HOME
-from waypost.dashboard.places import Place
+from waypost.dashboard.html import words
+from waypost.dashboard.html.assets import Assets
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.navigation.links import Group, Link
+from waypost.dashboard.navigation.places import Place
 from waypost.sessions.model import Session
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 FlashKind = Literal["done", "note", "warning"]
-MOST_GENERAL = "/dashboard/environments/{environment}".count("/")
-"""The overview's own depth: everything of the environment lies below it, and is not part of it."""
-
 KINDS = ("done", "note", "warning")
 
 
@@ -37,52 +34,6 @@ class Flash:
     def of(cls, kind: str, said: str) -> "Flash | None":
         """The flash, when this is one."""
         return cls(cast(FlashKind, kind), said) if kind in KINDS and said else None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the navigation. `path` is below `/dashboard`, with `{environment}` or `{organization}` in it.
-
-    `also` are the beginnings of further paths that belong to it; it is offered to these roles only.
-    """
-
-    name: str
-    path: str
-    icon: str
-    also: tuple[str, ...] = ()
-    roles: frozenset[EnvironmentRole] = frozenset(EnvironmentRole)
-    organization_roles: frozenset[OrganizationRole] = frozenset(OrganizationRole)
-
-    def link(self, place: Place, here: str) -> "Link | None":
-        """Where it leads from this place; None where it leads nowhere or is not offered."""
-        environment, organization = place.environment, place.organization
-        if "{environment}" in self.path and (environment is None or place.role not in self.roles):
-            return None
-        if organization is None or place.organization_role not in self.organization_roles:
-            return None
-        known = {"environment": environment.id if environment else "", "organization": organization.id}
-        href = HOME + self.path.format(**known)
-        inside = [f"{href}/", *(HOME + each for each in self.also)]
-        is_here = here == href or (href.count("/") > MOST_GENERAL and here.startswith(tuple(inside)))
-        return Link(self.name, href, self.icon, is_here)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A line of the navigation on one page."""
-
-    name: str
-    href: str
-    icon: str
-    is_here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Lines of the navigation under a heading."""
-
-    name: str
-    entries: Sequence[Entry] = field(default_factory=tuple)
 
 
 class View:
