@@ -69,7 +69,7 @@ class TestPayload(Shown):
     test: dict[str, OutcomeShown]
 
 
-class DeliveryShown(Shown):
+class NoticeDeliveryShown(Shown):
     """A notice's way through one channel; `state` is `pending`, `sent` or `given up`."""
 
     channel: str
@@ -88,7 +88,7 @@ class NoticeShown(Shown):
     createdAt: str
     lasts: bool
     data: dict[str, Any]
-    deliveries: list[DeliveryShown]
+    deliveries: list[NoticeDeliveryShown]
 
 
 class NoticesPayload(Shown):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from waypost.sources.model import DataFormat, ServiceRegion, SetupState, SourceCreate, SourcePatch
+from waypost.sources.model import DataFormat, ServiceRegion, SourceCreate, SourcePatch, SourceSetupState
 from waypost.sources.service import Sources
 from waypost.validation import Shown
 from waypost.web.document.openapi import problems_of
@@ -27,7 +27,7 @@ class SourceShown(Shown):
     dataFormat: DataFormat | None = None
     ehr: str | None = None
     timeZone: str | None = None
-    setupState: SetupState | None
+    setupState: SourceSetupState | None
 
 
 class OneSource(Shown):
