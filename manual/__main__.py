@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from manual import api, drawing, settings, site
 from manual.document import document, written
@@ -21,15 +22,22 @@ def main() -> int:
         print("These changes would break clients. Undo them, or record each in docs/reference/api-changes.md:")
         print("\n".join(f"- `{change}`" for change in changes))
         return 1
-    PUBLISHED.write_text(written(made))
-    (REFERENCE / "api.md").write_text(api.page(made))
-    (REFERENCE / "credential-strategies.md").write_text(strategies.page(STRATEGIES))
-    (REFERENCE / "destination-kinds.md").write_text(kinds.page())
-    table = REFERENCE / "settings.md"
-    table.write_text(settings.page(table.read_text()))
-    for name, picture in drawing.pictures().items():
-        (IMAGES / name).write_text(picture)
+    for path, text in pages(made).items():
+        path.write_text(text)
     return site.build()
+
+
+def pages(made: dict[str, Any]) -> dict[Path, str]:
+    """Every file that is made, with what has to be in it, of the OpenAPI document and of the code."""
+    table = REFERENCE / "settings.md"
+    return {
+        PUBLISHED: written(made),
+        REFERENCE / "api.md": api.page(made),
+        REFERENCE / "credential-strategies.md": strategies.page(STRATEGIES),
+        REFERENCE / "destination-kinds.md": kinds.page(),
+        table: settings.page(table.read_text()),
+        **{IMAGES / name: picture for name, picture in drawing.pictures().items()},
+    }
 
 
 if __name__ == "__main__":
