@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -157,11 +158,36 @@ def test_an_engine_sends_with_a_legacy_key(server: Server, receiver: Receiver, t
     assert request.json["Patient"]["Identifiers"][0]["ID"] == "0000000001"
 
 
+ENGINE_GIVES = """
+const kept = {}, channelMap = {put: (name, value) => { kept[name] = value; }};
+const configurationMap = {get: (name) => process.env[name]};
+const msg = {
+  MSH: {
+    'MSH.4': {'MSH.4.1': 'WARD7'}, 'MSH.7': {'MSH.7.1': '20260105080000'}, 'MSH.9': {'MSH.9.2': 'A01'},
+    'MSH.10': {'MSH.10.1': '000231'},
+  },
+  PID: {'PID.3': {'PID.3.1': '0000000001', 'PID.3.5': 'MR'}, 'PID.5': {'PID.5.1': 'Doe', 'PID.5.2': 'Ada'}},
+};
+"""
+
+
 @needs("node")
-def test_the_engines_transformer_can_be_read(tmp_path: Path) -> None:
+def test_the_engines_transformer_makes_a_message_that_is_taken(server: Server, receiver: Receiver) -> None:
+    source, destination = server.source(), server.destination(endpoint=receiver.url)
+    server.subscribe(source, destination)
     ((_, text),) = blocks(ENGINE.read_text(), "js")
-    (tmp_path / "transformer.js").write_text(text)
-    assert subprocess.run(["node", "--check", "transformer.js"], cwd=tmp_path).returncode == 0
+    script = f"{ENGINE_GIVES}{text}console.log(JSON.stringify(kept));"
+    configured = {"waypostSource": source["id"], "waypostDestination": destination["id"]}
+
+    ran = subprocess.run(["node", "-e", script], env=os.environ | configured, capture_output=True, check=True)
+    made = json.loads(ran.stdout)
+    key = {"Idempotency-Key": made["messageKey"]}
+    assert server.send(server.client_id(), json.loads(made["message"]), headers=key).status == 200
+
+    (request,) = receiver.wait(1)
+    assert request.json["Meta"]["EventType"] == "Arrival"
+    assert request.json["Patient"]["Demographics"] == {"LastName": "Doe", "FirstName": "Ada"}
+    assert made["messageKey"] == "WARD7-20260105-000231"
 
 
 def test_a_hand_made_webhook_moves(server: Server, receiver: Receiver, tmp_path: Path) -> None:
