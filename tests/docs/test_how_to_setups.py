@@ -17,7 +17,6 @@ from tests.support.emulators import Azurite, needs_node
 from tests.support.gate import passed
 from tests.support.receiver import Receiver, Reply, Request
 from tests.support.waypost import Server, free_port
-from waypost.tokens import assertion
 
 HOW_TO = ROOT / "docs" / "how-to"
 LAKE = HOW_TO / "deliver-to-azure-databricks.md"
@@ -119,10 +118,7 @@ def test_the_snippets_for_proxies_can_be_read(tmp_path: Path) -> None:
 
 def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
     with Server(tmp_path) as server:
-        old, new = ({**assertion.public_of(assertion.new_key()), "kid": kid} for kid in ("old", "new"))
         client = server.client_id()
-        (tmp_path / "both-keys.json").write_text(json.dumps({"jwkSet": {"keys": [old, new]}}))
-        (tmp_path / "new-key.json").write_text(json.dumps({"jwkSet": {"keys": [new]}}))
         credential = {
             "name": "Token server", "environmentId": server.environments["Development"],
             "url": "https://login.example.org/token", "grantType": "client_credentials",
@@ -130,7 +126,7 @@ def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
         }  # fmt: skip
         made = server.call("POST", "/platform/v1/authcredentials", credential).payload["credential"]["id"]
         put_in = {
-            URL: server.url,
+            URL: server.url, "../waypost": str(ROOT),
             DESTINATION: server.destination(endpoint=receiver.url)["id"],
             "0c8f3c5e-1a51-4f4e-9a0e-6a2f3a1b7c22": client,
             "01a208ca-db10-7e4d-abba-296b4fa6b162": made,
@@ -139,9 +135,11 @@ def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
         said = run(commands(KEYS), tmp_path, put_in, settings(server))
 
         assert "whsec_" in said
-        assert "'new'" not in (tmp_path / "before.txt").read_text()
-        shown = json.loads((tmp_path / "new.json").read_text())["payload"]["apikey"]
-        assert [key["kid"] for key in shown["jwkSet"]["keys"]] == ["new"]
+        (before, overlap, after) = (
+            [key["kid"] for key in json.loads(text)["payload"]["apikey"]["jwkSet"]["keys"]]
+            for text in ((tmp_path / f"{name}.json").read_text() for name in ("before", "overlap", "after"))
+        )
+        assert (overlap, after) == ([*before, "key-2"], ["key-2"])
         trail = (tmp_path / "trail.txt").read_text()
         assert "the-new-secret" not in trail
         assert "a-new-token" not in trail
