@@ -14,8 +14,11 @@ def test_the_page_on_installing_names_them_all() -> None:
     assert sorted(set(re.findall(r"3\.\d+", first))) == PROMISED
 
 
-def test_the_oldest_is_what_pip_asks_for_and_the_newest_runs_in_no_image_before_it_is_promised() -> None:
+def test_the_oldest_is_what_pip_asks_for() -> None:
     assert PROJECT["requires-python"] == f">={PROMISED[0]}"
+
+
+def test_the_image_runs_on_one_of_them() -> None:
     images = re.findall(r"^FROM python:(3\.\d+)", (ROOT / "deploy" / "Containerfile").read_text(), re.MULTILINE)
     assert set(images) <= set(PROMISED)
 
