@@ -4,14 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manual import api, drawing, settings, site
+from manual import api, drawing, proven, settings, site
 from manual.document import document, written
 from manual.publishing import PUBLISHED, RECORD, REFERENCE, unrecorded
 from waypost.credentials import page as strategies
 from waypost.credentials.strategies import STRATEGIES
 from waypost.destinations.kinds import page as kinds
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+FRONT = ROOT / "README.md"
 
 
 def main() -> int:
@@ -28,7 +30,7 @@ def main() -> int:
 
 
 def pages(made: dict[str, Any]) -> dict[Path, str]:
-    """Every file that is made, with what has to be in it, of the OpenAPI document and of the code."""
+    """Every file that is made, whole or in part, with what has to be in it."""
     table = REFERENCE / "settings.md"
     return {
         PUBLISHED: written(made),
@@ -36,6 +38,7 @@ def pages(made: dict[str, Any]) -> dict[Path, str]:
         REFERENCE / "credential-strategies.md": strategies.page(STRATEGIES),
         REFERENCE / "destination-kinds.md": kinds.page(),
         table: settings.page(table.read_text()),
+        FRONT: proven.page(FRONT.read_text()),
         **{IMAGES / name: picture for name, picture in drawing.pictures().items()},
     }
 
