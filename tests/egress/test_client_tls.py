@@ -57,7 +57,7 @@ async def test_a_certificate_of_a_known_authority_is_taken(client: Client, autho
 async def test_an_authority_that_does_not_say_what_it_is_for_is_taken_on_every_python(
     client: Client, tmp_path: Path
 ) -> None:
-    """Python 3.13 refuses it by itself; a newer Python must not hold the queues of whoever has such an authority."""
+    """Python 3.13 refuses it by itself; a newer Python must hold nobody's queues."""
     authority = Authority(tmp_path, plain=True)
     with Receiver(tls=authority.server()) as receiver:
         assert isinstance(await call(client, receiver.url, tls.context(authorities=authority.pem)), Answer)

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """`pem` is its own certificate; what it issues goes into `folder`. A `plain` one does not say what it is for."""
+    """`pem` is its own certificate; what it issues goes into `folder`. A `plain` one has no key usage in it."""
 
     def __init__(self, folder: Path, *, plain: bool = False) -> None:
         self._folder = folder
