@@ -67,10 +67,23 @@ def test_sample_messages_become_files_in_the_lake(tmp_path: Path) -> None:
         assert len([name for name in azure.names("inbox", "adt/") if name.endswith(".json")]) == 14
 
 
-def test_four_nodes_share_a_database(tmp_path: Path, database: str) -> None:
+@pytest.fixture
+def made_by_the_page() -> Iterator[str]:
+    """The URL of the database that the page has one make, with the role that it has own it."""
+    server, name = postgresql.shared(), f"waypost_{os.getpid()}"
+    (block,) = [text for _, text in blocks(NODES.read_text(), "sql")]
+    for line in block.splitlines():
+        asyncio.run(postgresql.statement(server.url("postgres"), line.replace(" waypost", f" {name}")))
+    url = f"postgresql://{name}:SECRET@127.0.0.1:{server.port}/{name}"
+    yield url
+    asyncio.run(server.drop(url))
+    asyncio.run(postgresql.statement(server.url("postgres"), f"DROP ROLE {name}"))
+
+
+def test_four_nodes_share_a_database(tmp_path: Path, made_by_the_page: str) -> None:
     ports = {str(port): str(free_port()) for port in range(8080, 8084)}
     put_in = {
-        "postgresql://waypost:SECRET@db.example.org:5432/waypost": database,
+        "postgresql://waypost:SECRET@db.example.org:5432/waypost": made_by_the_page,
         "/etc/waypost": str(tmp_path), "/var/lib": str(tmp_path), **ports,
     }  # fmt: skip
 
