@@ -101,13 +101,13 @@ def test_what_the_image_copies_is_in_the_tree_and_let_in() -> None:
 
 
 def test_systemd_takes_every_word_of_the_unit(tmp_path: Path) -> None:
-    """Where systemd is; it says of a word that it does not know, on an exit status of 0."""
+    """Where systemd is. It says what it does not know with an exit status of 0, and of other units as well."""
     if shutil.which("systemd-analyze"):
         text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE)
         (tmp_path / UNIT.name).write_text(text)
         command = ["systemd-analyze", "verify", str(tmp_path / UNIT.name)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
+        assert [line for line in (ran.stdout + ran.stderr).splitlines() if UNIT.name in line] == []
 
 
 def test_the_unit_never_gives_up_starting() -> None:
