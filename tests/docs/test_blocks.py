@@ -19,9 +19,10 @@ from bench import __main__ as bench
 from bench.peers import __main__ as peers
 from crash import __main__ as crash
 from manual.publishing import PUBLISHED
-from tests.docs.shell import ROOT
+from tests.support.shell import ROOT
 from torture import __main__ as torture
 from waypost import settings
+from waypost.destinations.kinds import CLOUD
 
 PAGES = [
     page
@@ -96,6 +97,7 @@ def test_every_make_command_is_a_verb_with_options_that_it_takes() -> None:
 SHOWN = {
     "docs/how-to/replace-a-failing-credential.md": ("QueueShown",),
     "docs/how-to/be-told-when-a-queue-is-held.md": ("TestPayload", "tests/notifications/test_held.py"),
+    "docs/reference/destination-kinds.md": ("tests/docs/test_kinds.py",) * len(CLOUD),
     "docs/reference/init-from.md": ("tests/cli/test_init.py",),
 }
 """The JSON of each page in its order: the schema of the published document that it fits, or who reads it."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.shell import ROOT, blocks, commands, needs, run
 from tests.support import postgresql
 from tests.support.emulators import Azurite, needs_node
 from tests.support.gate import passed
 from tests.support.receiver import Receiver, Reply, Request
+from tests.support.shell import ROOT, blocks, commands, needs, run
 from tests.support.waypost import Server, free_port
 
 HOW_TO = ROOT / "docs" / "how-to"

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from manual import site
-from tests.docs.shell import ROOT, blocks
+from tests.support.shell import ROOT, blocks
 
 DOCS = ROOT / "docs"
 TESTED = [DOCS / "how-to", DOCS / "tutorials"]

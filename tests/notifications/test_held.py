@@ -5,11 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.docs.shell import ROOT, blocks
 from tests.notifications.conftest import Watch, smtp_of
 from tests.support.lanes import Lane
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver, answer
+from tests.support.shell import ROOT, blocks
 from tests.support.waiting import until
 from tests.support.wards import MR
 
