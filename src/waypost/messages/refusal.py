@@ -5,7 +5,7 @@ from typing import Any
 from waypost import errors
 from waypost.messages.model import MessageInvalid
 from waypost.messages.routing import Unroutable
-from waypost.web import problems
+from waypost.web.routes import problems
 
 Refused = MessageInvalid | Unroutable | errors.WaypostError
 """What can be wrong with a message, or keep it from being taken."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.db.postgresql import fetch
+from waypost.db.postgresql.connections import fetch
 from waypost.queues.model import (
     Accept,
     Delivery,
