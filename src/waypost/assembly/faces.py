@@ -44,7 +44,7 @@ from waypost.vault import keyring
 from waypost.web import root
 from waypost.web.application import application
 from waypost.web.document import unbuilt
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 
 class Waypost(Configuration):
