@@ -32,7 +32,7 @@ from waypost.db.database import Tx
 from waypost.folder import Folder
 from waypost.ids import new_id, new_secret
 from waypost.messages import model
-from waypost.queues.model import Accept, Target
+from waypost.queues.model import Accept, Addressee
 from waypost.sessions.model import SignedIn
 from waypost.tokens import assertion
 from waypost.web import callers
@@ -184,7 +184,7 @@ class Commands:
             meta_start=message.meta_start,
             meta_end=message.meta_end,
             now_ms=self._waypost.clock.now_ms(),
-            targets=(Target(new_id(), queue_id, queue_id, destination_id),),
+            addressees=(Addressee(new_id(), queue_id, queue_id, destination_id),),
         )
 
 

@@ -12,6 +12,9 @@ from waypost.errors import Unavailable
 
 LOOK_SECONDS = 1.0
 
+Room = Callable[[], None]
+"""Raises errors.Unavailable where nothing new can be taken in; `Disk.require` is one."""
+
 
 class DiskLow(Unavailable):
     """Less than `WAYPOST_DISK_FLOOR_BYTES` is free."""

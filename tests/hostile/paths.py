@@ -28,7 +28,7 @@ from waypost.errors import Conflict, Invalid
 from waypost.ids import new_id
 from waypost.notifications import sending as notices
 from waypost.notifications.model import Webhook
-from waypost.notifications.notice import Kind, Notice
+from waypost.notifications.notice import Notice, NoticeKind
 from waypost.queues.model import Pending
 from waypost.sessions.oidc import NotVouched, Provider, Registration
 from waypost.tokens.keysets import KeySets
@@ -154,9 +154,9 @@ async def shake_hands(scene: Scene, client: Client, url: str) -> str | None:
 
 
 async def notify(scene: Scene, client: Client, url: str) -> str | None:
-    notice = Notice(new_id(), scene.environment, "Clinic", Flag.development.value, Kind.tested, 1)
-    opened = notices.Opened(Webhook(url, has_secret=False), None)
-    return await notices.Sender(client, Clock()).send(opened, [notice])
+    notice = Notice(new_id(), scene.environment, "Clinic", Flag.development.value, NoticeKind.tested, 1)
+    opened = notices.OpenChannel(Webhook(url, has_secret=False), None)
+    return await notices.NoticeSender(client, Clock()).send(opened, [notice])
 
 
 async def sign_in(scene: Scene, client: Client, url: str) -> str | None:

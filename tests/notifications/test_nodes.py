@@ -19,8 +19,8 @@ from tests.support.waiting import until
 from waypost.db.database import Tx
 from waypost.folder import SEALING_KEY
 from waypost.notifications import outbox, store
-from waypost.notifications.model import Channel, Settings, Webhook
-from waypost.notifications.notice import Kind, Raised
+from waypost.notifications.model import Channel, NotificationSettings, Webhook
+from waypost.notifications.notice import NoticeKind, Raised
 from waypost.vault.vault import Vault
 
 
@@ -100,13 +100,13 @@ def test_an_end_while_sending_repeats_the_id_and_a_restart_repeats_nothing(
 async def environment(db: Store, vault: Vault, clock: SetClock) -> str:
     """An environment with a webhook."""
     made = (await tenants.found(db, clock)).development
-    kept = Settings(made, webhook=Webhook("https://hooks.example.com/", False))
+    kept = NotificationSettings(made, webhook=Webhook("https://hooks.example.com/", False))
     await db.write(lambda tx: store.put(tx, vault, kept, {}, clock.now))
     return made
 
 
 def raised(environment: str) -> Raised:
-    return Raised(environment, Kind.disk_low, {"node": "a"}, open_key="disk.low a")
+    return Raised(environment, NoticeKind.disk_low, {"node": "a"}, open_key="disk.low a")
 
 
 async def test_what_is_claimed_goes_to_nobody_else_until_the_lease_ends(
@@ -145,7 +145,7 @@ async def test_while_the_first_waits_nothing_behind_it_is_due(
 
     def twice(tx: Tx) -> None:
         for key in ("a", "b"):
-            told = Raised(environment, Kind.disk_low, {"node": key}, open_key=key)
+            told = Raised(environment, NoticeKind.disk_low, {"node": key}, open_key=key)
             outbox.raise_(tx, told, clock.now)
 
     await db.write(twice)

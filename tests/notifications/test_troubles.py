@@ -12,23 +12,23 @@ from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver
 from waypost.folder import SEALING_KEY
-from waypost.notifications.watching import Standing, after
+from waypost.notifications.watching import ToldHold, after
 from waypost.vault import keyring
 
 
 @pytest.mark.parametrize(
     ("queue", "becomes"),
     [
-        (Standing(is_there=False, is_held=False), "drained"),
-        (Standing(True, is_held=True, cursor=1, last_seq=5), "held"),
-        (Standing(True, is_held=True, cursor=1, last_seq=5, mark=4), "held"),
-        (Standing(True, is_held=False, cursor=5, last_seq=5), "drained"),
-        (Standing(True, is_held=False, cursor=2, last_seq=5), 5),
-        (Standing(True, is_held=False, cursor=4, last_seq=90, mark=5), 5),
-        (Standing(True, is_held=False, cursor=5, last_seq=90, mark=5), "drained"),
+        (ToldHold(is_there=False, is_held=False), "drained"),
+        (ToldHold(True, is_held=True, cursor=1, last_seq=5), "held"),
+        (ToldHold(True, is_held=True, cursor=1, last_seq=5, mark=4), "held"),
+        (ToldHold(True, is_held=False, cursor=5, last_seq=5), "drained"),
+        (ToldHold(True, is_held=False, cursor=2, last_seq=5), 5),
+        (ToldHold(True, is_held=False, cursor=4, last_seq=90, mark=5), 5),
+        (ToldHold(True, is_held=False, cursor=5, last_seq=90, mark=5), "drained"),
     ],
 )
-def test_what_becomes_of_a_hold_that_was_told(queue: Standing, becomes: str | int) -> None:
+def test_what_becomes_of_a_hold_that_was_told(queue: ToldHold, becomes: str | int) -> None:
     assert after(queue) == becomes
 
 

@@ -16,7 +16,7 @@ from waypost.ids import new_id
 from waypost.logs.search import MetadataSearch
 from waypost.queues import recount
 from waypost.replays import running, service, store
-from waypost.replays.model import Progress, State
+from waypost.replays.model import ReplayOfMany, ReplayState
 
 MANY = 2 * running.LOGS_A_PAGE + 30
 """So many that they take three pages."""
@@ -129,7 +129,7 @@ def test_nothing_to_replay_is_done_at_once(house: House) -> None:
 def begun(house: House, count: int) -> str:
     """The id of a replay of everything that nobody carries out yet."""
     environment_id, now = house.environments["Development"], house.clock.now_ms()
-    made = Progress(new_id(), environment_id, State.running, {}, count, 0, now, None)
+    made = ReplayOfMany(new_id(), environment_id, ReplayState.running, {}, count, 0, now, None)
 
     def insert(tx: Tx) -> None:
         shares = store.shares(tx, environment_id, MetadataSearch(), now)

@@ -117,7 +117,7 @@ class House(Callers, AbstractContextManager["House"]):
     def events(self, about: str | None = None, *, tenant: Tenant | None = None) -> list[dict[str, Any]]:
         """The organization's audit events, oldest first, `details` decoded; only those with that id in them."""
         number = (tenant or self.household.clinic).id
-        rows = self.read(lambda tx: audit.page(tx, number, audit.Filter(), offset=0, count=100_000))
+        rows = self.read(lambda tx: audit.page(tx, number, audit.EventQuery(), offset=0, count=100_000))
         events = [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
         return [event for event in events if about in (None, event["details"].get("id"))]
 

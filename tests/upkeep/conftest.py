@@ -75,7 +75,7 @@ class Store:
     async def events(self) -> list[tuple[str, str]]:
         """Type and route of each audit event of the organization, oldest first."""
         rows = await self.waypost.db.read(
-            lambda tx: audit.page(tx, self.tenant.id, audit.Filter(), offset=0, count=1000)
+            lambda tx: audit.page(tx, self.tenant.id, audit.EventQuery(), offset=0, count=1000)
         )
         return [(row["type"], row["route"]) for row in reversed(rows)]
 

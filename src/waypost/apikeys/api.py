@@ -13,10 +13,10 @@ from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
 from waypost.web.openapi import problems_of
+from waypost.web.paths import EnvironmentId
 
 TAG = "OAuth API keys"
 
-EnvironmentId = Annotated[str, Path(alias="environmentId")]
 ApiKeyId = Annotated[str, Path(alias="apikeyId", description="The client id.")]
 
 

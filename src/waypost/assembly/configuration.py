@@ -5,7 +5,7 @@ Rooms do not know each other: what one must have done by another is passed in he
 
 import socket
 
-from waypost.assembly.delivery import Delivery
+from waypost.assembly.delivery import MessagePath
 from waypost.clock import Clock
 from waypost.credentials.service import Credentials
 from waypost.db.database import Database, Tx
@@ -17,7 +17,7 @@ from waypost.destinations.verification import Verification
 from waypost.environments.service import EgressLists
 from waypost.notifications import moves
 from waypost.notifications.running import Notifier
-from waypost.notifications.sending import Sender as NoticeSender
+from waypost.notifications.sending import NoticeSender
 from waypost.notifications.service import Notifications
 from waypost.queues import store as queue_rows
 from waypost.samples.service import Samples
@@ -29,7 +29,7 @@ from waypost.subscriptions.service import Subscriptions
 from waypost.vault import keyring
 
 
-class Configuration(Delivery):
+class Configuration(MessagePath):
     """What is configured, over all that it changes."""
 
     def __init__(self, settings: Settings, clock: Clock, db: Database, keys: keyring.Keyring) -> None:

@@ -30,7 +30,7 @@ from waypost.upkeep.service import Upkeep
 from waypost.vault import keyring
 
 
-class Delivery(People):
+class MessagePath(People):
     """Everything that a message meets."""
 
     def __init__(self, settings: Settings, clock: Clock, db: Database, keys: keyring.Keyring) -> None:

@@ -138,7 +138,7 @@ def body(form: Form, *fields: Field) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FormState:
     """What a form shows: values by field name, and what was wrong with them. For templates."""
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -168,12 +168,12 @@ def given(form: Form, *secrets: str) -> dict[str, str]:
     return {name: "\n".join(form.values[name]) for name in form if name not in hidden}
 
 
-def refused(form: Form, error: Invalid | Stale, *secrets: str) -> State:
+def refused(form: Form, error: Invalid | Stale, *secrets: str) -> FormState:
     """The form as it was sent, with what was wrong; a stale one says so."""
     if isinstance(error, Stale):
         words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
-        return State(given(form, *secrets), headline=words)
-    return State(given(form, *secrets), error.faults)
+        return FormState(given(form, *secrets), headline=words)
+    return FormState(given(form, *secrets), error.faults)
 
 
 def _number(text: str) -> int | str:

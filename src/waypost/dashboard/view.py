@@ -40,7 +40,7 @@ class Flash:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuItem:
     """A line of the navigation. `path` is below `/dashboard`, with `{environment}` or `{organization}` in it.
 
     `also` are the beginnings of further paths that belong to it; it is offered to these roles only.
@@ -82,7 +82,7 @@ class Group:
     """Lines of the navigation under a heading."""
 
     name: str
-    entries: Sequence[Entry] = field(default_factory=tuple)
+    items: Sequence[MenuItem] = field(default_factory=tuple)
 
 
 class View:
@@ -131,7 +131,7 @@ class View:
         if place is None:
             return []
         found = [
-            (group.name, [link for entry in group.entries if (link := entry.link(place, here)) is not None])
+            (group.name, [link for item in group.items if (link := item.link(place, here)) is not None])
             for group in self._navigation
         ]
         return [(name, links) for name, links in found if links]

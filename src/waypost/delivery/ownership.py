@@ -26,7 +26,7 @@ MARGIN_SECONDS = 1.0
 
 log = structlog.get_logger("waypost.delivery")
 
-Busy = Callable[[int], bool]
+IsBusy = Callable[[int], bool]
 """Whether an attempt is under way in a shard."""
 
 
@@ -45,7 +45,7 @@ class Ownership:
         self._until = 0.0
         self._renewing: asyncio.Task[None] | None = None
 
-    async def begin(self, *, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
+    async def begin(self, *, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         """Take this node's share, and tell of shards gained and lost from now on. Raises errors.Unavailable."""
         await self._look(busy, changed)
         if self._db.shared:
@@ -78,7 +78,7 @@ class Ownership:
     def _holds(self) -> bool:
         return not self._db.shared or time.monotonic() < self._until
 
-    async def _renew(self, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
+    async def _renew(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         while True:
             await asyncio.sleep(HANDOVER_SECONDS if self._leaving else RENEW_SECONDS)
             try:
@@ -86,7 +86,7 @@ class Ownership:
             except Unavailable as error:
                 log.warning("shards.not_renewed", detail=error.detail)
 
-    async def _look(self, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
+    async def _look(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         began = time.monotonic()
         back = [shard for shard in self._leaving if not busy(shard)]
 

@@ -16,7 +16,7 @@ from waypost.delivery import waits
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.due import DueClock
 from waypost.delivery.model import Delivered, Failed, Outcome, Parking, Schedule
-from waypost.delivery.pacing import Pace
+from waypost.delivery.pacing import Turnstile
 from waypost.delivery.request import Opened
 from waypost.delivery.settling import Attempted, Settled, Settling
 from waypost.delivery.slots import Slot
@@ -25,8 +25,8 @@ from waypost.delivery.waits import Cursors, Waits
 from waypost.errors import NotFound
 from waypost.ids import new_id
 from waypost.metrics import Metrics
-from waypost.queues.model import Ended, Fence, Head, State, Versions
-from waypost.queues.port import Hot, settling
+from waypost.queues.model import Ended, Fence, Head, QueueState, Versions
+from waypost.queues.port import Hot, rows_of_settle
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
@@ -100,7 +100,7 @@ class Runner:
         self._epoch = epoch
         self._targets: dict[str, Target] = {}
         self._waits = Waits(db, hot, due)
-        self._pace = Pace()
+        self._pace = Turnstile()
 
     def forget(self, destination_id: str) -> None:
         """Read a destination anew before its next attempt."""
@@ -133,7 +133,7 @@ class Runner:
                 settled = await self._settled(slot, load, message, turn)
                 left -= 1
                 roused = roused or bool(message.pending.merges)
-                if settled is None or (settled.moved and settled.state is not State.ready):
+                if settled is None or (settled.moved and settled.state is not QueueState.ready):
                     return roused
                 if not settled.moved and not settled.due_now:
                     return True
@@ -190,20 +190,20 @@ class Runner:
                 settled = await self._deliver(slot, load, message, turn, others)
             finally:
                 self._waits.end(pending)
-        if settled is not None and settled.state is State.idle:
-            await self._waits.drained(load.head)
+        if settled is not None and settled.state is QueueState.idle:
+            await self._waits.emptied(load.head)
         return settled
 
     async def _wait(self, load: _Load, cursor: int, reason: str) -> Settled | None:
         """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile."""
         due_at = self._due.now_ms() + waits.LOOK_AGAIN_MS
 
-        def wait(tx: Tx) -> State | None:
+        def wait(tx: Tx) -> QueueState | None:
             if load.behind and not self._waits.is_behind(tx, load.head):
                 return None
             return self._hot.wait(tx, load.fence(cursor), reason, due_at)
 
-        state = await self._db.write(wait, beside=settling())
+        state = await self._db.write(wait, beside=rows_of_settle())
         return None if state is None else Settled(state, unchanged=True, due_now=False)
 
     async def _deliver(

@@ -9,8 +9,8 @@ import asyncio
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
 from waypost.queues import children
-from waypost.queues.model import Head, Pending, State
-from waypost.queues.port import Hot, settling
+from waypost.queues.model import Head, Pending, QueueState
+from waypost.queues.port import Hot, rows_of_settle
 
 LOOK_AGAIN_MS = 10_000
 
@@ -66,12 +66,12 @@ class Waits:
         for queue_id in pending.merges:
             if queue_id != head.queue_id:
                 other = self._hot.head(tx, queue_id)
-                if other is None or not (other.state is State.waiting or other.may_run(self._due.now_ms())):
+                if other is None or not (other.state is QueueState.waiting or other.may_run(self._due.now_ms())):
                     return None
                 found.append((queue_id, other.cursor))
         return tuple(found[1:]) if self._hot.are_next(tx, found, pending.seq) else None
 
-    async def drained(self, head: Head) -> None:
+    async def emptied(self, head: Head) -> None:
         """Hear that a queue is empty: the generation behind its own goes on, if that was the last of it."""
         mine, behind = -1 if head.since is None else head.since, self._behind.get(head.subscription_id, set())
         since = min((each for each in behind if each > mine), default=None)
@@ -79,4 +79,4 @@ class Waits:
             return
         behind.discard(since)
         now = self._due.now_ms()
-        await self._db.write(lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling())
+        await self._db.write(lambda tx: children.rouse(tx, head.subscription_id, now), beside=rows_of_settle())

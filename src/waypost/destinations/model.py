@@ -148,7 +148,7 @@ class SetupPut(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class VerificationState:
     """Whether the endpoint proved that it is its owner's: `unverified`, `verified`, or `stale` after a change."""
 
     state: str = "unverified"
@@ -178,7 +178,7 @@ class Destination:
     cloud: dict[str, Any] | None = None
     setup_state: dict[str, Any] | None = None
     has_token: bool = False
-    verification: Verification = field(default_factory=Verification)
+    verification: VerificationState = field(default_factory=VerificationState)
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: int = 30
     success_status: SuccessStatus = "2xx"

@@ -11,11 +11,11 @@ from typing import Any
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
-from waypost.errors import Unavailable
+from waypost.errors import Unavailable, WaypostError
 from waypost.messages import patients
-from waypost.messages.model import Message
+from waypost.messages.model import Message, MessageInvalid
 from waypost.queues.children import Generation
-from waypost.queues.model import Target
+from waypost.queues.model import Addressee
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
 from waypost.subscriptions.model import Subscription, model_key
@@ -32,6 +32,10 @@ class Unroutable(Exception):
         self.text = text
 
 
+NotAccepted = MessageInvalid | Unroutable | WaypostError
+"""Why one message was not accepted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Where a subscription's messages go: all into its own queue, or by `rule` into those of their patients."""
@@ -39,9 +43,9 @@ class Lane:
     generation: Generation
     rule: Mapping[str, Any] | None
 
-    def target(self, body: bytes) -> Target:
+    def addressee(self, body: bytes) -> Addressee:
         """The place of a new log of this message. Raises MessageInvalid."""
-        return self.generation.target(() if self.rule is None else patients.identifiers(body, self.rule))
+        return self.generation.addressee(() if self.rule is None else patients.identifiers(body, self.rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Routes:
             raise Unroutable("Sources", "Meta.Source.ID is not a source of this API key's environment.")
         return message.source_id
 
-    def target(self, source_id: str, destination_id: str, message: Message) -> Target:
+    def addressee(self, source_id: str, destination_id: str, message: Message) -> Addressee:
         """Where the message goes for one of its destinations, with a new log's id.
 
         Raises Unroutable, MessageInvalid, Unavailable.
@@ -81,7 +85,7 @@ class Routes:
             raise Unroutable("Subscriptions", text)
         if isinstance(found, Unavailable):
             raise found
-        return found.target(message.body)
+        return found.addressee(message.body)
 
 
 def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:

@@ -12,8 +12,8 @@ from waypost.web.body import JsonBody
 from waypost.web.callers import UserCaller
 from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
 from waypost.web.openapi import problems_of
+from waypost.web.paths import EnvironmentId
 
-EnvironmentId = Annotated[str, Path(alias="environmentId")]
 SourceId = Annotated[str, Path(alias="sourceId")]
 
 

@@ -16,7 +16,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.ids import is_uuid, new_id
 from waypost.tokens import store
-from waypost.tokens.model import Kind
+from waypost.tokens.model import TokenKind
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import INSTALLATION, Vault
 
@@ -30,7 +30,7 @@ class Claims:
     """What an access token says; times in seconds."""
 
     client_id: str
-    kind: Kind
+    kind: TokenKind
     environment_id: str | None
     issued_at: int
     expires_at: int
@@ -111,4 +111,4 @@ class Signer:
 
 
 def _claims(found: dict[str, Any]) -> Claims:
-    return Claims(found["sub"], Kind(found["kind"]), found.get("env"), found["iat"], found["exp"])
+    return Claims(found["sub"], TokenKind(found["kind"]), found.get("env"), found["iat"], found["exp"])

@@ -6,9 +6,9 @@ from typing import Literal
 
 from waypost.errors import Conflict
 
-Store = Literal["sqlite", "postgresql"]
+StoreName = Literal["sqlite", "postgresql"]
 
-Progress = Callable[[str, int], None]
+OnProgress = Callable[[str, int], None]
 """Told of each table that is through, with its number of rows."""
 
 

@@ -19,7 +19,7 @@ from waypost.cli.output import Failure, show, words
 from waypost.folder import KEYS, STRANGERS, Folder, sync
 
 if TYPE_CHECKING:
-    from waypost.cli.founding.plan import Plan
+    from waypost.cli.founding.plan import SetupPlan
     from waypost.cli.founding.setup import Owner
     from waypost.db.database import Tx
     from waypost.settings import Settings
@@ -78,7 +78,7 @@ def _claim(folder: Folder) -> None:
     """Make the folder, or take an empty one. Raises Failure."""
     _must_be_new(folder)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    others = sorted({entry.name for entry in folder.path.iterdir()} - OURS)
+    others = sorted({each.name for each in folder.path.iterdir()} - OURS)
     if others:
         raise Failure(f"{folder.path} is not empty (it holds {others[0]}); name a folder of its own.")
     folder.path.chmod(0o700)
@@ -89,7 +89,7 @@ def _must_be_new(folder: Folder) -> None:
         raise Failure(f"{folder.path} holds a Waypost database already; init does not overwrite it.")
 
 
-def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:
+def _build(folder: Folder, found: "Settings", plan: "SetupPlan", owner: "Owner") -> dict[str, Any]:
     """Everything in the folder; the database comes last. Raises Failure."""
     import asyncio
     import logging
@@ -120,7 +120,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     return result
 
 
-async def _fill(staged: "Settings", folder: Folder, plan: "Plan", owner: "Owner") -> dict[str, Any]:
+async def _fill(staged: "Settings", folder: Folder, plan: "SetupPlan", owner: "Owner") -> dict[str, Any]:
     """The first rows, in one transaction; the file of a private key is there before the store knows the key."""
     from waypost.app import opened
     from waypost.cli.founding import setup

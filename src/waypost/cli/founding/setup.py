@@ -10,7 +10,7 @@ from waypost.apikeys.model import ApiKey, ApiKeyCreate
 from waypost.app import Waypost
 from waypost.audit import store as audit
 from waypost.cli.clients import publickeys
-from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, Plan
+from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, SetupPlan
 from waypost.cli.output import Failure, words
 from waypost.db.database import Tx
 from waypost.environments import founding
@@ -35,7 +35,7 @@ class Owner:
     keys: publickeys.Keys
 
 
-def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
+def fill(tx: Tx, waypost: Waypost, plan: SetupPlan, owner: Owner) -> dict[str, Any]:
     """Insert everything; the first organization, user and key as `init` shows them. Raises Failure, Invalid."""
     now = waypost.clock.now_ms()
     usual = {"id": FIRST, "name": owner.organization}
@@ -57,7 +57,7 @@ def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
     }
 
 
-def _organization(tx: Tx, fixed: FixedOrganization, plan: Plan, now_ms: int) -> None:
+def _organization(tx: Tx, fixed: FixedOrganization, plan: SetupPlan, now_ms: int) -> None:
     fixed_here = [one for one in plan.environments if one.organization == fixed.id]
     inside = [Environment(one.id, fixed.id, one.name, one.environmentFlag) for one in fixed_here]
     made = Organization(fixed.id, fixed.name)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from waypost.access import ENGINEER, require_environment
 from waypost.apikeys.model import ApiKey
 from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, State
+from waypost.dashboard.forms import Form, FormState
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.errors import Invalid
@@ -26,7 +26,7 @@ async def list_(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """The form for another one."""
-    return await _new(visit, State())
+    return await _new(visit, FormState())
 
 
 async def create(visit: Visit) -> Response:
@@ -35,13 +35,13 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.apikeys.create(visit.caller, environment_id, body(visit.form, visit, {}))
     except Invalid as error:
-        return await _new(visit, State(forms.given(visit.form), error.faults), status=400)
+        return await _new(visit, FormState(forms.given(visit.form), error.faults), status=400)
     return visit.redirect(_url(made), f"{made.name} is there. Its client id is below.")
 
 
 async def show(visit: Visit) -> Response:
     """One key."""
-    return await _shown(visit, await _current(visit), State())
+    return await _shown(visit, await _current(visit), FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -51,7 +51,7 @@ async def update(visit: Visit) -> Response:
         given = body(visit.form, visit, {"jwksURL": None, "jwkSet": None})
         await visit.services.apikeys.update(visit.caller, current.id, given)
     except Invalid as error:
-        return await _shown(visit, current, State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, FormState(forms.given(visit.form), error.faults), status=400)
     return visit.redirect(_url(current), "Saved.")
 
 
@@ -81,13 +81,13 @@ async def _current(visit: Visit) -> ApiKey:
     return await visit.services.apikeys.get(visit.caller, visit.path("apikey_id"))
 
 
-async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _new(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ENGINEER)
     return await visit.page("apikeys/new.html", at=environment_id, form=form, status=status)
 
 
-async def _shown(visit: Visit, found: ApiKey, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: ApiKey, form: FormState, *, status: int = 200) -> Response:
     pasted = "" if found.jwk_set is None else json.dumps(found.jwk_set, indent=2)
     return await visit.page(
         "apikeys/one.html",

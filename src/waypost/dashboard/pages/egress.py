@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from waypost.access import OWNER
 from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import State
+from waypost.dashboard.forms import FormState
 from waypost.dashboard.routes import get, post
 from waypost.dashboard.visit import Visit
 from waypost.environments import store
@@ -19,7 +19,7 @@ _LIST = (forms.lines("hosts"), forms.lines("cidrs"), forms.numbers("ports"))
 
 async def show(visit: Visit) -> Response:
     """The list."""
-    return await _shown(visit, State())
+    return await _shown(visit, FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -28,11 +28,11 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.egress_lists.put(visit.caller, environment_id, forms.body(visit.form, *_LIST))
     except Invalid as error:
-        return await _shown(visit, State(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, FormState(forms.given(visit.form), error.faults), status=400)
     return visit.redirect(guard.HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
 
 
-async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     found = await visit.services.egress_lists.get(visit.caller, environment_id)
     environment = await visit.services.db.read(lambda tx: store.get(tx, environment_id))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
 from waypost.dashboard import allowance, charts, forms, guide
-from waypost.dashboard.forms import State
+from waypost.dashboard.forms import FormState
 from waypost.dashboard.glance import Glance
 from waypost.dashboard.live import Fragments
 from waypost.dashboard.routes import get, post
@@ -22,7 +22,7 @@ DATA_SET = "hl7v2-adt"
 PARTS = ("status", "held", "queues", "pace", "ledger", "failures")
 
 
-async def show(visit: Visit, form: State | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """How the environment stands."""
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ANY_ROLE)
@@ -32,7 +32,7 @@ async def show(visit: Visit, form: State | None = None, status: int = 200) -> Re
         steps = await visit.services.db.read(lambda tx: guide.read(tx, environment_id))
     pending = glance.figures.pending
     quotas = await visit.services.db.read(lambda tx: allowance.read(tx, environment_id, pending))
-    values = _values(glance, environment_id) | {"steps": steps, "quotas": quotas, "form": form or State()}
+    values = _values(glance, environment_id) | {"steps": steps, "quotas": quotas, "form": form or FormState()}
     return await visit.page("overview.html", at=environment_id, status=status, **values)
 
 
@@ -61,7 +61,7 @@ async def send_sample(visit: Visit) -> Response:
     try:
         await visit.services.samples.send(visit.caller, destination_id, body)
     except Conflict as error:
-        return await show(visit, State(headline=error.detail), status=409)
+        return await show(visit, FormState(headline=error.detail), status=409)
     return visit.redirect(f"/dashboard/environments/{environment_id}", "The sample messages are on their way.")
 
 

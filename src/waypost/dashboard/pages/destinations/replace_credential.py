@@ -10,7 +10,7 @@ from starlette.responses import Response
 from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
 from waypost.dashboard import declared, draining, forms
-from waypost.dashboard.draining import Mark
+from waypost.dashboard.draining import AtChange
 from waypost.dashboard.pages.credentials import edit
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.routes import get, post
@@ -47,7 +47,7 @@ class Used:
 async def show(visit: Visit) -> Response:
     """The reason, the forms, the queue. Who may not change anything is shown the rest."""
     found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
-    return await _shown(visit, found, forms.State())
+    return await _shown(visit, found, forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -92,8 +92,8 @@ async def _used(visit: Visit, found: Destination) -> Used | None:
     return Used(credential, edit.fields_of(visit, credential), others)
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
-    mark = Mark.of(visit)
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
+    mark = AtChange.of(visit)
     others = [each for each in await fitting(visit, found) if each.id != found.credential_id]
     return await visit.page(
         "destinations/replace_credential.html",

@@ -16,7 +16,7 @@ USUAL = ("PatientAdmin", "Scheduling", "Results", "Order", "Notes", "Clinical Su
 
 async def show(visit: Visit) -> Response:
     """The form."""
-    return await _shown(visit, await to_change(visit), forms.State())
+    return await _shown(visit, await to_change(visit), forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -30,14 +30,14 @@ async def save(visit: Visit) -> Response:
     except Invalid as error:
         return await _shown(visit, found, forms.refused(visit.form, error), status=400)
     except Conflict as error:
-        form = forms.State(forms.given(visit.form), headline=error.detail)
+        form = forms.FormState(forms.given(visit.form), headline=error.detail)
         return await _shown(visit, found, form, status=status_of(error))
     return visit.redirect(
         f"/dashboard/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
     )
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     sources = await visit.services.sources.list(visit.caller, found.environment_id)
     return await visit.page(
         "destinations/subscribe.html",

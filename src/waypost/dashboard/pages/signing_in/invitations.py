@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from waypost.dashboard import entry, guard
-from waypost.dashboard.forms import State
+from waypost.dashboard.forms import FormState
 from waypost.dashboard.routes import open_get, open_post
 from waypost.dashboard.visit import Visit
 from waypost.errors import Fault, Invalid, NotFound
@@ -17,7 +17,7 @@ async def show(visit: Visit) -> Response:
         email = await visit.services.invitations.look(visit.path("token"))
     except NotFound:
         return await _ended(visit)
-    return await _form(visit, email, State())
+    return await _form(visit, email, FormState())
 
 
 async def accept(visit: Visit) -> Response:
@@ -36,16 +36,16 @@ async def accept(visit: Visit) -> Response:
     return visit.redirect(guard.SIGN_IN, "The password is set. Sign in with it.")
 
 
-def _state(faults: tuple[Fault, ...]) -> State:
-    return State(faults=faults, headline="The password is not set.")
+def _state(faults: tuple[Fault, ...]) -> FormState:
+    return FormState(faults=faults, headline="The password is not set.")
 
 
-async def _form(visit: Visit, email: str, form: State, *, status: int = 200) -> Response:
+async def _form(visit: Visit, email: str, form: FormState, *, status: int = 200) -> Response:
     return await visit.page("invitation.html", status=status, email=email, form=form)
 
 
 async def _ended(visit: Visit) -> Response:
-    return await visit.page("invitation.html", status=404, email=None, form=State())
+    return await visit.page("invitation.html", status=404, email=None, form=FormState())
 
 
 PAGES = [open_get(PATH, show), open_post(PATH, accept)]
