@@ -36,7 +36,7 @@ class Disk:
 
     def __init__(self, folder: Path, floor_bytes: int, *, free: Callable[[Path], int] = free_bytes) -> None:
         self._folder = folder
-        self._floor = floor_bytes
+        self.floor_bytes = floor_bytes
         self._free = free
         self._looked_at = float("-inf")
         self._found = 0
@@ -50,7 +50,7 @@ class Disk:
 
     def is_low(self) -> bool:
         """Whether less than the floor is free."""
-        return self.free() < self._floor
+        return self.free() < self.floor_bytes
 
     def require(self) -> None:
         """Raise DiskLow where nothing new can be taken in."""

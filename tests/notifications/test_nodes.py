@@ -32,7 +32,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[House, House]]:
         place.mkdir()
     with House(first, on="postgresql", allowed_networks=LOOPBACK, retry_schedule=(36000,)) as one:
         shared: dict[str, Any] = {
-            "database_url": one.waypost.settings.database_url,
+            "database_url": one.waypost.ground.settings.database_url,
             "master_key_file": first / SEALING_KEY,
         }
         with House(second, keep=one.household, deliver=False, allowed_networks=LOOPBACK, **shared) as two:
@@ -55,7 +55,7 @@ def test_two_nodes_that_look_at_the_same_time_tell_once(
         lane.send(1)
         lane.until("held")
         one.clock.ahead_ms = two.clock.ahead_ms = 301_000
-        two.run(two.waypost.notifier.start())
+        two.run(two.waypost.configuration.notifier.start())
         look(one, two)
         hook.wait(1)
         ward.behave(answer(200))

@@ -15,6 +15,8 @@ from waypost.folder import SEALING_KEY
 from waypost.notifications.watching import ToldHold, after
 from waypost.vault import keyring
 
+NEVER_ENOUGH = 10**18
+
 
 @pytest.mark.parametrize(
     ("queue", "becomes"),
@@ -94,8 +96,8 @@ def test_a_disk_under_its_floor_is_told_once_to_every_environment_that_is_told(
 ) -> None:
     watch, staging = Watch(plain), Watch(plain, "Staging")
     watch.set_up(webhook={"url": hook.url})
-    is_low = True
-    plain.waypost.disk_is_low = lambda: is_low
+    disk = plain.waypost.ground.disk
+    disk.floor_bytes, floor = NEVER_ENOUGH, disk.floor_bytes
     watch.look()
     (told,) = hook.wait(1)
     watch.look()
@@ -103,14 +105,14 @@ def test_a_disk_under_its_floor_is_told_once_to_every_environment_that_is_told(
     assert len(watch.notices("disk.low")) == 1
     assert staging.notices() == []
 
-    is_low = False
+    disk.floor_bytes = floor
     watch.look()
     assert [each["lasts"] for each in watch.notices("disk.low")] == [False]
-    is_low = True
+    disk.floor_bytes = NEVER_ENOUGH
     watch.look()
     hook.wait(2)
     assert len(watch.notices("disk.low")) == 2
-    plain.waypost.disk_is_low = lambda: False
+    disk.floor_bytes = floor
     watch.look()
 
 

@@ -14,6 +14,7 @@ from waypost.metrics import Metrics
 
 Figures = dict[tuple[str, frozenset[str]], float]
 """Values by name and by the labels' values."""
+NEVER_ENOUGH = 10**18
 
 
 def figures(text: str) -> Figures:
@@ -80,9 +81,10 @@ def test_every_environment_stands_as_its_queues_do(house: House) -> None:
 
 def test_a_disk_under_its_floor_is_seen(house: House) -> None:
     assert scrape(house)["waypost_disk_low", frozenset()] == 0
-    house.waypost.disk_is_low = lambda: True
+    disk = house.waypost.ground.disk
+    disk.floor_bytes, before = NEVER_ENOUGH, disk.floor_bytes
     assert scrape(house)["waypost_disk_low", frozenset()] == 1
-    house.waypost.disk_is_low = lambda: False
+    disk.floor_bytes = before
 
 
 def test_a_store_that_is_away_leaves_what_the_node_counts() -> None:

@@ -346,10 +346,10 @@ class Contract:
             destination.credential_id or "", 1, destination.environment_id, "Keys", peer.strategy, peer.settings,
             frozenset(peer.secrets), 1, 0, 0,
         )  # fmt: skip
-        store = ports.store(destination, house.waypost.settings)
+        store = ports.store(destination, house.waypost.ground.settings)
         assert isinstance(store, ObjectStore)
         under = Under(credential, peer.secrets, timeout_seconds=30, https_only=False, tls=None)
-        sender = house.waypost.sender
+        sender = house.waypost.engine.sender
         got = house.run(sender.send(store.put(item), under))
         assert not isinstance(got, str), got
         verdict = store.judge(item, got)

@@ -137,7 +137,7 @@ async def _fill(staged: "Settings", folder: Folder, plan: "SetupPlan", owner: "O
                 result["apiKey"] = publickeys.shown(folder, owner.keys, owner.client_id, user=user)
             return result
 
-        return await waypost.db.write(fill)
+        return await waypost.ground.db.write(fill)
 
 
 def _text(data: Path, result: dict[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ class Owner:
 
 def fill(tx: Tx, waypost: Waypost, plan: SetupPlan, owner: Owner) -> dict[str, Any]:
     """Insert everything; the first organization, user and key as `init` shows them. Raises Failure, Invalid."""
-    now = waypost.clock.now_ms()
+    now = waypost.ground.clock.now_ms()
     usual = {"id": FIRST, "name": owner.organization}
     organizations = plan.organizations or [checked(FixedOrganization, usual)]
     for organization in organizations:
@@ -107,7 +107,7 @@ def _api_key(tx: Tx, waypost: Waypost, fixed: FixedApiKey, now_ms: int) -> None:
         checked(
             ApiKeyCreate,
             body,
-            context=lambda url: waypost.policy.fault(url, https_only=https_only, pointer="/jwksURL"),
+            context=lambda url: waypost.ground.policy.fault(url, https_only=https_only, pointer="/jwksURL"),
         )
     except WaypostError as error:
         raise Failure(f"The API key {fixed.clientId} cannot be made: {words(error)}") from None
