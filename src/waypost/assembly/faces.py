@@ -10,8 +10,6 @@ from waypost.assembly.engine import Engine
 from waypost.assembly.ground import Ground
 from waypost.assembly.people import People
 from waypost.assembly.vitals import Vitals
-from waypost.audit import api as audit_api
-from waypost.audit.refusals import Refusals
 from waypost.credentials import api as credentials_api
 from waypost.dashboard import application as dashboard
 from waypost.dashboard.glance import Glances
@@ -30,6 +28,7 @@ from waypost.queues import api as queues_api
 from waypost.quotas import api as quotas_api
 from waypost.replays import api as replays_api
 from waypost.roles import api as roles_api
+from waypost.roles import audit_events
 from waypost.samples import api as samples_api
 from waypost.sessions.model import Session
 from waypost.sources import api as sources_api
@@ -38,6 +37,7 @@ from waypost.tokens import api as tokens_api
 from waypost.web import root, unbuilt
 from waypost.web.application import application
 from waypost.web.limits import Limits
+from waypost.web.refusals import Refusals
 
 
 class Faces:
@@ -96,7 +96,7 @@ def _routers(ground: Ground, people: People, engine: Engine, configuration: Conf
         environments_api.egress_router(configuration.egress_lists),
         quotas_api.router(engine.quotas),
         roles_api.router(people.roles),
-        audit_api.router(ground.db),
+        audit_events.router(ground.db),
         apikeys_api.router(people.apikeys),
         credentials_api.router(configuration.credentials),
         credentials_api.public(configuration.credentials, ground.whereabouts.home_of),
