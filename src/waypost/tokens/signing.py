@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.ids import is_uuid, new_id
+from waypost.ids import is_uuid, new_id, random_id
 from waypost.tokens import store
 from waypost.tokens.model import TokenKind
 from waypost.vault.keyring import KeyUnavailable
@@ -51,7 +51,7 @@ class Signer:
         key_id, key = self._current or await self._load_current()
         payload: dict[str, Any] = {
             "sub": claims.client_id, "kind": claims.kind.value, "iat": claims.issued_at,
-            "exp": claims.expires_at, "jti": secrets.token_urlsafe(12),
+            "exp": claims.expires_at, "jti": random_id(),
         }  # fmt: skip
         if claims.environment_id is not None:
             payload["env"] = claims.environment_id

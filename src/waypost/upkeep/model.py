@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from waypost.errors import Conflict
-
-StoreName = Literal["sqlite", "postgresql"]
 
 OnProgress = Callable[[str, int], None]
 """Told of each table that is through, with its number of rows."""

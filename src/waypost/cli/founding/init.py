@@ -8,7 +8,6 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -17,6 +16,7 @@ from waypost.cli.clients import publickeys
 from waypost.cli.options import FOLDER, Data, Json
 from waypost.cli.output import Failure, show, words
 from waypost.folder import KEYS, STRANGERS, Folder, sync
+from waypost.ids import random_id
 
 if TYPE_CHECKING:
     from waypost.cli.founding.plan import SetupPlan
@@ -68,7 +68,7 @@ def init(
         raise Failure(str(error)) from None
     try:
         _must_be_new(folder)  # another init may have ended meanwhile
-        result = _build(folder, found, plan, Owner(email, organization, str(uuid4()), keys))
+        result = _build(folder, found, plan, Owner(email, organization, random_id(), keys))
     finally:
         lock.release()
     show(result, as_json=as_json, text=_text(data, result))
