@@ -17,9 +17,9 @@ from bench.figure import Figure, at_most, percentile
 from bench.interleaving import Round, absolute, interleaved
 from bench.processes import BenchFailed, Child
 from bench.stage import Bench
-from waypost.dashboard import guard
+from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages import PAGES
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 DEAD = 20
 """One queue in so many is dead."""
@@ -118,7 +118,7 @@ def address(path: str, ids: Ids) -> str:
     """Where a page is."""
     if "/setup" in path:
         path = path.replace("{destination_id}", "{unfinished_id}")
-    return guard.HOME + f"{path}{QUERIES.get(path, '')}".format(**ids)
+    return addresses.HOME + f"{path}{QUERIES.get(path, '')}".format(**ids)
 
 
 def _measured(made: Child, cookie: str, found: Sequence[Ids], calls: int) -> Iterator[tuple[str, float]]:

@@ -17,7 +17,7 @@ from bench import messages
 from waypost import access
 from waypost.app import Waypost
 from waypost.db.database import Tx
-from waypost.delivery.runner import MESSAGES_A_LOAD
+from waypost.delivery.loading import MESSAGES_A_LOAD
 from waypost.destinations.store import destination
 from waypost.ids import new_id
 from waypost.logs.store import log

@@ -25,9 +25,9 @@ from bench.population import Population
 from bench.processes import obey
 from waypost import access, logging, settings
 from waypost.app import Waypost, calm_collector, opened
-from waypost.cli.clients import keyfiles
+from waypost.cli.keypairs import keyfiles
 from waypost.cli.serving.server import Server, config
-from waypost.dashboard import guard
+from waypost.dashboard.visits import cookies
 from waypost.db.database import Tx
 from waypost.folder import Folder
 from waypost.ids import new_id, new_secret
@@ -84,7 +84,7 @@ class Commands:
         await waypost.people.invitations.accept(made.token, password, ip=HERE)
         entered = await waypost.people.sessions.sign_in(person.user.email, password, ip=HERE)
         assert isinstance(entered, SignedIn)  # noqa: S101 - nobody asks for codes on loopback
-        return {"cookie": f"{guard.COOKIE}={entered.cookie}"}
+        return {"cookie": f"{cookies.SESSION}={entered.cookie}"}
 
     async def fill(self, *, count: int, queues: int) -> None:
         """Accept so many messages into the first so many queues, evenly, as `/endpoint` would."""

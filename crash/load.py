@@ -15,7 +15,7 @@ from typing import Any
 from bench.processes import Child
 from crash.stage import Stage
 from crash.verdict import QueueTally, lane
-from waypost.cli.clients import keyfiles
+from waypost.cli.keypairs import keyfiles
 from waypost.folder import Folder
 
 SENDERS = 2

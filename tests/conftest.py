@@ -12,6 +12,8 @@ import sqlalchemy as sa
 import structlog
 
 from tests.support import sharing, stores
+from tests.support.house import House
+from tests.support.receiver import Receiver
 from tests.support.stores import Store
 from waypost import tables
 from waypost.clock import Clock
@@ -81,6 +83,19 @@ async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[St
 @pytest.fixture
 def vault(db: Database, clock: SetClock, tmp_path: Path) -> Vault:
     return Vault(db, keyring.create(tmp_path / "sealing.key"), clock)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An endpoint that says 200, and does otherwise when it is told to."""
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def route(house: House, receiver: Receiver) -> dict[str, Any]:
+    """A subscription of the house's Development environment that leads to the receiver."""
+    return house.subscription(house.source(), house.destination(endpoint=receiver.url))
 
 
 @pytest.fixture

@@ -12,39 +12,54 @@ from collections import deque
 
 _RANDOM_BYTES = 10
 _AHEAD = 256
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
-class _Random:
-    """Random bytes for so many ids ahead: each call of the system may hand Python's lock to another thread."""
+class _Making:
+    """What ids are put together from: the text of this millisecond, and random ends for so many ids ahead.
+
+    Each call of the system for random bytes may hand Python's lock to another thread; and three ids are made for
+    a message.
+    """
 
     def __init__(self) -> None:
         self._process = 0
-        self._ready: deque[bytes] = deque()
+        self._ends: deque[str] = deque()
+        self._begins = (-1, "")
 
-    def take(self) -> bytes:
-        """Bytes that nobody else has: not another thread, nor the process that this one was forked from."""
+    def begin(self) -> str:
+        """The time, in ms."""
+        now_ms = time.time_ns() // 1_000_000
+        begins = self._begins
+        if begins[0] != now_ms:
+            text = f"{now_ms:012x}"
+            begins = self._begins = now_ms, f"{text[:8]}-{text[8:]}"
+        return begins[1]
+
+    def end(self) -> str:
+        """Random bits that nobody else has: not another thread, nor the process that this one was forked from."""
         if self._process != os.getpid():
-            self._ready = deque()
+            self._ends = deque()
             self._process = os.getpid()
         try:
-            return self._ready.pop()
+            return self._ends.pop()
         except IndexError:
-            drawn = os.urandom(_RANDOM_BYTES * _AHEAD)
-            parts = [drawn[at : at + _RANDOM_BYTES] for at in range(0, len(drawn), _RANDOM_BYTES)]
-            self._ready.extend(parts[1:])
-            return parts[0]
+            drawn = os.urandom(_RANDOM_BYTES * _AHEAD).hex()
+            ends = [_end(drawn[at : at + 20]) for at in range(0, len(drawn), 20)]
+            self._ends.extend(ends[1:])
+            return ends[0]
 
 
-_random = _Random()
+def _end(digits: str) -> str:
+    return f"7{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
+
+
+_making = _Making()
 
 
 def new_id() -> str:
     """A fresh UUIDv7 (RFC 9562) as text."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(_random.take())
-    value = value & ~(0xF000 << 64) | 0x7000 << 64
-    value = value & ~(0xC000 << 48) | 0x8000 << 48
-    text = f"{value:032x}"  # by hand, a third of what `uuid.UUID` takes: three of these are made for a message
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return f"{_making.begin()}-{_making.end()}"
 
 
 def random_id() -> str:

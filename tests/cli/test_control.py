@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from waypost.cli import session
-from waypost.cli.output import Failure
-from waypost.cli.serving import control
+from waypost.cli.control import session
+from waypost.cli.control import socket as control
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 
 

@@ -1,4 +1,4 @@
-"""A credential as a delivery has it, and an `Authorizer` that reaches loopback."""
+"""A credential as a delivery has it, and an `Authorizer` that reaches loopback, alone or as a node of a store."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.conftest import SetClock
-from tests.credentials.conftest import DEVELOPMENT
+from tests.credentials.conftest import DEVELOPMENT, World
+from waypost.credentials import store
 from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
+from waypost.credentials.sharing import Shared
+from waypost.credentials.strategies.strategy import Outgoing
+from waypost.db.database import Tx
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 
 ID = "497f6eca-6276-4993-bfeb-53cbbbba6f08"
+REQUEST = Outgoing("POST", "https://api.example.com/in?b=1&a=2", {"Content-Type": "application/json"}, b"{}")
 
 
 @dataclass
@@ -57,3 +62,23 @@ async def asking(
         yield Asking(authorizer, secrets or {"clientSecret": "the-secret"})
     finally:
         await client.close()
+
+
+@asynccontextmanager
+async def authorizing(world: World, policy: Policy) -> AsyncIterator[Authorizer]:
+    """A node of the world's store."""
+    client = Client(policy)
+    await client.start()
+    try:
+        yield Authorizer(client, world.clock, sharing=Shared(world.db, world.vault), home=world.home)
+    finally:
+        await client.close()
+
+
+async def ask(world: World, authorizer: Authorizer, credential_id: str) -> Authorized | NotAuthorized:
+    def load(tx: Tx) -> Any:
+        found = store.get(tx, credential_id)
+        return found, store.open_secrets(tx, world.vault, found)
+
+    credential, secrets = await world.db.read(load)
+    return await authorizer.authorize(credential, secrets, https_only=False, request=REQUEST)

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.conftest import SetClock
+from tests.credentials.authorizing import ask, authorizing
 from tests.credentials.conftest import World
-from tests.credentials.strategies.test_contract import ask, authorizing
 from tests.support.oauth_server import Expected, OAuthServer
 from waypost.credentials import store
 from waypost.credentials.authorization import QUIET_MS, Authorized, NotAuthorized
 from waypost.credentials.sharing import LEASE_MS, Busy, Failing, Kept, Need, Shared, Turn
-from waypost.credentials.strategy import Grant
+from waypost.credentials.strategies.strategy import Grant
 from waypost.egress.policy import Policy
 from waypost.errors import Unavailable
 

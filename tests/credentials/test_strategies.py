@@ -9,10 +9,10 @@ from tests.conftest import SetClock
 from tests.credentials.conftest import DEVELOPMENT, World, a_credential, serving
 from waypost.credentials import schemas
 from waypost.credentials.authorization import Authorized, Authorizer
-from waypost.credentials.fields import Secret, SecretText, UrlText
 from waypost.credentials.model import Credential, has
 from waypost.credentials.strategies import DEFAULT, STRATEGIES, Strategies
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
+from waypost.credentials.strategies.fields import Secret, SecretText, UrlText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 

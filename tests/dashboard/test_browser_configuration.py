@@ -1,9 +1,7 @@
 """The first run in a real browser, from nothing to the first delivery; and the set-up pages with axe-core."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.dashboard.places import environment
@@ -16,12 +14,6 @@ from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
 
 STILL = {"reduced_motion": "reduce"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 def test_an_empty_installation_leads_by_the_keys_to_the_first_delivery(tmp_path: Path, receiver: Receiver) -> None:

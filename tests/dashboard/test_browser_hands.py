@@ -10,7 +10,8 @@ from tests.support.guest import PASSWORD, email_of, invited
 from tests.support.house import LOOPBACK, House
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
-from waypost.dashboard import guard
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.visits import cookies
 
 PLANTED = "A" * 43
 STILL = {"reduced_motion": "reduce"}
@@ -62,17 +63,17 @@ def test_a_cookie_planted_before_the_sign_in_never_becomes_a_session(tmp_path: P
         await page.get_by_label("The same once more").fill(PASSWORD)
         await page.get_by_role("button", name="Set the password").click()
         await page.context.add_cookies(
-            [{"name": guard.COOKIE, "value": PLANTED, "domain": "127.0.0.1", "path": guard.HOME}]
+            [{"name": cookies.SESSION, "value": PLANTED, "domain": "127.0.0.1", "path": addresses.HOME}]
         )
         await page.get_by_label("E-mail address").fill(email_of("engineer"))
         await page.get_by_label("Password").fill(PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         held = {each["name"]: each["value"] for each in await page.context.cookies()}
-        assert held[guard.COOKIE] != PLANTED
+        assert held[cookies.SESSION] != PLANTED
         await page.context.clear_cookies()
         await page.context.add_cookies(
-            [{"name": guard.COOKIE, "value": PLANTED, "domain": "127.0.0.1", "path": guard.HOME}]
+            [{"name": cookies.SESSION, "value": PLANTED, "domain": "127.0.0.1", "path": addresses.HOME}]
         )
         await page.goto("/dashboard")
         await expect(page.get_by_role("button", name="Sign in")).to_be_visible()

@@ -38,12 +38,6 @@ def oauth() -> Iterator[OAuthServer]:
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def test_at_night_one_field_and_one_button_let_the_queue_drain(
     lively: House, oauth: OAuthServer, receiver: Receiver
 ) -> None:

@@ -1,8 +1,5 @@
 """What pages come to when something is done on them, with axe-core: answers to forms, and what is rarely seen."""
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.dashboard.places import credential, environment, own
@@ -15,12 +12,6 @@ from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
 
 STILL = {"reduced_motion": "reduce"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 async def submit(page: Page, button: str, shown: str) -> None:

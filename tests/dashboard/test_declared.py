@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import SetClock
 from tests.credentials.strategies.cases import CASES
 from waypost.credentials.strategies import STRATEGIES
-from waypost.dashboard import declared
-from waypost.dashboard.forms import Form
+from waypost.dashboard.html import declared
+from waypost.dashboard.html.forms import Form
 from waypost.destinations.kinds import CLOUD, HTTPS
 
 OAUTH = STRATEGIES["OAuth_2.0_2-legged"]

@@ -1,7 +1,6 @@
 """What is done to a destination: its connection, verification, signing secret, sample data, its end."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,12 +12,6 @@ from tests.support.receiver import Receiver, Reply, Request, answer, hang_up
 from tests.support.visitor import Visitor
 
 TOKEN = "a-token-that-nobody-may-see"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 def test_the_connection_is_changed(quiet: House) -> None:

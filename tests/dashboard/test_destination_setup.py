@@ -9,6 +9,8 @@ from tests.destinations.conftest import echo
 from tests.support.house import House
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Page, Visitor
+from waypost.destinations.kinds import CLOUD
+from waypost.destinations.kinds.kind import CloudKind
 
 
 @pytest.fixture
@@ -69,29 +71,19 @@ def test_what_was_saved_is_the_documented_state(quiet: House) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "fields"),
-    [
-        (
-            "azure/databricks",
-            {"containerName": "inbox", "storageAccountName": "waypost", "fileNamePrefix": "adt/"},
-        ),
-        ("aws/s3", {"bucketName": "inbox", "region": "eu-central-1"}),
-        ("gcp/cloud-storage", {"bucketName": "inbox", "fileNamePrefix": "a/"}),
-    ],
-)
-def test_each_kind_has_the_form_of_its_settings(quiet: House, kind: str, fields: dict[str, str]) -> None:
-    made = begun(quiet, kind)
+@pytest.mark.parametrize("kind", CLOUD.values(), ids=lambda kind: kind.name)
+def test_each_kind_has_the_form_of_its_settings(quiet: House, kind: CloudKind) -> None:
+    made = begun(quiet, kind.name)
     ann = Visitor(quiet)
     form = ann.get(own(made) + "/setup/settings").form("/settings")
     offered = {name.rpartition("/")[2] for name in form.fields if name.startswith("cloudProviderSettings")}
-    assert fields.keys() <= offered
-    assert ann.post(form.action, cloud(**fields) | {"then": "on"}).status == 303
-    provider, product = kind.split("/")
-    assert shown(quiet, made)["cloudProviderSettings"] == {
-        "typeId": provider, "productId": product, "settings": fields,
-    }  # fmt: skip
+    assert offered == kind.settings.model_fields.keys()
+    assert ann.post(form.action, cloud(**kind.example) | {"then": "on"}).status == 303
+    assert shown(quiet, made)["cloudProviderSettings"] == kind.named(kind.example)
     assert resumed(quiet, made) == "credential"
+    asked = ann.get(own(made) + "/setup/credential")
+    offers = f"/dashboard/credentials/new?destination={made['id']}&next=setup" in asked.links
+    assert offers is kind.takes_credential
 
 
 def test_settings_that_are_wrong_are_told_beside_their_fields(quiet: House) -> None:

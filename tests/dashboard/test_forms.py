@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from waypost.dashboard import forms
-from waypost.dashboard.forms import Field, Form, FormState
-from waypost.errors import Fault, Invalid
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Field, Form, FormState
+from waypost.errors import Conflict, Fault, Invalid, Stale
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,15 @@ def test_a_form_is_filled_again_but_never_with_secrets() -> None:
     assert state.value("verificationToken") == ""
     assert state.ticked("roles", "b")
     assert not state.ticked("roles", "c")
+
+
+def test_a_refused_form_says_why_beside_its_fields_or_above_them() -> None:
+    form = Form({"csrf": ["x"], "name": ["Ward"], "secret": ["s"]})
+    beside = forms.refused(form, Invalid([Fault("/name", "taken", "There is one.")]), "secret")
+    assert (beside.values, beside.fault("name"), beside.headline) == ({"name": "Ward"}, "There is one.", "")
+    above = forms.refused(form, Conflict("It is in use."))
+    assert (above.values, above.faults, above.headline) == ({"name": "Ward", "secret": "s"}, (), "It is in use.")
+    assert "Somebody has changed this" in forms.refused(form, Stale("Another version.")).headline
 
 
 def test_a_tick_has_its_default_only_before_anything_was_sent() -> None:

@@ -3,7 +3,7 @@
 from tests.conftest import SetClock
 from tests.support import traffic
 from tests.support.stores import Store
-from waypost.dashboard.glance import FRESH_MS, Glances
+from waypost.dashboard.readings.glance import FRESH_MS, Glances
 
 
 async def test_the_oldest_is_not_looked_for_twice(db: Store, clock: SetClock) -> None:

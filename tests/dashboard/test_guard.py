@@ -8,7 +8,7 @@ import pytest
 from tests.support.house import House
 from tests.support.lanes import Lane
 from tests.support.visitor import CSRF, Page, Visitor
-from waypost.dashboard import guard
+from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages import PAGES
 from waypost.sessions.model import Session
 
@@ -103,7 +103,7 @@ def test_half_a_sign_in_is_none(quiet: House) -> None:
         return found and replace(found, needs_second_factor=True)
 
     quiet.waypost.faces.resume = half
-    assert ann.get(ann.home).goes_to == guard.SECOND_FACTOR
+    assert ann.get(ann.home).goes_to == addresses.SECOND_FACTOR
 
 
 def test_signing_in_leads_back_to_the_page_that_was_asked_for(quiet: House) -> None:
@@ -128,4 +128,4 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(quiet: House) -> N
     ],
 )
 def test_nobody_is_led_elsewhere_by_signing_in(wanted: str, goes_to: str) -> None:
-    assert guard.next_page(wanted) == goes_to
+    assert addresses.next_page(wanted) == goes_to

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from tests.support.house import House
 from tests.support.visitor import Visitor, watching
 from tests.support.waiting import until
-from waypost.dashboard.live import MOST_A_SESSION, Fragments, Live, event
+from waypost.dashboard.visits.live import MOST_A_SESSION, Fragments, Live, event
 from waypost.errors import Unavailable
 from waypost.users import memberships
 

@@ -1,20 +1,10 @@
 """The overview: what is held comes first, the numbers are the ledger's, and a new environment leads the way."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.support.house import House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Visitor
-from waypost.cli import acts
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
+from waypost.cli.control import acts
 
 
 def test_a_held_queue_is_there_with_its_reason_how_many_wait_and_what_to_do(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from waypost.dashboard import charts, words
-from waypost.dashboard.charts import HEIGHT, WIDTH
+from waypost.dashboard.html import charts, words
+from waypost.dashboard.html.charts import HEIGHT, WIDTH
 
 
 @pytest.mark.parametrize(("value", "top"), [(1, 1), (3, 5), (5, 5), (6, 10), (11, 20), (2001, 5000), (0, 1)])

@@ -12,12 +12,6 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def held(lively: House, receiver: Receiver) -> Iterator[Lane]:
     """A lane that holds three messages."""
     receiver.behave(answer(503))

@@ -13,7 +13,7 @@ from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, answer
 from tests.support.visitor import Page, Visitor
 from tests.support.waiting import until
-from waypost.dashboard import draining
+from waypost.dashboard.pages.destinations import draining
 
 MESSAGES = 7
 WRONG = "No authorization: token endpoint answered 401 (invalid_client)."

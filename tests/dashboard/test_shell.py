@@ -8,8 +8,8 @@ from tests.support.house import House
 from tests.support.visitor import Visitor
 from waypost.access import EnvironmentRole, OrganizationRole
 from waypost.dashboard.pages import PAGES
-from waypost.dashboard.routes import Page
 from waypost.dashboard.security import CONTENT_SECURITY_POLICY
+from waypost.dashboard.visits.routes import Page
 from waypost.db.database import Tx
 from waypost.errors import Unavailable
 from waypost.users import memberships

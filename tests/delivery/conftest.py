@@ -32,12 +32,6 @@ def patient(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
 def other() -> Iterator[Receiver]:
     with Receiver() as made:
         yield made

@@ -15,7 +15,7 @@ from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
 from waypost.destinations import ports
-from waypost.destinations.kinds.kind import There
+from waypost.destinations.kinds.https import Endpoint
 from waypost.destinations.model import Destination
 from waypost.destinations.secrets import Secrets
 from waypost.egress.client import Answer
@@ -54,18 +54,16 @@ def opened(body: bytes = BODY, *, replay_of: str | None = None) -> Opened:
 
 def headers(target: Target, *, replay_of: str | None = None, operator: Settings = OPERATOR) -> Mapping[str, str]:
     """The headers of the message's delivery."""
-    port = ports.port(target.destination, target.secrets.token, operator)
-    assert not isinstance(port, str)
-    return port.put(request.item(target, opened(replay_of=replay_of), "attempt-1")).headers
+    port = ports.port(target.destination, target.secrets, operator, 0)
+    assert isinstance(port, Endpoint)
+    return port.post(request.item(target, opened(replay_of=replay_of), "attempt-1")).headers
 
 
 def outcome(target: Target, answer: Answer) -> Outcome:
     """What an answer comes to."""
-    port = ports.port(target.destination, target.secrets.token, OPERATOR)
-    assert not isinstance(port, str)
-    verdict = port.judge(request.item(target, opened(), "attempt-1"), answer)
-    assert not isinstance(verdict, There)
-    return request.outcome(verdict, answer, 0)
+    port = ports.port(target.destination, target.secrets, OPERATOR, 0)
+    assert isinstance(port, Endpoint)
+    return request.outcome(port.judge(answer), 0)
 
 
 def test_only_meta_differs_from_what_came_in() -> None:

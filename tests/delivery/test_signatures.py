@@ -18,7 +18,8 @@ from tests.support.receiver import Receiver, Request, answer
 from tests.support.stores import STORES
 from waypost import app
 from waypost.credentials import sending
-from waypost.delivery import target
+from waypost.destinations import store as destinations
+from waypost.destinations.secrets import Secrets, open_secrets
 from waypost.destinations.signing import MOST_KEYS, OVERLAP_MS
 
 AN_HOUR_MS = 3_600_000
@@ -170,11 +171,13 @@ def test_secrets_and_their_ends_survive_a_restart(apart: House) -> None:
     made = [change(apart, destination) for _ in range(MOST_KEYS + 2)]
     now = round(time.time() * 1000)
 
-    async def as_another_process_finds_them() -> target.Target:
+    async def as_another_process_finds_them() -> Secrets:
         async with app.opened(apart.waypost.ground.settings) as opened:
-            return await opened.ground.db.read(lambda tx: target.load(tx, opened.ground.vault, destination["id"]))
+            return await opened.ground.db.read(
+                lambda tx: open_secrets(tx, opened.ground.vault, destinations.row(tx, destination["id"]))
+            )
 
-    found = asyncio.run(as_another_process_finds_them()).secrets
+    found = asyncio.run(as_another_process_finds_them())
     assert found.signing_at(now) == made[::-1][:MOST_KEYS]
     assert found.signing_at(now + OVERLAP_MS - 60_000) == made[::-1][:MOST_KEYS]
     assert found.signing_at(now + OVERLAP_MS) == [made[-1]]

@@ -8,7 +8,7 @@ from tests.support.lanes import Lane, numbers
 from tests.support.oauth_server import Assertion, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer
 from waypost.credentials.strategies.aws_sigv4 import AwsSigv4
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 
 
 def a_credential(house: House, strategy: str, **fields: Any) -> str:

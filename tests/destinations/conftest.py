@@ -24,12 +24,6 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def echo(request: Request) -> Reply:
     """What a well-behaved endpoint does with a challenge."""
     sent = request.json if request.method == "POST" else dict(parse_qsl(urlsplit(request.target).query))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.receiver import Receiver
 from tests.support.waypost import Server
 from waypost import settings
 from waypost.assembly.node import build_node
@@ -20,12 +19,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that pages share which need none of their own."""
     grantable = {"WAYPOST_GRANTABLE_NETWORKS": "10.20.0.0/16"}
     with Server(tmp_path_factory.mktemp("pages"), settings=grantable) as made:
-        yield made
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
         yield made
 
 

@@ -24,6 +24,8 @@ CODE = (
 )
 APART = {"node_modules", ".venv"}
 """Folders with what others wrote."""
+STREETS = ("src/waypost", "tests")
+"""Folders that are none for the arrows: what lies in them counts by itself, files too."""
 LATE = {
     "app.py": "the shared store's driver, which a start on SQLite does not need",
     "assembly/ground.py": "likewise",
@@ -112,6 +114,37 @@ def leanings(found: dict[str, Path]) -> dict[str, set[str]]:
     return drawn
 
 
+def folders(root: Path) -> dict[str, set[str]]:
+    """From each folder of the repository, at any depth, to those that it leans on.
+
+    Where the ways to two files part, one folder leans on the other, with all that is in them; a file that lies
+    there already stands for that folder itself.
+    """
+    found = modules(root)
+    drawn: dict[str, set[str]] = {}
+    for module, targets in leanings(found).items():
+        way = _way(found[module], root)
+        for target in targets:
+            one, other = _parting(way, _way(found[target], root))
+            if one != other:
+                drawn.setdefault(one, set()).add(other)
+    return drawn
+
+
+def _way(path: Path, root: Path) -> list[str]:
+    """The steps to a file; a street and what lies in it are one."""
+    name = path.relative_to(root).as_posix()
+    street = next((f"{each}/" for each in STREETS if name.startswith(f"{each}/")), "")
+    first, *rest = name.removeprefix(street).split("/")
+    return [street + first, *rest]
+
+
+def _parting(one: list[str], other: list[str]) -> tuple[str, str]:
+    at = next(number for number, (mine, theirs) in enumerate(zip(one, other, strict=False)) if mine != theirs)
+    mine, theirs = ("/".join(way[: at + 1] if len(way) > at + 1 or at == 0 else way[:at]) for way in (one, other))
+    return mine, theirs
+
+
 def late(path: Path) -> list[int]:
     """The lines of imports inside functions."""
     functions = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
@@ -151,8 +184,12 @@ def test_no_import_points_up(places: dict[str, int]) -> None:
     assert upward(arrows(SRC), places) == []
 
 
-def test_no_two_folders_lean_on_each_other() -> None:
-    graphlib.TopologicalSorter(arrows(SRC)).prepare()
+def test_no_folders_lean_on_each_other_in_a_circle_at_any_depth() -> None:
+    drawn = folders(ROOT)
+    assert {"src/waypost/dashboard/pages/queues", "src/waypost/errors.py", "tests/support", "torture"} <= {
+        *drawn, *(target for targets in drawn.values() for target in targets)
+    }  # fmt: skip
+    graphlib.TopologicalSorter(drawn).prepare()
 
 
 def test_no_two_files_lean_on_each_other() -> None:
@@ -170,8 +207,29 @@ def test_an_import_that_points_up_is_seen(tmp_path: Path) -> None:
     (tmp_path / "high" / "service.py").write_text("from waypost import low\n")
     drawn = arrows(tmp_path)
     assert upward(drawn, bands("```text\ntop\n  high/  x\nground\n  low.py  y\n```")) == ["low → high"]
+
+
+CIRCLES = {
+    "a folder and one in it": {"one/outer": "one.inner.file", "one/inner/file": "one.words"},
+    "files of the product": {"low": "high.service", "high/service": "other", "other": "high.model"},
+    "three neighbours": {"one/file": "two.file", "two/file": "three.file", "three/file": "one.words"},
+    "neighbours, by what is in them": {"one/deep/file": "two.file", "two/other": "one.words"},
+    "deep down": {"one/a/x/file": "one.a.y.file", "one/a/y/other": "one.a.x.other"},
+}
+
+
+@pytest.mark.parametrize("circle", CIRCLES.values(), ids=CIRCLES)
+def test_folders_that_lean_on_each_other_are_seen_where_no_files_do(
+    circle: dict[str, str], tmp_path: Path
+) -> None:
+    targets = {target.replace(".", "/") for target in circle.values()}
+    for name in circle.keys() | targets:
+        path = tmp_path / "src" / "waypost" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"from waypost.{circle[name]} import x\n" if name in circle else "")
+    graphlib.TopologicalSorter(leanings(modules(tmp_path))).prepare()
     with pytest.raises(graphlib.CycleError):
-        graphlib.TopologicalSorter(drawn).prepare()
+        graphlib.TopologicalSorter(folders(tmp_path)).prepare()
 
 
 def test_files_that_lean_on_each_other_are_seen_and_imports_in_functions(tmp_path: Path) -> None:

@@ -6,11 +6,10 @@
 import ast
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.test_architecture import APART, ROOT, SRC, arrows, bands, leanings, modules, tree
+from tests.docs.test_architecture import APART, ROOT, SRC, arrows, bands, tree
 
 PAGE = ROOT / "docs" / "explanation" / "house-review.md"
 SIZED = ("bench", "crash", "manual", "screenshots", "src", "tests", "torture")
@@ -18,16 +17,6 @@ MOST_LINES_OF_A_FUNCTION = 60
 MOST_LINES_OF_A_FILE = 500
 LONG_FUNCTIONS = {"src/waypost/db/migrations/versions/0001_founding_tables.py:upgrade"}
 """What the review defends; a longer list needs words there."""
-ONE_ROOM = {
-    ("src/waypost/cli", "src/waypost/cli/clients"),
-    ("src/waypost/cli", "src/waypost/cli/founding"),
-    ("src/waypost/cli", "src/waypost/cli/sending"),
-    ("src/waypost/cli", "src/waypost/cli/serving"),
-    ("src/waypost/cli", "src/waypost/cli/upkeep"),
-    ("src/waypost/credentials", "src/waypost/credentials/strategies"),
-    ("src/waypost/dashboard", "src/waypost/dashboard/pages"),
-}
-"""Folders that lean on a folder in them, and it on them."""
 BANDS = ("faces", "engine", "nouns", "ground")
 
 
@@ -63,17 +52,6 @@ def drawing() -> str:
     return "\n".join(lines)
 
 
-def mutual() -> set[tuple[str, str]]:
-    """Folders of the product that lean on each other, the outer one first."""
-    found = modules(ROOT)
-    leans = defaultdict(set)
-    for module, targets in leanings(found).items():
-        for target in targets:
-            leans[name(found[module].parent)].add(name(found[target].parent))
-    inner = [folder for folder in leans if folder.startswith("src/waypost/")]
-    return {(one, other) for one in inner for other in leans[one] if one < other and one in leans[other]}
-
-
 def test_no_function_is_long_but_those_that_the_review_defends() -> None:
     assert {each for path in files() for each in long_functions(path)} == LONG_FUNCTIONS
     text = PAGE.read_text()
@@ -82,10 +60,6 @@ def test_no_function_is_long_but_those_that_the_review_defends() -> None:
 
 def test_no_file_is_long() -> None:
     assert [name(path) for path in files() if len(path.read_text().splitlines()) > MOST_LINES_OF_A_FILE] == []
-
-
-def test_only_rooms_with_a_folder_in_them_lean_on_it_and_it_on_them() -> None:
-    assert mutual() == ONE_ROOM
 
 
 def test_the_drawing_is_that_of_the_imports() -> None:

@@ -33,7 +33,7 @@ WAYS = {
         r"uuid\.uuid\d",
         {
             "ids.py": "this is it",
-            "destinations/probing.py": "the name of a probe",
+            "destinations/kinds/objects.py": "the name of a probe",
             "destinations/verification.py": "the challenge of a handshake",
             "roles/model.py": "made from a role's name, always the same",
         },
@@ -68,7 +68,7 @@ WAYS = {
             "egress": "this is it",
             "cli/sending": OPERATOR,
             "cli/serving": "where the server listens",
-            "cli/session.py": OPERATOR,
+            "cli/control": OPERATOR,
             "demo": DEMO,
             "notifications/mail.py": "SMTP, over a connection that egress has dialled",
         },
@@ -76,8 +76,8 @@ WAYS = {
     "an error is one of `errors.py` or the room's own": (
         "|".join(f"raise {name}" for name, found in vars(builtins).items() if isinstance(found, type)),
         {
-            "cli/output.py": "the end of a command",
-            "credentials/keys.py": "caught where a field's fault is made of it, without a word of the key",
+            "cli/terminal/output.py": "the end of a command",
+            "credentials/strategies/keys.py": "caught where a field's fault is made of it, without a word of it",
             "db/hosts.py": "caught by the setting's check, as below",
             "db/migrations": "there is no way down",
             "demo": DEMO,

@@ -5,7 +5,7 @@ import gzip
 import ipaddress
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -86,12 +86,6 @@ async def failed(client: Client, url: str, **changed: Any) -> Unreached:
     assert isinstance(found, Unreached), found
     assert SECRET not in found.reason
     return found
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

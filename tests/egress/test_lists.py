@@ -1,7 +1,7 @@
 """Egress lists: what they let through, what an operator keeps from them, and whose connections are whose."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.egress.test_client import Names, answered, failed
@@ -187,12 +187,6 @@ def test_a_list_comes_back_from_the_store_as_it_was() -> None:
 
 
 # Connections
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 @pytest.fixture

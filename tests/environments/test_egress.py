@@ -34,12 +34,6 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def open_again(house: House) -> Iterator[None]:
     yield

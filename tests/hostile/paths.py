@@ -21,7 +21,7 @@ from waypost.delivery.target import Target
 from waypost.destinations.model import Destination
 from waypost.destinations.probing import Prober
 from waypost.destinations.secrets import Secrets
-from waypost.destinations.verification import Verification
+from waypost.destinations.verification import Verifier
 from waypost.egress.client import Client
 from waypost.environments.store import Flag
 from waypost.errors import Conflict, Invalid
@@ -149,7 +149,7 @@ async def fetch_keys(scene: Scene, client: Client, url: str) -> str | None:
 async def shake_hands(scene: Scene, client: Client, url: str) -> str | None:
     sender = Sender(client, Authorizer(client, Clock()))
     prober = Prober(scene.waypost.ground.db, scene.waypost.ground.vault, sender, scene.waypost.ground.settings)
-    verification = Verification(
+    verification = Verifier(
         scene.waypost.configuration.destinations, client, prober, application_name="RedoxEngine"
     )
     try:

@@ -23,9 +23,9 @@ from tests.hostile.test_odd import SPLITTING
 from tests.support.receiver import Receiver, answer
 from waypost.cli.founding.plan import FixedEnvironment
 from waypost.credentials.strategies import STRATEGIES
-from waypost.credentials.strategy import Grant, NotAuthorized, Occasion, Outgoing
+from waypost.credentials.strategies.strategy import Grant, NotAuthorized, Occasion, Outgoing
 from waypost.destinations.kinds.kind import Item
-from waypost.destinations.kinds.objects import metadata_of
+from waypost.destinations.kinds.naming import metadata_of
 from waypost.egress.client import Client
 from waypost.egress.http1 import requests
 from waypost.egress.policy import Policy

@@ -22,8 +22,7 @@ from tests.support.receiver import Receiver, Reply, Request, answer, garbage, ha
 from tests.support.serving import Answer, Client
 from tests.support.waiting import until
 from tests.support.waypost import Server, message
-from waypost.credentials import keys
-from waypost.credentials.strategies import STRATEGIES
+from waypost.credentials.strategies import STRATEGIES, keys
 
 PLANTED: Mapping[str, tuple[str, ...]] = {
     "OAuth_2.0_2-legged": ("clientSecret", "password"),

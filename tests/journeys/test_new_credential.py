@@ -27,12 +27,6 @@ def oauth() -> Iterator[OAuthServer]:
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def credential(server: Server, oauth: OAuthServer, secret: str = SECRET) -> str:
     """The id of a new credential."""
     body = {

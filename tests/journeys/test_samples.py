@@ -30,12 +30,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def subscribe(house: House, data_model: str, receiver: Receiver) -> dict[str, Any]:
     """A subscription to that data model, of a new source and a new destination."""
     source, destination = house.source(), house.destination(endpoint=receiver.url)

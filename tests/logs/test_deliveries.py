@@ -21,17 +21,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-def route(house: House, receiver: Receiver) -> dict[str, Any]:
-    return house.subscription(house.source(), house.destination(endpoint=receiver.url))
-
-
 def deliveries(house: House, destination_id: str, query: str = "", by: str | None = "viewer") -> Answer:
     return house.call("GET", f"/waypost/v1/destinations/{destination_id}/deliveries{query}", by=by)
 

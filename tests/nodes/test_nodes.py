@@ -10,7 +10,7 @@ from tests.support.receiver import Receiver
 from tests.support.serving import Client
 from tests.support.waiting import until
 from tests.support.waypost import Server, message, number_of
-from waypost.cli.clients import keyfiles
+from waypost.cli.keypairs import keyfiles
 from waypost.folder import Folder
 from waypost.tokens import assertion
 

@@ -17,18 +17,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-def route(house: House, receiver: Receiver) -> dict[str, Any]:
-    """A subscription of the Development environment that leads to the receiver."""
-    return house.subscription(house.source(), house.destination(endpoint=receiver.url))
-
-
-@pytest.fixture
 def failed(house: House, receiver: Receiver, route: dict[str, Any]) -> str:
     """The id of a log whose two attempts were answered 503 and 422, with words."""
     receiver.behave(answer(503, b"busy \xff"), answer(422, {"error": "no bed 7"}))

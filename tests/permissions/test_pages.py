@@ -12,8 +12,9 @@ from tests.support.house import House
 from tests.support.visitor import CSRF, Visitor
 from torture import inside
 from torture.ask import Got
-from waypost.dashboard import guard
+from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages import PAGES
+from waypost.dashboard.visits import cookies, guard
 
 TABLE = Path(__file__).parent / "pages.txt"
 LINES = list(matrix.lines(TABLE))
@@ -67,11 +68,11 @@ def test_a_page_answers_as_the_table_says(world: World, line: Line) -> None:
 def send(world: World, line: Line, caller: str) -> Got:
     """The page as one of the callers asks for it; a form is sent with nothing in it."""
     path = "" if line.path == "/" else line.path
-    target = guard.HOME + f"{path}{QUERIES.get(path, '')}".format(**named(world.ids))
+    target = addresses.HOME + f"{path}{QUERIES.get(path, '')}".format(**named(world.ids))
     headers = {"host": "x", "accept": "text/html"}
     who = CALLERS[caller]
     if who is not None:
-        headers["cookie"] = f"{guard.COOKIE}={who.replace(' ', '_')}"
+        headers["cookie"] = f"{cookies.SESSION}={who.replace(' ', '_')}"
     if line.method == "GET":
         return inside.call(world.house, "GET", target, headers)
     fields = FIELDS.get(path, "").format(**named(world.ids))
@@ -81,7 +82,7 @@ def send(world: World, line: Line, caller: str) -> Got:
 def told(got: Got, wanted: str) -> str:
     """What an answer is in the words of the table; `own` pages say 403 for a wrong password, too."""
     location = got.headers.get("location", [""])[0]
-    if location.startswith(guard.SIGN_IN) and wanted != "own":
+    if location.startswith(addresses.SIGN_IN) and wanted != "own":
         return "sign-in"
     if got.status in DONE or (wanted == "own" and got.status == 403):
         return wanted if wanted == "own" else "yes"

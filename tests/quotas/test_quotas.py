@@ -17,7 +17,7 @@ from tests.support.stores import STORES
 from tests.support.waiting import until
 from waypost import app
 from waypost.access import operator
-from waypost.cli import acts
+from waypost.cli.control import acts
 from waypost.subscriptions import store as subscriptions
 from waypost.tokens.assertion import public_of
 
@@ -38,12 +38,6 @@ def unbound(house: House) -> Iterator[None]:
     yield
     for environment in ("Development", "Staging"):
         bound(house, environment, **UNBOUND)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
 
 
 def bound(house: House, environment: str = "Development", **quotas: int | None) -> dict[str, Any]:

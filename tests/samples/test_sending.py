@@ -25,12 +25,6 @@ def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
 def send(house: House, made: Any, body: Any = ADT, **more: Any) -> Answer:
     return house.call("POST", path(made) + "/sendSampleDataset", body, **more)
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.support.house import House
-from waypost.dashboard import guard
+from waypost.dashboard.visits import cookies, guard
 from waypost.sessions.model import LONGEST_MS, Means, Session
 from waypost.users import memberships
 
@@ -69,7 +69,7 @@ class Visitor:
         self.cookies: dict[str, str] = {}
         house.waypost.faces.resume = lambda cookie, ip, used=True: resumed(house, cookie)
         if who is not None:
-            self.cookies[guard.COOKIE] = who.replace(" ", "_")
+            self.cookies[cookies.SESSION] = who.replace(" ", "_")
 
     @property
     def home(self) -> str:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.receiver import Receiver, answer
 from tests.support.waypost import Server
-from waypost.cli.clients import keyfiles
-from waypost.cli.clients.keyfiles import KeyPair
-from waypost.cli.output import Failure
+from waypost.cli.keypairs import keyfiles
+from waypost.cli.keypairs.keyfiles import KeyPair
 from waypost.cli.sending.send import Replaced, only_key, with_ids
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 from waypost.messages.model import MessageInvalid
 

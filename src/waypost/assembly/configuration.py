@@ -14,7 +14,7 @@ from waypost.destinations import store as destination_rows
 from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Waiting
 from waypost.destinations.signing import SigningSecrets
-from waypost.destinations.verification import Verification
+from waypost.destinations.verification import Verifier
 from waypost.environments.service import EgressLists
 from waypost.notifications import moves
 from waypost.notifications.running import Notifier
@@ -34,7 +34,7 @@ class Configuration:
 
     destinations: Destinations
     signing: SigningSecrets
-    verification: Verification
+    verification: Verifier
     egress_lists: EgressLists
     credentials: Credentials
     sources: Sources
@@ -80,8 +80,8 @@ def _destinations(ground: Ground, engine: Engine) -> Destinations:
     )
 
 
-def _verification(ground: Ground, engine: Engine, destinations: Destinations) -> Verification:
-    return Verification(
+def _verification(ground: Ground, engine: Engine, destinations: Destinations) -> Verifier:
+    return Verifier(
         destinations,
         ground.client,
         Prober(ground.db, ground.vault, engine.sender, ground.settings),

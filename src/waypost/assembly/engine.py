@@ -8,9 +8,14 @@ from waypost.credentials.sending import Sender
 from waypost.credentials.sharing import Alone, Shared
 from waypost.delivery.attempt import Deliverer
 from waypost.delivery.due import DueClock
+from waypost.delivery.loading import Loader
 from waypost.delivery.model import Schedule
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
+from waypost.delivery.settling import Settling
+from waypost.delivery.target import Targets
+from waypost.delivery.telling import Telling
+from waypost.delivery.waits import Waits
 from waypost.delivery.worker import Worker
 from waypost.ledger import store as ledger_rows
 from waypost.ledger.minutes import Minutes
@@ -85,18 +90,19 @@ def build_engine(ground: Ground) -> Engine:
 
 
 def _worker(ground: Ground, due: DueClock, schedule: Schedule, ownership: Ownership, sender: Sender) -> Worker:
+    db, hot, vault, clock = ground.db, ground.hot, ground.vault, ground.clock
+    targets, waits = Targets(vault), Waits(db, hot, due)
     runner = Runner(
-        ground.db,
-        ground.hot,
-        ground.vault,
-        ground.clock,
-        due,
-        Deliverer(sender, ground.clock, ground.settings),
-        ground.metrics,
-        epoch=ownership.epoch,
-        schedule=schedule,
+        vault,
+        clock,
+        Loader(db, hot, vault, due, targets, waits, epoch=ownership.epoch),
+        waits,
+        Deliverer(sender, clock, ground.settings),
+        Settling(db, hot, due, schedule),
+        Telling(ground.metrics),
     )
-    return Worker(ground.db, ground.hot, due, runner, ownership, quick=ground.budget(), slow=ground.budget())
+    quick, slow = ground.budget(), ground.budget()
+    return Worker(db, hot, due, runner, targets, ownership, quick=quick, slow=slow)
 
 
 def _intake(ground: Ground, worker: Worker, meter: Meter) -> Intake:

@@ -12,10 +12,10 @@ from waypost.assembly.people import People
 from waypost.assembly.vitals import Vitals
 from waypost.credentials import api as credentials_api
 from waypost.dashboard import application as dashboard
-from waypost.dashboard.glance import Glances
-from waypost.dashboard.guard import Resume
-from waypost.dashboard.live import Live
-from waypost.dashboard.services import Services
+from waypost.dashboard.readings.glance import Glances
+from waypost.dashboard.visits.guard import Resume
+from waypost.dashboard.visits.live import Live
+from waypost.dashboard.visits.services import Services
 from waypost.destinations import api as destinations_api
 from waypost.environments import api as environments_api
 from waypost.ledger import api as ledger_api

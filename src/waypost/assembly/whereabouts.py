@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from waypost.egress.policy import Policy
 from waypost.settings import Settings
+from waypost.tokens import assertion
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -17,7 +18,7 @@ class Whereabouts:
         self._address = str(settings.base_url) if settings.base_url else None
         self._audiences: frozenset[str] = frozenset(settings.token_audiences)
         if settings.base_url:
-            self._audiences |= {f"{settings.base_url}/v2/auth/token"}
+            self._audiences |= {f"{settings.base_url}{assertion.PATH}"}
         self._is_exposed = True
 
     def bound(self, host: str, port: int, *, tls: bool) -> None:
@@ -29,7 +30,7 @@ class Whereabouts:
         if self._settings.base_url is None and host in LOOPBACK:
             shown = f"[{host}]" if ":" in host else host
             self._address = f"{'https' if tls else 'http'}://{shown}:{port}"
-            self._audiences |= {f"{self._address}/v2/auth/token"}
+            self._audiences |= {f"{self._address}{assertion.PATH}"}
 
     def address(self) -> str | None:
         """`https://host[:port]`; None while nobody has said so."""

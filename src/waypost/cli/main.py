@@ -10,10 +10,10 @@ from waypost.cli.clients.apikeys import apikeys
 from waypost.cli.clients.users import users
 from waypost.cli.founding.init import init
 from waypost.cli.founding.organizations import organizations
-from waypost.cli.output import Failure, refuse
 from waypost.cli.sending.send import send
 from waypost.cli.sending.token import token
 from waypost.cli.serving.serve import serve
+from waypost.cli.terminal.output import Failure, refuse
 from waypost.cli.upkeep.backup import backup
 from waypost.cli.upkeep.check import check
 from waypost.cli.upkeep.keys import keys

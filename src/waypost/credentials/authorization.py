@@ -13,8 +13,8 @@ from waypost.clock import Clock
 from waypost.credentials.model import Credential
 from waypost.credentials.sharing import Alone, Busy, Failing, Kept, Need, Sharing, Turn
 from waypost.credentials.strategies import STRATEGIES, Strategies
-from waypost.credentials.strategy import Grant, Occasion, Outgoing
-from waypost.credentials.strategy import NotAuthorized as NotAuthorized
+from waypost.credentials.strategies.strategy import Grant, Occasion, Outgoing
+from waypost.credentials.strategies.strategy import NotAuthorized as NotAuthorized
 from waypost.egress.client import Client
 from waypost.egress.lists import OPEN, EgressList
 from waypost.validation import check

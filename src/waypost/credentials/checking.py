@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waypost.credentials import keys
 from waypost.credentials.model import Created, Credential, Renamed, immutable, immutable_faults, moved_url, same
-from waypost.credentials.strategies import DEFAULT, Strategies
-from waypost.credentials.strategy import Fields, Strategy
+from waypost.credentials.strategies import DEFAULT, Strategies, keys
+from waypost.credentials.strategies.strategy import Fields, Strategy
 from waypost.egress.policy import Policy
 from waypost.environments.store import Environment
 from waypost.errors import Fault, Invalid

@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from waypost.audit.masking import CHANGED, masked_url
 from waypost.clock import iso
-from waypost.credentials.fields import one_line
 from waypost.credentials.strategies import DEFAULT
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies.fields import one_line
+from waypost.credentials.strategies.strategy import Strategy
 from waypost.egress.urls import authority_of
 from waypost.errors import Fault
 from waypost.validation import Body

@@ -6,10 +6,9 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from waypost.credentials import keys
 from waypost.credentials.model import has
-from waypost.credentials.strategies import STRATEGIES, Strategies
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies import STRATEGIES, Strategies, keys
+from waypost.credentials.strategies.strategy import Strategy
 
 _BEGIN = """\
 # Credential strategies

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from waypost.credentials.model import Created, has, immutable
 from waypost.credentials.strategies import DEFAULT, Strategies
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies.strategy import Strategy
 from waypost.validation import Body, Shown
 
 R = TypeVar("R")

@@ -1,13 +1,14 @@
 """Sending a request under a credential: what the credential says of a header wins, and a token is renewed once."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from waypost import signatures
 from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.egress.lists import OPEN, EgressList
 
@@ -66,6 +67,23 @@ class Sender:
             https_only=under.https_only,
             tls=under.tls,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A sender to one destination: what its port is handed, and its only way out."""
+
+    sender: Sender
+    under: Under
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long `send` waits. A port that sends nothing keeps to it by itself."""
+        return self.under.timeout_seconds
+
+    def send(self, outgoing: Outgoing) -> Coroutine[Any, Any, Answer | str]:
+        """The answer, or why there is none, in words for an operator."""
+        return self.sender.send(outgoing, self.under)
 
 
 def merged(ours: Mapping[str, str], authorizing: Mapping[str, str]) -> dict[str, str]:

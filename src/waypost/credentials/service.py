@@ -9,11 +9,11 @@ from waypost import etags
 from waypost.access import ANY_ROLE, ENGINEER, Caller, EnvironmentRole, require_environment
 from waypost.audit import store as audit
 from waypost.clock import Clock
-from waypost.credentials import keys, sharing, store
+from waypost.credentials import sharing, store
 from waypost.credentials.checking import Checker, changes, unsound_keys
 from waypost.credentials.model import NOUN, Credential, audited, difference
-from waypost.credentials.strategies import DEFAULT, STRATEGIES, Strategies
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies import DEFAULT, STRATEGIES, Strategies, keys
+from waypost.credentials.strategies.strategy import Strategy
 from waypost.db.database import Database, Tx
 from waypost.egress.policy import Policy
 from waypost.environments import store as environments

@@ -14,7 +14,7 @@ import structlog
 
 from waypost.credentials import store
 from waypost.credentials.model import Credential
-from waypost.credentials.strategy import Grant, NotAuthorized
+from waypost.credentials.strategies.strategy import Grant, NotAuthorized
 from waypost.db.database import Beside, Database, Tx, metadata
 from waypost.errors import Unavailable
 from waypost.ids import new_id

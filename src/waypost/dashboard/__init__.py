@@ -1,7 +1,7 @@
 """The dashboard: pages made on the server, over the same services as the API.
 
-`pages/__init__.py` is the table of all pages and of the navigation; each page is a file there and a template.
-What every page shares stands here: `visit.py` is all that a page is given, `view.py` renders, `forms.py` turns a
-posted form into the JSON body that a service takes, `live.py` streams numbers, `guard.py` says who is signed in,
-`security.py` sets headers, `application.py` puts it together, and nothing else knows of HTTP's errors.
+`application.py` serves it: it finds the page, asks who is signed in, and turns what is raised into a page
+(`failures.py`); `security.py` sets the headers. `pages/` has a file for each page, their table and the navigation.
+Pages are made of what is in the rooms below: `visits` (one request of a browser), `readings` (what is read from
+several stores), `html` (templates, forms, charts) and `navigation` (addresses and links).
 """

@@ -16,16 +16,18 @@ from starlette.routing import BaseRoute, Match, NoMatchFound, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from waypost import errors
-from waypost.dashboard import failures, forms, guard, security
-from waypost.dashboard.assets import Assets
-from waypost.dashboard.guard import Resume
+from waypost.dashboard import failures, security
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.assets import PREFIX, Assets
+from waypost.dashboard.html.view import View
+from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages import NAVIGATION, PAGES
-from waypost.dashboard.routes import Page
-from waypost.dashboard.services import Services
-from waypost.dashboard.view import View
-from waypost.dashboard.visit import Visit, caller_of
+from waypost.dashboard.visits import cookies, guard
+from waypost.dashboard.visits.guard import Resume
+from waypost.dashboard.visits.routes import Page
+from waypost.dashboard.visits.services import Services
+from waypost.dashboard.visits.visit import Visit, caller_of
 from waypost.errors import UnsupportedMedia
-from waypost.logging import where
 from waypost.sessions.model import Session, csrf_of
 from waypost.web.body import read
 from waypost.web.callers import client_ip
@@ -41,11 +43,11 @@ def routes(services: Services, resume: Resume, refused: OnRefusal) -> list[BaseR
     """What the HTTP application serves of the dashboard. `refused` hears of each Forbidden, as the API's does."""
     assets = Assets(STATIC)
     view = View(assets, NAVIGATION, services.clock)
-    return [Route("/", _home), Below(guard.HOME, Dashboard(services, view, assets, resume, refused, PAGES))]
+    return [Route("/", _home), Below(addresses.HOME, Dashboard(services, view, assets, resume, refused, PAGES))]
 
 
 async def _home(request: Request) -> Response:
-    return RedirectResponse(guard.HOME, 303)
+    return RedirectResponse(addresses.HOME, 303)
 
 
 class Below(BaseRoute):
@@ -90,9 +92,9 @@ class Dashboard:
         async def static(request: Request) -> Response:
             return assets.answer(request, request.path_params["digest"], request.path_params["name"])
 
-        found: list[BaseRoute] = [Route("/dashboard/static/{digest}/{name:path}", _Plain(static), methods=["GET"])]
+        found: list[BaseRoute] = [Route(PREFIX + "/{digest}/{name:path}", _Plain(static), methods=["GET"])]
         found += [
-            Route(guard.HOME + page.path, _Plain(self._serving(page)), methods=[page.method]) for page in pages
+            Route(addresses.HOME + page.path, _Plain(self._serving(page)), methods=[page.method]) for page in pages
         ]
         self._router = Router(found, redirect_slashes=False, default=_nothing)
 
@@ -128,8 +130,7 @@ class Dashboard:
             "request.failed",
             request_id=request.state.request_id,
             route=getattr(request.scope.get("route"), "path", "?"),
-            error=type(error).__name__,
-            traceback=where(error),
+            exc_info=error,
         )
         return failures.surprise(self._view, request)
 
@@ -140,8 +141,8 @@ class Dashboard:
                 if session is None:
                     return failures.to_sign_in(request)
                 if session.needs_second_factor and not page.is_owed:
-                    return failures.to_sign_in(request, guard.SECOND_FACTOR)
-            browser = guard.browser_of(request)
+                    return failures.to_sign_in(request, addresses.SECOND_FACTOR)
+            browser = cookies.browser_of(request)
             form = forms.Form()
             if page.method != "GET":
                 form = await _checked_form(request, session.csrf if session is not None else csrf_of(browser))
@@ -152,7 +153,7 @@ class Dashboard:
 
     async def _session(self, request: Request) -> Session | None:
         """Who is signed in, counted among the requests that one may make. Raises RateLimited."""
-        cookie = request.cookies.get(guard.cookie_name(request), "")
+        cookie = request.cookies.get(cookies.name_on(request), "")
         session = await self._resume(cookie, client_ip(request)) if cookie else None
         if session is not None:
             request.state.caller = caller_of(request, session)

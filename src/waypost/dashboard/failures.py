@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from waypost import errors
-from waypost.dashboard import guard
-from waypost.dashboard.view import View
+from waypost.dashboard.html.view import View
+from waypost.dashboard.navigation import addresses
 from waypost.web import problems
 
 SURPRISE = "This is a fault of ours. The server's log has it under the request id below."
@@ -37,9 +37,9 @@ def surprise(view: View, request: Request) -> Response:
 
 def to_sign_in(request: Request, url: str = "") -> Response:
     """Go and sign in; htmx and streams are told so by a header, as they would swap the page in."""
-    target = url or guard.sign_in_url(request)
+    target = url or addresses.sign_in_url(request)
     if request.headers.get("hx-request") == "true":
-        return Response(status_code=200, headers={"hx-redirect": guard.SIGN_IN})
+        return Response(status_code=200, headers={"hx-redirect": addresses.SIGN_IN})
     return RedirectResponse(target, 303)
 
 

@@ -4,7 +4,6 @@ TCP would wait for minutes. Whatever takes long is asked after over a connection
 be reached, or it knows nothing of that session, the connection is given up, and whoever waits on it goes on.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,8 +12,8 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from waypost.background import Loop
 from waypost.db import pgerrors
-from waypost.logging import where
 
 LOOKS = 5
 """How often to look in the time after which a connection is asked after."""
@@ -40,14 +39,14 @@ class Watch:
         self._connect = connect
         self._long = long_seconds
         self._busy: dict[Any, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("watch", self._turn, rest_seconds=long_seconds / LOOKS)
         self._closed = False
 
     @asynccontextmanager
     async def over(self, connection: AsyncConnection) -> AsyncIterator[None]:
         """Look after it inside the block."""
-        if self._task is None and not self._closed:
-            self._task = asyncio.create_task(self._look_for_ever(), name="waypost-store-watch")
+        if not self._closed:
+            self._loop.start(after_seconds=self._long / LOOKS)
         raw = await _raw(connection)
         self._busy[raw] = time.monotonic()
         try:
@@ -58,21 +57,14 @@ class Watch:
     async def close(self) -> None:
         """Look no more. Safe to call twice."""
         self._closed = True
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._loop.stop()
 
-    async def _look_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._long / LOOKS)
-            before = time.monotonic() - self._long
-            slow = {each: since for each, since in self._busy.items() if since <= before}
-            try:
-                if slow:
-                    await self._look(slow)
-            except Exception as error:  # a fault of ours must not end it for good
-                log.error("store.watch_failed", error=type(error).__name__, traceback=where(error))
+    async def _turn(self) -> float:
+        before = time.monotonic() - self._long
+        slow = {each: since for each, since in self._busy.items() if since <= before}
+        if slow:
+            await self._look(slow)
+        return self._long / LOOKS
 
     async def _look(self, slow: dict[Any, float]) -> None:
         """Give up those that are gone, unless they have come back and are used for something else by now."""

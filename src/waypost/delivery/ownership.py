@@ -4,12 +4,13 @@ A lease that could not be renewed in time is over here before it is over for oth
 On a store that nobody shares the first look takes everything, for good.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import structlog
 
+from waypost.background import Loop
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
 from waypost.errors import Unavailable
@@ -43,20 +44,20 @@ class Ownership:
         self._epochs: dict[int, int] = {}
         self._leaving: frozenset[int] = frozenset()
         self._until = 0.0
-        self._renewing: asyncio.Task[None] | None = None
+        self._loop: Loop | None = None
 
     async def begin(self, *, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         """Take this node's share, and tell of shards gained and lost from now on. Raises errors.Unavailable."""
         await self._look(busy, changed)
         if self._db.shared:
-            self._renewing = asyncio.create_task(self._renew(busy, changed), name="waypost-lease")
+            self._loop = Loop("lease", partial(self._renew, busy, changed), rest_seconds=RENEW_SECONDS)
+            self._loop.start(after_seconds=RENEW_SECONDS)
 
     async def end(self) -> None:
         """Give everything back, so that others need not wait for the leases to run out."""
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
-            self._renewing = None
+        if self._loop is not None:
+            await self._loop.stop()
+            self._loop = None
         self._epochs, self._until = {}, 0.0
         try:
             await self._db.write(lambda tx: shards.leave(tx, self.worker_id), beside=shards.LOOKING)
@@ -78,13 +79,9 @@ class Ownership:
     def _holds(self) -> bool:
         return not self._db.shared or time.monotonic() < self._until
 
-    async def _renew(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
-        while True:
-            await asyncio.sleep(HANDOVER_SECONDS if self._leaving else RENEW_SECONDS)
-            try:
-                await self._look(busy, changed)
-            except Unavailable as error:
-                log.warning("shards.not_renewed", detail=error.detail)
+    async def _renew(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> float:
+        await self._look(busy, changed)
+        return HANDOVER_SECONDS if self._leaving else RENEW_SECONDS
 
     async def _look(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         began = time.monotonic()

@@ -1,16 +1,13 @@
 """What goes over the wire: the message with its `Meta` set for this delivery; and what comes of the answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from waypost import signatures
-from waypost.credentials.strategy import Outgoing
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.target import Target
 from waypost.destinations.kinds.kind import Item, Refused, Taken
-from waypost.egress.client import Answer
 from waypost.messages import model as messages
 from waypost.queues.model import Pending
 
@@ -52,19 +49,13 @@ def item(target: Target, message: Opened, attempt_id: str) -> Item:
     )
 
 
-def signed(target: Target, message: Opened, outgoing: Outgoing, now_ms: int) -> Outgoing:
-    """The request with the signature headers over exactly its bytes; as it is while there is no signing secret."""
-    keys = target.secrets.signing_at(now_ms)
-    if not keys:
-        return outgoing
-    made = signatures.headers(message.pending.log_id, now_ms, outgoing.body, keys)
-    return replace(outgoing, headers={**outgoing.headers, **made})
-
-
-def outcome(verdict: Taken | Refused, answer: Answer, now_ms: int) -> Outcome:
-    """What the kind's reading of an answer comes to."""
+def outcome(verdict: Taken | Refused, now_ms: int) -> Outcome:
+    """What the kind's word comes to."""
     if isinstance(verdict, Taken):
         return Delivered(verdict.status)
+    answer = verdict.answer
+    if answer is None:
+        return Failed(verdict.reason)
     return Failed(
         verdict.reason,
         status=answer.status,

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from waypost.credentials import store as credentials
 from waypost.credentials.sending import Under
 from waypost.db.database import Tx
+from waypost.destinations import ports
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
 from waypost.destinations.secrets import Secrets, open_secrets
-from waypost.egress import identity
-from waypost.queues.model import Versions
+from waypost.queues.model import Head, Versions
 from waypost.vault.vault import Vault
 
 
@@ -28,20 +27,36 @@ class Target:
         return Versions(self.destination.version, credential.version if credential else 0)
 
 
-def load(tx: Tx, vault: Vault, destination_id: str) -> Target:
-    """The target as it is now. Raises NotFound, KeyUnavailable."""
-    row = destinations.row(tx, destination_id)
+class Targets:
+    """Opened destinations, kept in memory until they change."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._kept: dict[str, Target] = {}
+
+    def of(self, tx: Tx, head: Head) -> Target:
+        """The target of a queue as it is now. Raises NotFound, KeyUnavailable."""
+        known = self._kept.get(head.destination_id)
+        if known is None or known.versions != head.now:
+            known = self._kept[head.destination_id] = _opened(tx, self._vault, head.destination_id)
+        return known
+
+    def is_kept(self, target: Target) -> bool:
+        """Whether nobody has said since that the destination changed."""
+        return self._kept.get(target.destination.id) is target
+
+    def forget(self, destination_id: str) -> None:
+        """Open a destination anew before its next attempt."""
+        self._kept.pop(destination_id, None)
+
+    def forget_credential(self, credential_id: str) -> None:
+        """The same for every destination that uses a credential."""
+        for destination_id, target in list(self._kept.items()):
+            if target.destination.credential_id == credential_id:
+                del self._kept[destination_id]
+
+
+def _opened(tx: Tx, vault: Vault, destination_id: str) -> Target:
     destination = destinations.get(tx, destination_id)
-    secrets = open_secrets(tx, vault, row)
-    credential = credentials.get(tx, row.credential_id) if row.credential_id else None
-    under = Under(
-        credential,
-        credentials.open_secrets(tx, vault, credential) if credential else {},
-        timeout_seconds=destination.timeout_seconds,
-        https_only=not destination.is_development,
-        tls=identity.context(
-            destination.tls.ca_certificate, destination.tls.client_certificate, secrets.client_key
-        ),
-        egress=destination.egress,
-    )
-    return Target(destination, secrets, under)
+    secrets = open_secrets(tx, vault, destinations.row(tx, destination_id))
+    return Target(destination, secrets, ports.under(tx, vault, destination, secrets))

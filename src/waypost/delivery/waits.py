@@ -9,7 +9,7 @@ import asyncio
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
 from waypost.queues import children
-from waypost.queues.model import Head, Pending, QueueState
+from waypost.queues.model import Fence, Head, Pending, QueueState
 from waypost.queues.port import Hot, rows_of_settle
 
 LOOK_AGAIN_MS = 10_000
@@ -60,6 +60,20 @@ class Waits:
     def end(self, pending: Pending) -> None:
         """The attempt that was begun is recorded, or never will be."""
         self._sending.discard(pending.log_id)
+
+    async def wait(self, head: Head, fence: Fence, reason: str, *, behind: bool) -> QueueState | None:
+        """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile.
+
+        Nor does it wait when it was `behind` an older generation, and is no more.
+        """
+        due_at = self._due.now_ms() + LOOK_AGAIN_MS
+
+        def wait(tx: Tx) -> QueueState | None:
+            if behind and not self.is_behind(tx, head):
+                return None
+            return self._hot.wait(tx, fence, reason, due_at)
+
+        return await self._db.write(wait, beside=rows_of_settle())
 
     def _others(self, tx: Tx, head: Head, cursor: int, pending: Pending) -> Cursors | None:
         found = [(head.queue_id, cursor)]

@@ -14,10 +14,10 @@ from waypost.delivery.due import DueClock
 from waypost.delivery.ownership import Ownership
 from waypost.delivery.runner import Runner
 from waypost.delivery.slots import MOST_A_DESTINATION, MOST_QUICK, NoRoom, Slot, Slots
+from waypost.delivery.target import Targets
 from waypost.delivery.tidying import Tidying
 from waypost.destinations import store as destinations
 from waypost.errors import Unavailable
-from waypost.logging import where
 from waypost.memory import Budget
 from waypost.queues import store as queues
 from waypost.queues.model import shard_of
@@ -54,6 +54,7 @@ class Worker:
         hot: Hot,
         due: DueClock,
         runner: Runner,
+        targets: Targets,
         ownership: Ownership,
         *,
         quick: Budget,
@@ -63,6 +64,7 @@ class Worker:
         self._hot = hot
         self._due_clock = due
         self._runner = runner
+        self._targets = targets
         self._ownership = ownership
         self._tidying = Tidying(db, ownership)
         self._running: dict[str, _Running] = {}
@@ -115,14 +117,14 @@ class Worker:
 
     def wake(self, destination_id: str) -> None:
         """Hear that a destination changed: its held queues are tried at once."""
-        self._runner.forget(destination_id)
+        self._targets.forget(destination_id)
         self._slots.forget(destination_id)
         self._woken.add(destination_id)
         self._poke.set()
 
     def wake_credential(self, credential_id: str) -> None:
         """Hear that a credential changed: the same for every destination that uses it."""
-        self._runner.forget_credential(credential_id)
+        self._targets.forget_credential(credential_id)
         self._woken_credentials.add(credential_id)
         self._poke.set()
 
@@ -135,7 +137,7 @@ class Worker:
                 log.warning("store.unavailable", detail=error.detail)
                 pause = REST_SECONDS
             except Exception as error:  # a fault of ours must not end all delivery
-                log.error("worker.failed", error=type(error).__name__, traceback=where(error))
+                log.error("worker.failed", exc_info=error)
                 pause = REST_SECONDS
             try:
                 await asyncio.wait_for(self._poke.wait(), pause)
@@ -258,7 +260,7 @@ class Worker:
     def _rest(self, queue_id: str, error: BaseException) -> None:
         """Leave a queue alone for a while: no room for its message, a store that is away, or a fault of ours."""
         if not isinstance(error, NoRoom):
-            log.error("queue.rests", queue_id=queue_id, error=type(error).__name__, traceback=where(error))
+            log.error("queue.rests", queue_id=queue_id, exc_info=error)
         self._resting.add(queue_id)
         asyncio.get_running_loop().call_later(REST_SECONDS, self._rested, queue_id)
 

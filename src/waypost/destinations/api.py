@@ -11,7 +11,7 @@ from waypost.destinations.cloud import CloudProviderSettings
 from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations
 from waypost.destinations.signing import SecretChange, SigningSecrets
-from waypost.destinations.verification import Verification
+from waypost.destinations.verification import Verifier
 from waypost.environments.store import Flag
 from waypost.validation import Shown
 from waypost.web.body import JsonBody
@@ -97,7 +97,7 @@ class SettingsPayload(Shown):
     destination: SettingsShown
 
 
-def router(destinations: Destinations, verification: Verification, signing: SigningSecrets) -> APIRouter:
+def router(destinations: Destinations, verification: Verifier, signing: SigningSecrets) -> APIRouter:
     """The routes of destinations."""
     routes = APIRouter(tags=["Destinations"])
     _add_reads(routes, destinations)
@@ -179,7 +179,7 @@ def _add_changes(routes: APIRouter, destinations: Destinations) -> None:
         return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted.{ended}"})
 
 
-def _add_verify(routes: APIRouter, verification: Verification) -> None:
+def _add_verify(routes: APIRouter, verification: Verifier) -> None:
     @routes.post(
         "/platform/v1/destinations/{destinationId}/verify",
         operation_id="verifyDestination",

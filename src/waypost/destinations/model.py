@@ -148,7 +148,7 @@ class SetupPut(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class VerificationState:
+class Verification:
     """Whether the endpoint proved that it is its owner's: `unverified`, `verified`, or `stale` after a change."""
 
     state: str = "unverified"
@@ -178,7 +178,7 @@ class Destination:
     cloud: dict[str, Any] | None = None
     setup_state: dict[str, Any] | None = None
     has_token: bool = False
-    verification: VerificationState = field(default_factory=VerificationState)
+    verification: Verification = field(default_factory=Verification)
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: int = 30
     success_status: SuccessStatus = "2xx"
@@ -203,6 +203,12 @@ class Destination:
             return self.kind
         partial = self.setup_state.get("destination") or {}
         return kind_of(partial.get("cloudProviderSettings") or None)
+
+    @property
+    def lacks_credential(self) -> bool:
+        """Whether it has no credential and its kind delivers nothing without one."""
+        kind = self.kind if self.is_cloud else None
+        return kind is not None and kind.takes_credential and self.credential_id is None
 
     @property
     def is_development(self) -> bool:

@@ -176,7 +176,7 @@ class Destinations:
             if current.version != before.version:
                 raise Conflict("The destination changed during the handshake; verify it again.", code="changed")
             environment = environments.get(tx, current.environment_id)
-            verification = model.VerificationState("verified", self._clock.now_ms(), method)
+            verification = model.Verification("verified", self._clock.now_ms(), method)
             changed = self._write(tx, current, sent, verification)
             details = {"id": current.id, "method": method, "verified": True}
             details |= changes.difference(current, changed, sent)
@@ -276,7 +276,7 @@ class Destinations:
         return changed, True
 
     def _write(
-        self, tx: Tx, current: Destination, given: Mapping[str, Any], verification: model.VerificationState
+        self, tx: Tx, current: Destination, given: Mapping[str, Any], verification: model.Verification
     ) -> Destination:
         values: dict[str, Any] = {
             changes.COLUMNS[name]: value for name, value in given.items() if name in changes.COLUMNS

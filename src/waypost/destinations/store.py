@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx, metadata
-from waypost.destinations.model import Destination, Tls, VerificationState, documented
+from waypost.destinations.model import Destination, Tls, Verification, documented
 from waypost.egress import lists
 from waypost.environments.store import Flag, environment
 from waypost.errors import NotFound
@@ -196,7 +196,7 @@ def _destination(row: sa.Row[Any]) -> Destination:
         cloud=_decoded(row.cloud),
         setup_state=_decoded(row.setup),
         has_token=row.token is not None,
-        verification=VerificationState(row.verification_state, row.verification_at, row.verification_method),
+        verification=Verification(row.verification_state, row.verification_at, row.verification_method),
         tls=Tls(row.ca_certificate, row.client_certificate, row.client_key is not None),
         timeout_seconds=row.timeout_seconds,
         success_status=row.success_status,

@@ -1,20 +1,13 @@
-"""Verify destination: an endpoint proves by a handshake that its owner wants our messages; a store takes a probe.
+"""Verify destination: an endpoint proves by a handshake that its owner wants messages; a store takes a probe."""
 
-Wire form from the vendor's pages and its sample receivers: a POST carries token and challenge in the body
-and no token header; a GET carries both in the query, and the token in the header too.
-"""
-
-import html
-import json
-import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from waypost.access import Caller
-from waypost.destinations.model import Destination, DestinationVerify, Method
+from waypost.destinations import handshake
+from waypost.destinations.handshake import Exchange, Handshake
+from waypost.destinations.model import Destination, DestinationVerify
 from waypost.destinations.probing import Prober
 from waypost.destinations.secrets import Secrets
 from waypost.destinations.service import Destinations
@@ -24,19 +17,6 @@ from waypost.errors import Conflict, Fault, Invalid
 from waypost.validation import check
 
 TIMEOUT_SECONDS = 10
-MOST_ANSWER_CHARACTERS = 512
-_TOKEN = "[token]"  # noqa: S105 - what stands in its place
-_REPEATED = "Its answer repeats the token, so it is not shown."
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What was sent without the token, and what came back: a status, and the beginning of the answer, escaped."""
-
-    sent: str
-    status: int | None = None
-    answer: str = ""
 
 
 class NotVerified(Conflict):
@@ -50,14 +30,6 @@ class NotVerified(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class _Handshake:
-    method: Method
-    endpoint: str
-    token: str
-    challenge: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verified:
     """A verified destination, what was said for it, and what is not as it should be all the same."""
 
@@ -66,8 +38,8 @@ class Verified:
     exchange: Exchange | None = None
 
 
-class Verification:
-    """Verify destination."""
+class Verifier:
+    """Verifies destinations."""
 
     def __init__(
         self, destinations: Destinations, client: Client, prober: Prober, *, application_name: str
@@ -90,7 +62,7 @@ class Verification:
         faults += [
             Fault(f"/{name}", "cloud_destination", detail) for name in (given.model_fields_set if given else ())
         ]
-        if destination.credential_id is None:
+        if destination.lacks_credential:
             faults.append(Fault("/authCredential", "required", "Give the destination an auth credential first."))
         if faults:
             raise Invalid(faults)
@@ -114,10 +86,9 @@ class Verification:
         faults += self._missing(destination, endpoint, token)
         if given is None or faults or endpoint is None or token is None:
             raise Invalid(faults)
-        handshake = _Handshake(method, endpoint, token, str(uuid.uuid4()))
-        answer = await self._send(destination, secrets, handshake)
-        fault = _fault(handshake, answer)
-        exchange = _exchange(handshake, self._application_name, answer)
+        made = Handshake(method, endpoint, token, str(uuid.uuid4()), self._application_name)
+        answer = await self._send(destination, secrets, made)
+        fault, exchange = handshake.fault(made, answer), handshake.exchange(made, answer)
         if fault is not None:
             await self._destinations.not_verified(caller, destination.id, method)
             raise NotVerified(fault, exchange)
@@ -134,14 +105,14 @@ class Verification:
             faults.append(Fault("/verificationToken", "required", detail))
         return faults
 
-    async def _send(self, destination: Destination, secrets: Secrets, handshake: _Handshake) -> Answer | Unreached:
-        url, headers, body = _request(handshake, self._application_name)
+    async def _send(self, destination: Destination, secrets: Secrets, made: Handshake) -> Answer | Unreached:
+        url, headers, body = handshake.request(made)
         certificates = destination.tls
         context = identity.context(
             certificates.ca_certificate, certificates.client_certificate, secrets.client_key
         )
         return await self._client.within(destination.egress).send(
-            handshake.method,
+            made.method,
             url,
             headers=headers,
             body=body,
@@ -149,76 +120,3 @@ class Verification:
             https_only=not destination.is_development,
             tls=context,
         )
-
-
-def _request(handshake: _Handshake, application_name: str) -> tuple[str, Mapping[str, str], bytes]:
-    """URL, headers and body of the challenge."""
-    members = {"verification-token": handshake.token, "challenge": handshake.challenge}
-    headers = {"application-name": application_name, "Connection": "close"}
-    if handshake.method == "POST":
-        body = json.dumps(members, separators=(",", ":")).encode()
-        return handshake.endpoint, headers | {"Content-Type": "application/json"}, body
-    parts = urlsplit(handshake.endpoint)
-    query = "&".join(part for part in (parts.query, urlencode(members)) if part)
-    return urlunsplit(parts._replace(query=query)), headers | {"verification-token": handshake.token}, b""
-
-
-def _fault(handshake: _Handshake, answer: Answer | Unreached) -> str | None:
-    """Why the handshake failed, in words; None when it did not."""
-    if isinstance(answer, Unreached):
-        return f"The endpoint was not verified: {answer.reason}"
-    if not 200 <= answer.status < 300:
-        return f"The endpoint answered {answer.status}, not 2xx.{_quoted(answer, handshake.token)}"
-    if handshake.challenge.encode() not in answer.body:
-        said = _quoted(answer, handshake.token)
-        return f"The endpoint answered {answer.status} without the challenge in its body.{said}"
-    return None
-
-
-def _exchange(handshake: _Handshake, application_name: str, answer: Answer | Unreached) -> Exchange:
-    """The handshake to be shown: our request with `[token]` in the token's place, and the answer."""
-    url, headers, body = _request(replace(handshake, token=_TOKEN), application_name)
-    if _plain(handshake.token) in _plain(handshake.endpoint):
-        url = "(the endpoint, which has the token in it)"
-    lines = [f"{name}: {value}" for name, value in headers.items()]
-    text = "\n".join([f"{handshake.method} {url}", *lines, *(["", body.decode()] if body else [])])
-    sent = text.replace(quote(_TOKEN), _TOKEN)
-    if isinstance(answer, Unreached):
-        return Exchange(sent)
-    shown = _without(handshake.token, _beginning(answer))
-    return Exchange(sent, answer.status, _REPEATED if shown is None else _escaped(shown))
-
-
-def _quoted(answer: Answer, token: str) -> str:
-    """The beginning of the answer, escaped, with the token that we sent taken out of it."""
-    if not answer.body:
-        return " Its answer was empty."
-    text = _without(token, _beginning(answer))
-    return f" {_REPEATED}" if text is None else f" It said: {_escaped(text)}"
-
-
-def _beginning(answer: Answer) -> str:
-    return answer.body[: MOST_ANSWER_CHARACTERS * 4].decode(errors="replace")
-
-
-def _without(token: str, text: str) -> str | None:
-    """The text with the token taken out of it; None where it may still be in there, spelled in another way."""
-    text = _repeated(token).sub(lambda _: _TOKEN, text)
-    return None if _plain(token) in _plain(text) else text
-
-
-def _escaped(text: str) -> str:
-    return text.encode("unicode_escape").decode("ascii")[:MOST_ANSWER_CHARACTERS]
-
-
-def _repeated(token: str) -> re.Pattern[str]:
-    """The token as an answer usually repeats it: plain, in a URL, in JSON, in HTML; the longest spelling first."""
-    spellings = {token, quote(token), quote(token, safe=""), json.dumps(token)[1:-1], html.escape(token)}
-    longest_first = sorted(spellings, key=len, reverse=True)
-    return re.compile("|".join(re.escape(spelling) for spelling in longest_first), re.IGNORECASE)
-
-
-def _plain(text: str) -> str:
-    """The text with escapes of any of these kinds undone, even mixed ones."""
-    text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-    return html.unescape(unquote(text)).replace("\\", "")

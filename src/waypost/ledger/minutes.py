@@ -4,24 +4,21 @@ Nothing is counted twice for it: a minute is the difference of two readings of w
 happened before the first reading is in no minute.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-import structlog
 
+from waypost.background import Loop
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx, metadata
 from waypost.environments.store import environment
-from waypost.errors import Unavailable
 from waypost.ledger import store
 
 MINUTE_MS = 60_000
+REST_SECONDS = 10.0
 KEPT = 7 * 24 * 60
 MOST = 24 * 60
-
-log = structlog.get_logger("waypost.ledger")
 
 ledger_minute = sa.Table(
     "ledger_minute",
@@ -96,32 +93,21 @@ class Minutes:
         self._db = db
         self._clock = clock
         self._mine = mine
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("minutes", self._turn, rest_seconds=REST_SECONDS)
 
     async def start(self) -> None:
         """Write now, and soon after the end of each minute from now on."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._for_ever(), name="waypost-minutes")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Write nothing more."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._loop.stop()
 
     async def run(self) -> None:
         """Write the last minute down. Raises errors.Unavailable."""
         await self._db.write(lambda tx: write(tx, self._clock.now_ms()))
 
-    async def _for_ever(self) -> None:
-        while True:
-            try:
-                if self._mine():
-                    await self.run()
-            except Unavailable as error:
-                log.warning("minutes.rest", detail=error.detail)
-            except Exception as error:  # a fault of ours must not end it for good
-                log.error("minutes.failed", exc_info=error)
-            rest = MINUTE_MS - self._clock.now_ms() % MINUTE_MS
-            await asyncio.sleep(rest / 1000)
+    async def _turn(self) -> float:
+        if self._mine():
+            await self.run()
+        return (MINUTE_MS - self._clock.now_ms() % MINUTE_MS) / 1000

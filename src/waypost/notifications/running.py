@@ -6,15 +6,14 @@ Looks and claims are transactions that count once; what a crash interrupts goes 
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 import structlog
 
+from waypost.background import Loop, ended
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.errors import Unavailable
-from waypost.logging import where
 from waypost.metrics import Metrics
 from waypost.notifications import outbox, store, watching
 from waypost.notifications.model import Channel
@@ -65,25 +64,19 @@ class Notifier:
         self._is_low = is_low
         self._node = node
         self._tidied_at = 0
-        self._poke = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
+        self._loop = Loop("notices", self._turn, rest_seconds=REST_SECONDS)
         self._sending: dict[tuple[str, Channel], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Begin to look and to send. Nobody else has claims on a store that is not shared."""
-        if self._running is not None:
-            return
-        if not self._db.shared:
+        if not self._loop.is_running and not self._db.shared:
             await self._db.write(outbox.release_all)
-        self._running = asyncio.create_task(self._run(), name="waypost-notices")
+        self._loop.start()
 
     async def stop(self) -> None:
         """Leave the rest for the next start; what was on its way may be sent again."""
-        tasks = [*([self._running] if self._running else []), *self._sending.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._running = None
+        await self._loop.stop()
+        await ended(*self._sending.values())
 
     async def look(self) -> list[NoticeKind]:
         """Look at queues, keys and the disk once, and write down what should be told; what was told anew."""
@@ -96,7 +89,7 @@ class Notifier:
         told = await self._db.write(
             lambda tx: watching.tell(tx, self._found(tx, disk), self._clock.now_ms())  # as it is by then
         )
-        self._poke.set()
+        self._loop.wake()
         return told
 
     async def send_due(self) -> None:
@@ -114,21 +107,10 @@ class Notifier:
     def _found(self, tx: Tx, disk: DiskLook) -> News:
         return watching.look(tx, self._clock.now_ms(), disk)
 
-    async def _run(self) -> None:
-        while True:
-            self._poke.clear()
-            pause = LOOK_SECONDS
-            try:
-                await self.look()
-                await self.send_due()
-            except Unavailable as error:
-                log.warning("store.unavailable", detail=error.detail)
-                pause = REST_SECONDS
-            except Exception as error:  # a fault of ours must not end all notices
-                log.error("notifier.failed", error=type(error).__name__, traceback=where(error))
-                pause = REST_SECONDS
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._poke.wait(), pause)
+    async def _turn(self) -> float:
+        await self.look()
+        await self.send_due()
+        return LOOK_SECONDS
 
     async def _send(self, environment_id: str, channel: Channel) -> None:
         """Send what waits in a channel until it fails, or the claim grows old."""
@@ -139,7 +121,7 @@ class Notifier:
         except Unavailable as error:  # the claim runs out by itself
             log.warning("store.unavailable", detail=error.detail)
         except Exception as error:
-            log.error("notifier.failed", error=type(error).__name__, traceback=where(error))
+            log.error("notifier.failed", exc_info=error)
 
     def _claim(self, tx: Tx, environment_id: str, channel: Channel) -> Claimed | None:
         now, lease_now = self._clock.now_ms(), self._hot.now_ms(tx)
@@ -160,7 +142,7 @@ class Notifier:
                 return
             await self._sent(claimed, list(told))
         await self._db.write(lambda tx: outbox.release(tx, claimed))
-        self._poke.set()
+        self._loop.wake()
 
     def _opened(self, tx: Tx, environment_id: str, channel: Channel) -> OpenChannel | str:
         """The channel with its secret, or why it cannot be used."""

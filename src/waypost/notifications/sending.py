@@ -57,7 +57,7 @@ class NoticeSender:
         )
         if isinstance(answer, Unreached):
             return answer.reason
-        return None if 200 <= answer.status < 300 else f"The webhook answered {answer.status}."
+        return None if answer.is_success else f"The webhook answered {answer.status}."
 
 
 def rounds(channel: Webhook | Smtp, told: Sequence[Notice]) -> list[Sequence[Notice]]:

@@ -8,13 +8,11 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import Any
 
-import structlog
-
 from waypost.access import ENGINEER, Caller
+from waypost.background import Loop
 from waypost.db.database import Database, Tx
 from waypost.errors import Conflict, Unavailable, WaypostError
 from waypost.ids import new_id
-from waypost.logging import where
 from waypost.queues import errands
 from waypost.queues.errands import DONE, Errand
 from waypost.queues.model import QueueView, shard_of
@@ -23,12 +21,11 @@ from waypost.queues.service import Queues, QueueSkip
 from waypost.validation import checked
 
 LOOK_SECONDS = 0.5
+REST_SECONDS = 1.0
 ASK_SECONDS = 0.1
 MOST_LOOKS = 50
 OWNERS_SECONDS = 5.0
 """What is asked longer ago is not begun: whoever asked is about to take it back."""
-
-log = structlog.get_logger("waypost.queues")
 
 
 class Skipping:
@@ -39,19 +36,16 @@ class Skipping:
         self._hot = hot
         self._queues = queues
         self._owned = owned
-        self._looking: asyncio.Task[None] | None = None
+        self._loop = Loop("errands", self._look, rest_seconds=REST_SECONDS)
 
     async def start(self) -> None:
         """Carry out what other nodes ask of this one's queues."""
-        if self._db.shared and self._looking is None:
-            self._looking = asyncio.create_task(self._look_until_stopped(), name="waypost-errands")
+        if self._db.shared:
+            self._loop.start()
 
     async def stop(self) -> None:
         """Carry out nothing more."""
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+        await self._loop.stop()
 
     async def skip(self, caller: Caller, queue_id: str, raw: Any) -> QueueView:
         """As `Queues.skip`. Raises Unavailable when no node that owns the queue answers."""
@@ -78,16 +72,10 @@ class Skipping:
                 break
         return await self._db.write(lambda tx: errands.take_back(tx, errand_id))
 
-    async def _look_until_stopped(self) -> None:
-        while True:
-            try:
-                for asked in await self._db.read(self._asked):
-                    await self._carry_out(asked)
-            except Unavailable as error:
-                log.warning("store.unavailable", detail=error.detail)
-            except Exception as error:  # a fault of ours must not end all answers
-                log.error("errands.failed", error=type(error).__name__, traceback=where(error))
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _look(self) -> float:
+        for asked in await self._db.read(self._asked):
+            await self._carry_out(asked)
+        return LOOK_SECONDS
 
     def _asked(self, tx: Tx) -> list[Errand]:
         since = self._hot.now_ms(tx) - round(OWNERS_SECONDS * 1000)

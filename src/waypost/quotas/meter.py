@@ -5,25 +5,21 @@ So one node lets in at most what is on its way at that moment beyond the quota, 
 accept between two looks. Seconds are counted on each node alone, as requests are (decision 0008).
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
+from waypost.background import Loop
 from waypost.db.database import Database, Tx
-from waypost.errors import Unavailable
 from waypost.metrics import Metrics
 from waypost.quotas import store
 from waypost.quotas.model import FULL_SECONDS, QuotaReached, Quotas
 
 LOOK_SECONDS = 1.0
+AWAY_SECONDS = 5.0
 REST = 20
 """A look that takes long is followed by a rest so many times as long: an environment may have 100,000 queues."""
-
-log = structlog.get_logger("waypost.quotas")
 
 
 @dataclass(slots=True)
@@ -82,7 +78,7 @@ class Meter:
         self._pending = pending
         self._now = now
         self._known: dict[str, _Standing] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop("quotas", self._turn, rest_seconds=AWAY_SECONDS)
 
     def admit(self, environment_id: str, wanted: int) -> tuple[int, QuotaReached | None]:
         """How many of so many messages may be taken, and what is said to the rest."""
@@ -130,16 +126,12 @@ class Meter:
 
     async def start(self) -> None:
         """Look now, and every second from now on."""
-        if self._task is None:
-            await self._try()
-            self._task = asyncio.create_task(self._for_ever(), name="waypost-quotas")
+        if not self._loop.is_running:
+            self._loop.start(after_seconds=await self._loop.once())
 
     async def stop(self) -> None:
         """Look no more."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._loop.stop()
 
     def _standing(self, environment_id: str, quotas: Quotas, waiting: int, seen: int) -> _Standing:
         """How it stands after a look that began when `seen` had been taken."""
@@ -151,17 +143,7 @@ class Meter:
         left = float(quotas.messages_per_second or 0)
         return _Standing(quotas, waiting, left, self._now(), before.taken, seen)
 
-    async def _for_ever(self) -> None:
-        while True:
-            began = self._now()
-            await asyncio.sleep(LOOK_SECONDS)
-            await self._try()
-            await asyncio.sleep(min(60, REST * max(0, self._now() - began - LOOK_SECONDS)))
-
-    async def _try(self) -> None:
-        try:
-            await self.look()
-        except Unavailable:
-            pass  # messages are refused anyway
-        except Exception as error:  # a fault of ours must not end it for good
-            log.error("quotas.failed", exc_info=error)
+    async def _turn(self) -> float:
+        began = self._now()
+        await self.look()
+        return LOOK_SECONDS + min(60, REST * (self._now() - began))

@@ -5,14 +5,13 @@ replayed twice: a page counts only from where its part's cursor is.
 """
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 
+from waypost.background import Loop, ended
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.disk import Room
-from waypost.errors import Unavailable
 from waypost.queues.model import Addressee, Arrived, Replay
 from waypost.queues.port import Hot
 from waypost.replays import places, store
@@ -44,24 +43,23 @@ class Running:
         self._arrived = arrived
         self._require_room = room
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._standing: dict[str, store.Reached] = {}
+        self._loop = Loop("replays", self._look, rest_seconds=LOOK_SECONDS)
 
     async def start(self) -> None:
         """Go on with every replay that is not done, as far as no other node may be at it; look after the rest."""
         standing = await self._db.read(store.standing)
         if self._db.shared:
-            self._looking = self._looking or asyncio.create_task(self._look_until_stopped(standing))
+            self._standing = standing
+            self._loop.start(after_seconds=LOOK_SECONDS)
             return
         for replay_id in standing:
             self.begin(replay_id)
 
     async def stop(self) -> None:
         """Leave the rest for the next start, or for another node."""
-        tasks = [*([self._looking] if self._looking else []), *self._tasks.values()]
-        self._looking = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._loop.stop()
+        await ended(*self._tasks.values())
 
     def begin(self, replay_id: str) -> None:
         """Carry out a replay, unless this node is at it already."""
@@ -79,16 +77,13 @@ class Running:
             return False
         return await self._put(page)
 
-    async def _look_until_stopped(self, before: dict[str, store.Reached]) -> None:
+    async def _look(self) -> float:
         """Go on with what stands still: the node that was at it has died, or has stopped."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            with suppress(Unavailable):
-                now = await self._db.read(store.standing)
-                for replay_id, standing in now.items():
-                    if before.get(replay_id) == standing:
-                        self.begin(replay_id)
-                before = now
+        before, self._standing = self._standing, await self._db.read(store.standing)
+        for replay_id, standing in self._standing.items():
+            if before.get(replay_id) == standing:
+                self.begin(replay_id)
+        return LOOK_SECONDS
 
     async def _run(self, replay_id: str) -> None:
         more = True
@@ -97,7 +92,7 @@ class Running:
                 self._require_room()
                 more = await self.step(replay_id)
             except Exception as error:  # a store that is away, or a fault of ours: neither may end it
-                log.error("replay.rests", replay_id=replay_id, error=type(error).__name__)
+                log.error("replay.rests", replay_id=replay_id, exc_info=error)
                 await asyncio.sleep(REST_SECONDS)
 
     def _page(self, tx: Tx, replay_id: str) -> NextLogs | None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from waypost.tokens.assertion import ASSERTION_TYPE
+from waypost.tokens.assertion import ASSERTION_TYPE, PATH
 from waypost.tokens.model import LegacyIssued, LegacyLogin, LegacyRefresh, Refusal
 from waypost.tokens.service import Tokens
 from waypost.validation import Shown
@@ -74,7 +74,7 @@ def router(tokens: Tokens) -> APIRouter:
 
 def _oauth(routes: APIRouter, tokens: Tokens) -> None:
     @routes.post(
-        "/v2/auth/token",
+        PATH,
         operation_id="exchangeToken",
         summary="Exchange a signed assertion for an access token",
         response_model=TokenAnswer,

@@ -12,6 +12,9 @@ from joserfc.jwk import ECKey, RSAKey
 from waypost.clock import Clock
 from waypost.ids import random_id
 
+PATH = "/v2/auth/token"
+"""Where a server takes it."""
+
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFE_SECONDS = 300
 RSA_BITS = 2048

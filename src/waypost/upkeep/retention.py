@@ -20,10 +20,10 @@ import structlog
 
 from waypost.access import operator
 from waypost.audit import store as audit
+from waypost.background import Loop
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.environments import store as organizations
-from waypost.errors import Unavailable
 from waypost.metrics import Metrics
 from waypost.upkeep import store
 
@@ -91,21 +91,18 @@ class Retention:
         self._audit_days = audit_days
         self._pace = pace
         self._rest_share = pace.rest_share
-        self._task: asyncio.Task[None] | None = None
+        self._every = MOST_SECONDS if days is None else min(MOST_SECONDS, max(1.0, days * 3600))
+        self._loop = Loop("retention", self._turn, rest_seconds=AGAIN_SECONDS)
         self._removed: Counter[str] = Counter()
         self._told = 0.0
 
     async def start(self) -> None:
         """Begin the first pass soon, and go on for ever."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._for_ever(), name="waypost-retention")
+        self._loop.start(after_seconds=min(FIRST_SECONDS, self._every))
 
     async def stop(self) -> None:
         """Leave the rest for the next start."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._loop.stop()
 
     async def run(self) -> dict[str, int]:
         """One pass; rows removed, by table. Raises errors.Unavailable."""
@@ -123,23 +120,13 @@ class Retention:
             log.info("retention.passed", seconds=round(time.monotonic() - began, 1), **self._removed)
         return dict(self._removed)
 
-    async def _for_ever(self) -> None:
-        every = MOST_SECONDS if self._days is None else min(MOST_SECONDS, max(1.0, self._days * 3600))
-        rest = min(FIRST_SECONDS, every)
-        while True:
-            await asyncio.sleep(rest)
-            rest = every
-            try:
-                if self._mine():
-                    began = time.monotonic()
-                    await self.run()
-                    took = time.monotonic() - began
-                    self._rest_share = hurried(self._rest_share, took, every, self._pace)
-            except Unavailable as error:
-                log.warning("retention.rests", detail=error.detail)
-                rest = AGAIN_SECONDS
-            except Exception as error:  # a fault of ours must not end it for good
-                log.error("retention.failed", exc_info=error)
+    async def _turn(self) -> float:
+        if self._mine():
+            began = time.monotonic()
+            await self.run()
+            took = time.monotonic() - began
+            self._rest_share = hurried(self._rest_share, took, self._every, self._pace)
+        return self._every
 
     async def _walk(self, environment_id: str, before_ms: int) -> None:
         """Remove what is over of one environment, past whatever still waits."""

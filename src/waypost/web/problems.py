@@ -14,7 +14,6 @@ from starlette.types import Scope
 
 from waypost import errors
 from waypost.errors import Fault
-from waypost.logging import where
 from waypost.validation import pointer
 
 META = {"version": "1.0.0"}
@@ -129,8 +128,7 @@ def surprise(scope: Scope, error: Exception) -> Response:
         "request.failed",
         request_id=scope["state"]["request_id"],
         route=getattr(scope.get("route"), "path", "?"),
-        error=type(error).__name__,
-        traceback=where(error),
+        exc_info=error,
     )
     detail = "A fault of ours; the log has it under the request id."
     return problem(500, "internal_error", "Internal error", detail, instance=scope["path"])

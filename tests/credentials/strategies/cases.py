@@ -11,9 +11,9 @@ from tests.conftest import SetClock
 from tests.credentials.strategies.test_aws_sigv4 import by_botocore
 from tests.support.oauth_server import Assertion, Expected, OAuthServer
 from tests.support.sts_server import StsServer
-from waypost.credentials import keys
+from waypost.credentials.strategies import keys
 from waypost.credentials.strategies.aws_sigv4 import AwsSigv4
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 
 ELSEWHERE = {"AzureSharedKey", "AzureSAS"}
 """Strategies for one kind of destination, tested with it."""

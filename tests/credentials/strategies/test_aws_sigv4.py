@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from waypost.credentials.strategies.aws_sigv4 import AwsSigv4, canonical_path, canonical_query, signed
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 
 SUITE_MOMENT = 1_440_938_160_000
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -1,7 +1,6 @@
 """What every strategy keeps: made over the API, asked as the delivery asks, checked by whoever it is meant for."""
 
-from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +8,16 @@ import pytest
 import structlog
 
 from tests.conftest import SetClock
+from tests.credentials.authorizing import REQUEST, ask, authorizing
 from tests.credentials.conftest import DEVELOPMENT, PRODUCTION, World
 from tests.credentials.strategies.cases import CASES, ELSEWHERE, Running
 from tests.credentials.test_masking import kept_in, rows
-from waypost.credentials import store
-from waypost.credentials.authorization import Authorized, Authorizer, NotAuthorized
-from waypost.credentials.sharing import Shared
+from waypost.credentials.authorization import Authorized, NotAuthorized
 from waypost.credentials.strategies import STRATEGIES
-from waypost.credentials.strategy import Outgoing
-from waypost.db.database import Tx
-from waypost.egress.client import Client
 from waypost.egress.policy import Policy
 from waypost.metrics import Metrics
 
 PATH = "/platform/v1/authcredentials"
-REQUEST = Outgoing("POST", "https://api.example.com/in?b=1&a=2", {"Content-Type": "application/json"}, b"{}")
 
 
 @pytest.fixture(params=CASES)
@@ -43,26 +37,6 @@ def fetching(request: pytest.FixtureRequest, clock: SetClock) -> Iterator[tuple[
 def logged() -> Iterator[list[MutableMapping[str, Any]]]:
     with structlog.testing.capture_logs() as entries:
         yield entries
-
-
-@asynccontextmanager
-async def authorizing(world: World, policy: Policy) -> AsyncIterator[Authorizer]:
-    """A node of the world's store."""
-    client = Client(policy)
-    await client.start()
-    try:
-        yield Authorizer(client, world.clock, sharing=Shared(world.db, world.vault), home=world.home)
-    finally:
-        await client.close()
-
-
-async def ask(world: World, authorizer: Authorizer, credential_id: str) -> Authorized | NotAuthorized:
-    def load(tx: Tx) -> Any:
-        found = store.get(tx, credential_id)
-        return found, store.open_secrets(tx, world.vault, found)
-
-    credential, secrets = await world.db.read(load)
-    return await authorizer.authorize(credential, secrets, https_only=False, request=REQUEST)
 
 
 def body_of(name: str, running: Running, environment: str = DEVELOPMENT) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from tests.credentials.conftest import DEVELOPMENT, World
 from tests.credentials.strategies.cases import pem
-from waypost.credentials import keys
+from waypost.credentials.strategies import keys
 
 PATH = "/platform/v1/authcredentials"
 

@@ -11,15 +11,15 @@ from tests.credentials.conftest import DEVELOPMENT
 from tests.credentials.strategies.cases import CANARY, POOL, pem
 from tests.support.oauth_server import Assertion, Expected, OAuthServer
 from tests.support.sts_server import StsServer
-from waypost.credentials import keys
 from waypost.credentials.authorization import Authorized, NotAuthorized
 from waypost.credentials.model import Credential
+from waypost.credentials.strategies import keys
 from waypost.credentials.strategies.basic import Basic
 from waypost.credentials.strategies.google_wif import GoogleWif
 from waypost.credentials.strategies.header import RESERVED, Header
 from waypost.credentials.strategies.jwt_bearer import JwtBearer
 from waypost.credentials.strategies.smart_backend import ASSERTION_TYPE, SmartBackend
-from waypost.credentials.strategy import Fields
+from waypost.credentials.strategies.strategy import Fields
 from waypost.egress.policy import Policy
 from waypost.validation import check
 

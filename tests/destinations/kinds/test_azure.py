@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.kinds.contract import Contract, Peer, name_of, verify
+from tests.destinations.kinds.contract import name_of, verify
+from tests.destinations.kinds.over_http import HttpPeer, OverHttp
 from tests.support.emulators import Azurite, needs_node, new_key
 from tests.support.house import House
 from tests.support.oauth_server import Expected, OAuthServer
@@ -26,22 +27,22 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="module")
-def peer(azurite: Azurite, gates: dict[str, Receiver]) -> Peer:
+def peer(azurite: Azurite, gates: dict[str, Receiver]) -> HttpPeer:
     def cloud(container: str, prefix: str) -> dict[str, Any]:
         settings = {"containerName": container, "storageAccountName": azurite.account, "fileNamePrefix": prefix}
         return {"typeId": "azure", "productId": "databricks", "settings": settings}
 
-    return Peer(
-        azurite, gates["azure"], cloud, "AzureSharedKey", {}, {"accountKey": azurite.key},
+    return HttpPeer(
+        azurite, cloud, gates["azure"], "AzureSharedKey", {}, {"accountKey": azurite.key},
         refusal=refusal(403, "AuthenticationFailed"), refused="the account key is wrong or was replaced",
         denied=refusal(403, "AuthorizationPermissionMismatch"),
     )  # fmt: skip
 
 
-class TestAzure(Contract):
+class TestAzure(OverHttp):
     """The contract of every store."""
 
-    def other_cloud(self, peer: Peer) -> dict[str, Any]:
+    def other_cloud(self, peer: HttpPeer) -> dict[str, Any]:
         settings = {"bucketName": "inbox", "region": "eu-central-1"}
         return {"typeId": "aws", "productId": "s3", "settings": settings}
 
@@ -56,12 +57,12 @@ def credential(house: House, strategy: str, **secret: str) -> str:
 
 
 @pytest.fixture
-def opened(peer: Peer) -> None:
+def opened(peer: HttpPeer) -> None:
     peer.behave()
 
 
 @pytest.mark.usefixtures("opened")
-def test_the_service_itself_refuses_a_wrong_key(house: House, azurite: Azurite, peer: Peer) -> None:
+def test_the_service_itself_refuses_a_wrong_key(house: House, azurite: Azurite, peer: HttpPeer) -> None:
     wrong = credential(house, "AzureSharedKey", accountKey=new_key())
     with peer.lane(house, peer.bucket(), authCredential=wrong) as lane:
         lane.send(1)
@@ -75,7 +76,7 @@ def test_the_service_itself_refuses_a_wrong_key(house: House, azurite: Azurite, 
 
 @pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize("mark", ["", "?"])
-def test_a_sas_token_writes_until_it_expires(house: House, azurite: Azurite, peer: Peer, mark: str) -> None:
+def test_a_sas_token_writes_until_it_expires(house: House, azurite: Azurite, peer: HttpPeer, mark: str) -> None:
     container = peer.bucket()
     sas = credential(house, "AzureSAS", sasToken=mark + azurite.sas(container, "rcd", 3600))
     with peer.lane(house, container, "a b/", authCredential=sas) as lane:
@@ -94,7 +95,7 @@ def test_a_sas_token_writes_until_it_expires(house: House, azurite: Azurite, pee
 
 
 @pytest.mark.usefixtures("opened")
-def test_a_sas_that_may_create_but_not_look_says_so_when_the_blob_is_there(house: House, peer: Peer) -> None:
+def test_a_sas_that_may_create_but_not_look_says_so_when_the_blob_is_there(house: House, peer: HttpPeer) -> None:
     """Azure tells such a SAS of a blob that is there in words of its own, which Azurite does not have."""
     there, blind = refusal(403, "UnauthorizedBlobOverwrite"), refusal(403, "AuthorizationPermissionMismatch")
     with peer.lane(house, peer.bucket()) as lane:
@@ -107,7 +108,7 @@ def test_a_sas_that_may_create_but_not_look_says_so_when_the_blob_is_there(house
 
 @pytest.mark.usefixtures("opened")
 def test_blocks_left_uncommitted_by_another_writer_are_replaced(
-    house: House, azurite: Azurite, peer: Peer
+    house: House, azurite: Azurite, peer: HttpPeer
 ) -> None:
     container = peer.bucket()
     with peer.lane(house, container) as lane:
@@ -143,7 +144,7 @@ def test_a_secret_that_cannot_be_right_is_refused(house: House, secret: dict[str
     assert next(iter(secret.values())) not in found.body.decode()
 
 
-def test_a_bearer_token_comes_with_a_version_of_the_api(house: House, peer: Peer) -> None:
+def test_a_bearer_token_comes_with_a_version_of_the_api(house: House, peer: HttpPeer) -> None:
     with OAuthServer(Expected(client_id="the-client", client_secret="a-client-secret")) as oauth:
         body = {
             "name": "Entra", "environmentId": house.environments["Development"],

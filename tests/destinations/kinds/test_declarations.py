@@ -1,4 +1,4 @@
-"""What kinds declare: names and rules of their settings, their shape in the API, the reference page."""
+"""What kinds declare: names and rules of their settings, and their shape in the API."""
 
 from typing import Any
 
@@ -10,27 +10,20 @@ from waypost.credentials.strategies import STRATEGIES
 from waypost.destinations.cloud import nearest
 from waypost.destinations.kinds import CLOUD, HTTPS, kind_of
 from waypost.destinations.kinds.kind import Item
-from waypost.destinations.kinds.objects import header_safe, metadata_of
-from waypost.destinations.kinds.s3 import AwsS3Settings, S3Bucket
+from waypost.destinations.kinds.naming import header_safe, metadata_of, name_of
 from waypost.settings import SettingsInvalid, load
 from waypost.validation import check
-
-GOOD: dict[tuple[str, str], dict[str, Any]] = {
-    ("azure", "databricks"): {"containerName": "inbox", "storageAccountName": "clinicdata"},
-    ("aws", "s3"): {"bucketName": "inbox", "region": "eu-central-1"},
-    ("gcp", "cloud-storage"): {"bucketName": "inbox"},
-}
 
 
 def faults(pair: tuple[str, str], **settings: Any) -> list[tuple[str, str]]:
     """What is wrong with settings that are good but for these."""
-    found = check(CLOUD[pair].settings, GOOD[pair] | settings)[1]
+    found = check(CLOUD[pair].settings, {**CLOUD[pair].example, **settings})[1]
     return [(fault.pointer, fault.code) for fault in found]
 
 
 @pytest.mark.parametrize("pair", CLOUD)
 def test_each_kind_is_created_shown_and_in_the_open_api_document(house: House, pair: tuple[str, str]) -> None:
-    cloud = {"typeId": pair[0], "productId": pair[1], "settings": GOOD[pair] | {"fileNamePrefix": "ward/"}}
+    cloud = CLOUD[pair].named(CLOUD[pair].example)
     made = house.destination(cloudProviderSettings=cloud)
     assert made["cloudProviderSettings"] == cloud
     assert "endpoint" not in made
@@ -47,7 +40,7 @@ def test_each_kind_is_created_shown_and_in_the_open_api_document(house: House, p
         ({"typeId": "gcp", "productId": "cloud-storage"}, "/settings", "required"),
         ({"typeId": "aws", "productId": "s3", "settings": {"bucketName": "in_box"}}, "/settings/bucketName",
          "invalid_bucket_name"),
-        ({"typeId": "aws", "productId": "s3", "settings": GOOD["aws", "s3"] | {"secretKey": "x"}},
+        ({"typeId": "aws", "productId": "s3", "settings": {**CLOUD["aws", "s3"].example, "secretKey": "x"}},
          "/settings/secretKey", "unknown_field"),
         (["aws"], "", "wrong_type"),
     ],
@@ -121,11 +114,10 @@ def test_a_bucket_name_that_google_does_not_take_is_refused(bucket: str) -> None
 
 
 def test_a_name_has_its_parts_in_their_order() -> None:
-    settings = AwsS3Settings(bucketName="inbox", region="eu-central-1", fileNamePrefix="ward/x-")
     item = Item(
         b"", "log", 42, from_iso("2026-11-23T23:59:59Z"), "source", "subscription", "Clinical Summary", "e"
     )
-    assert S3Bucket(load(), settings).name_of(item) == (
+    assert name_of("ward/x-", item) == (
         "ward/x-Clinical-Summary/subscription/2026-11-23/00000000000000000042-log.json"
     )
 
@@ -142,9 +134,9 @@ def test_a_value_is_never_cut_within_an_escape() -> None:
 
 
 @pytest.mark.parametrize("kind", [HTTPS, *CLOUD.values()], ids=lambda kind: kind.name)
-def test_every_setting_is_described_and_some_credential_fits(kind: Any) -> None:
+def test_every_setting_is_described_and_some_credential_fits_where_one_is_taken(kind: Any) -> None:
     assert all(info.description for info in kind.settings.model_fields.values())
-    assert any(kind.accepts(strategy) for strategy in STRATEGIES)
+    assert any(kind.accepts(strategy) for strategy in STRATEGIES) is kind.takes_credential
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.kinds.contract import Contract, Peer
+from tests.destinations.kinds.over_http import HttpPeer, OverHttp
 from tests.support.emulators import Gcs
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, answer
@@ -32,19 +32,19 @@ def oauth() -> Iterator[OAuthServer]:
 
 
 @pytest.fixture(scope="module")
-def peer(gcs: Gcs, oauth: OAuthServer, gates: dict[str, Receiver]) -> Peer:
+def peer(gcs: Gcs, oauth: OAuthServer, gates: dict[str, Receiver]) -> HttpPeer:
     def cloud(bucket: str, prefix: str) -> dict[str, Any]:
         settings = {"bucketName": bucket, "fileNamePrefix": prefix}
         return {"typeId": "gcp", "productId": "cloud-storage", "settings": settings}
 
-    return Peer(
-        gcs, gates["gcs"], cloud, "OAuth_2.0_2-legged",
+    return HttpPeer(
+        gcs, cloud, gates["gcs"], "OAuth_2.0_2-legged",
         {"grantType": "client_credentials", "url": oauth.url, "clientId": "the-client"}, {"clientSecret": SECRET},
         refusal=refusal(401, "authError"), refused="It does not take the token", denied=refusal(403, "forbidden"),
     )  # fmt: skip
 
 
-class TestGcs(Contract):
+class TestGcs(OverHttp):
     """The contract of every store."""
 
 

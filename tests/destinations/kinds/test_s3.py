@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.destinations.kinds.contract import Contract, Peer, name_of
+from tests.destinations.kinds.contract import name_of
+from tests.destinations.kinds.over_http import HttpPeer, OverHttp
 from tests.support.emulators import Moto
 from tests.support.house import House
 from tests.support.receiver import Receiver, Reply, answer
@@ -24,13 +25,13 @@ def moto() -> Iterator[Moto]:
 
 
 @pytest.fixture(scope="module")
-def peer(moto: Moto, gates: dict[str, Receiver]) -> Peer:
+def peer(moto: Moto, gates: dict[str, Receiver]) -> HttpPeer:
     def cloud(bucket: str, prefix: str) -> dict[str, Any]:
         settings = {"bucketName": bucket, "region": "us-east-1", "fileNamePrefix": prefix}
         return {"typeId": "aws", "productId": "s3", "settings": settings}
 
-    return Peer(
-        moto, gates["s3"], cloud, "AwsSigv4",
+    return HttpPeer(
+        moto, cloud, gates["s3"], "AwsSigv4",
         {"accessKey": "AKIAEXAMPLE", "serviceName": "s3", "awsRegion": "us-east-1"},
         {"secretKey": "a-secret-access-key"},
         refusal=refusal(403, "SignatureDoesNotMatch"), refused="The credential's secret key is wrong.",
@@ -38,11 +39,11 @@ def peer(moto: Moto, gates: dict[str, Receiver]) -> Peer:
     )  # fmt: skip
 
 
-class TestS3(Contract):
+class TestS3(OverHttp):
     """The contract of every store."""
 
 
-class TestS3OnPostgresql(Contract):
+class TestS3OnPostgresql(OverHttp):
     """Once more where our own store is the other one: the same of every kind, and this is the quickest."""
 
     @pytest.fixture
@@ -50,7 +51,7 @@ class TestS3OnPostgresql(Contract):
         return house_on_postgresql
 
 
-def test_the_credential_signs_what_is_sent(house: House, peer: Peer) -> None:
+def test_the_credential_signs_what_is_sent(house: House, peer: HttpPeer) -> None:
     peer.behave()
     with peer.lane(house, peer.bucket(), "a b/") as lane:
         (log_id,) = lane.send(1)

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.clients import keyfiles, publickeys
-from waypost.cli.options import FOLDER, Data, Json, Name
-from waypost.cli.output import show
+from waypost.cli.control import session
+from waypost.cli.keypairs import keyfiles, publickeys
+from waypost.cli.terminal.options import FOLDER, Data, Json, Name
+from waypost.cli.terminal.output import show
 from waypost.folder import Folder
 
 apikeys = typer.Typer(no_args_is_help=True)

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from waypost.access import EnvironmentRole, OrganizationRole
-from waypost.cli import session
-from waypost.cli.clients import keyfiles, publickeys
-from waypost.cli.options import FOLDER, Data, Json, Name
-from waypost.cli.output import show
+from waypost.cli.control import session
+from waypost.cli.keypairs import keyfiles, publickeys
+from waypost.cli.terminal.options import FOLDER, Data, Json, Name
+from waypost.cli.terminal.output import show
 from waypost.folder import Folder
 from waypost.ids import random_id
 

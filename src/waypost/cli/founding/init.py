@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.clients import publickeys
-from waypost.cli.options import FOLDER, Data, Json
-from waypost.cli.output import Failure, show, words
+from waypost.cli.control import session
+from waypost.cli.keypairs import publickeys
+from waypost.cli.terminal.options import FOLDER, Data, Json
+from waypost.cli.terminal.output import Failure, show, words
 from waypost.folder import KEYS, STRANGERS, Folder, sync
 from waypost.ids import random_id
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.options import FOLDER, Data, Json
-from waypost.cli.output import show
+from waypost.cli.control import session
+from waypost.cli.terminal.options import FOLDER, Data, Json
+from waypost.cli.terminal.output import show
 
 organizations = typer.Typer(no_args_is_help=True)
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from waypost.access import EnvironmentRole, OrganizationRole
-from waypost.cli.output import Failure
+from waypost.cli.terminal.output import Failure
 from waypost.environments.store import Flag
 from waypost.ids import is_uuid
 from waypost.quotas.model import QuotasPatch

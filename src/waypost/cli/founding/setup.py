@@ -9,9 +9,9 @@ from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey, ApiKeyCreate
 from waypost.app import Waypost
 from waypost.audit import store as audit
-from waypost.cli.clients import publickeys
 from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, SetupPlan
-from waypost.cli.output import Failure, words
+from waypost.cli.keypairs import publickeys
+from waypost.cli.terminal.output import Failure, words
 from waypost.db.database import Tx
 from waypost.environments import founding
 from waypost.environments import store as environments

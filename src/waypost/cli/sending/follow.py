@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from waypost.cli.output import Failure
 from waypost.cli.sending.remote import Remote
+from waypost.cli.terminal.output import Failure
 
 POLL_SECONDS = 0.5
 MOST_QUEUES = 500

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from waypost.cli.output import Failure
-from waypost.cli.sending.token import connect
+from waypost.cli.sending.exchange import connect
+from waypost.cli.terminal.output import Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from waypost.cli.clients import keyfiles
-from waypost.cli.clients.keyfiles import KeyFile
-from waypost.cli.options import FOLDER, BaseUrl, Client, Data, Url
-from waypost.cli.output import Failure
+from waypost.cli.keypairs import keyfiles
+from waypost.cli.keypairs.keyfiles import KeyFile
+from waypost.cli.sending.exchange import audience, exchange, fetch, server_url
 from waypost.cli.sending.follow import follow
 from waypost.cli.sending.remote import Remote, Reply
-from waypost.cli.sending.token import audience, exchange, fetch, server_url
+from waypost.cli.terminal.options import FOLDER, BaseUrl, Client, Data, Url
+from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
 from waypost.messages import model
 from waypost.messages.model import MessageInvalid

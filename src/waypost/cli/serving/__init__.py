@@ -1,1 +1,1 @@
-"""`waypost serve`: the server, from its options to its end, and how it hears commands meanwhile."""
+"""`waypost serve`: the server, from its options to its end."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.options import FOLDER, Data
-from waypost.cli.output import Failure, words
+from waypost.cli.control import session
 from waypost.cli.serving.listen import Listen, Role
+from waypost.cli.terminal.options import FOLDER, Data
+from waypost.cli.terminal.output import Failure, words
 from waypost.folder import Folder
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from starlette.types import ASGIApp
 
 from waypost import logging as log_lines
 from waypost.app import Waypost, calm_collector, opened
-from waypost.cli import acts
-from waypost.cli.sending.token import PATH
-from waypost.cli.serving import control
+from waypost.cli.control import acts
+from waypost.cli.control.socket import listening
 from waypost.cli.serving.listen import Listen, Role
 from waypost.db import sqlite
 from waypost.folder import Folder, write_private
 from waypost.settings import Settings
+from waypost.tokens.assertion import PATH as TOKENS
 from waypost.vault.keyring import KeyFileInvalid
 from waypost.web.protocol import Bounds, Full, Protocol
 
@@ -82,12 +82,12 @@ async def run(
 
         def ready() -> None:
             here = _url(_reachable(host), port, tls=listen.tls)
-            audience = (settings.base_url or here) + PATH
+            audience = (settings.base_url or here) + TOKENS
             write_private(folder.server, {"url": here, "audience": audience, "pid": os.getpid()})
             log.info("server.started", url=here, role=role.value, sqlite=sqlite.library().sqlite_version)
             print(f"Waypost is ready on {_url(listen.host, port, tls=listen.tls)}", flush=True)
 
-        await stack.enter_async_context(control.listening(folder, perform))
+        await stack.enter_async_context(listening(folder, perform))
         if role != "worker":
             await waypost.engine.meter.start()
         if role != "api":

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.options import FOLDER, Data, Json
-from waypost.cli.output import Failure, show
+from waypost.cli.control import session
+from waypost.cli.terminal.options import FOLDER, Data, Json
+from waypost.cli.terminal.output import Failure, show
 
 quotas = typer.Typer(no_args_is_help=True)
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from waypost.cli import session
-from waypost.cli.options import FOLDER, Data, Json
-from waypost.cli.output import Failure, show, words
+from waypost.cli.control import session
+from waypost.cli.terminal.options import FOLDER, Data, Json
+from waypost.cli.terminal.output import Failure, show, words
 
 
 def restore(

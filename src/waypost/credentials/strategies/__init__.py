@@ -1,4 +1,8 @@
-"""The table of strategies: one file each, one line each."""
+"""The table of strategies: one file each, one line each.
+
+Beside them stands what they share: what a strategy is (`strategy.py`), the types of its fields (`fields.py`), the
+private keys that some sign with (`keys.py`), and asking token endpoints (`token_answers.py`).
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +19,7 @@ from waypost.credentials.strategies import (
     oauth2,
     smart_backend,
 )
-from waypost.credentials.strategy import Strategy
+from waypost.credentials.strategies.strategy import Strategy
 
 Strategies = Mapping[str, Strategy[Any]]
 

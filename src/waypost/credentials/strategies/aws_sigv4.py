@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote_to_bytes
 from pydantic import Field
 from yarl import URL
 
-from waypost.credentials.fields import SecretText, Slug, Text
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
+from waypost.credentials.strategies.fields import SecretText, Slug, Text
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 ENCODED_ONCE = frozenset({"s3", "s3-object-lambda", "s3-outposts"})

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.fields import SecretText
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.fields import SecretText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
 
 _PAIR = r"[A-Za-z][A-Za-z0-9-]*=[A-Za-z0-9%._~:/,+=-]*"
 _TOKEN = re.compile(f"{_PAIR}(?:&{_PAIR})*")

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.fields import SecretText
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
+from waypost.credentials.strategies.fields import SecretText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Outgoing, Strategy
 
 FEWEST_BYTES, MOST_BYTES = 16, 256
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.fields import SecretText, Text
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.fields import SecretText, Text
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
 
 
 def _without_colon(value: str) -> str:

@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from waypost.credentials import keys
-from waypost.credentials.fields import Text, UrlText
-from waypost.credentials.keys import PrivateKeyText
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
-from waypost.credentials.token_answers import JWT_BEARER, Shape, granted, post_form
+from waypost.credentials.strategies import keys
+from waypost.credentials.strategies.fields import Text, UrlText
+from waypost.credentials.strategies.keys import PrivateKeyText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.token_answers import JWT_BEARER, Shape, granted, post_form
 from waypost.errors import Fault
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address

@@ -14,11 +14,11 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials import keys
-from waypost.credentials.fields import Text, UrlText
-from waypost.credentials.keys import PrivateKeyText
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
-from waypost.credentials.token_answers import JSON, Shape, granted, json_of, post_form, token_of
+from waypost.credentials.strategies import keys
+from waypost.credentials.strategies.fields import Text, UrlText
+from waypost.credentials.strategies.keys import PrivateKeyText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.token_answers import JSON, Shape, granted, json_of, post_form, token_of
 from waypost.errors import Fault
 
 STS_URL = "https://sts.googleapis.com/v1/token"

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.fields import Secret
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.fields import Secret
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
 
 RESERVED = frozenset(
     {

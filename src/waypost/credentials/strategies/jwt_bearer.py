@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from waypost.credentials import keys
-from waypost.credentials.fields import Seconds, Text, UrlText, YesNo
-from waypost.credentials.keys import Algorithm, PrivateKeyText
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
-from waypost.credentials.token_answers import JWT_BEARER, Shape, granted, post_form
+from waypost.credentials.strategies import keys
+from waypost.credentials.strategies.fields import Seconds, Text, UrlText, YesNo
+from waypost.credentials.strategies.keys import Algorithm, PrivateKeyText
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.token_answers import JWT_BEARER, Shape, granted, post_form
 from waypost.errors import Fault
 
 

@@ -12,9 +12,9 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from pydantic import Field
 
-from waypost.credentials.fields import Key, Seconds, SecretText, Text, UrlText, YesNo
-from waypost.credentials.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
-from waypost.credentials.token_answers import JSON, Shape, granted
+from waypost.credentials.strategies.fields import Key, Seconds, SecretText, Text, UrlText, YesNo
+from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
+from waypost.credentials.strategies.token_answers import JSON, Shape, granted
 from waypost.egress.client import Answer, Unreached
 from waypost.errors import Fault
 

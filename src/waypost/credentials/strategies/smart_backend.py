@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from waypost.credentials import keys
-from waypost.credentials.fields import Key, Text, YesNo
-from waypost.credentials.keys import PrivateKeyText
+from waypost.credentials.strategies import keys
+from waypost.credentials.strategies.fields import Key, Text, YesNo
+from waypost.credentials.strategies.keys import PrivateKeyText
 from waypost.credentials.strategies.oauth2 import OAuthTwoLegged, Parameter, authorize
-from waypost.credentials.strategy import Occasion, Strategy
+from waypost.credentials.strategies.strategy import Occasion, Strategy
 from waypost.errors import Fault
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

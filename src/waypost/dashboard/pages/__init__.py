@@ -7,6 +7,7 @@ there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
+from waypost.dashboard.navigation.links import Group, MenuItem
 from waypost.dashboard.pages import (
     account,
     apikeys,
@@ -24,8 +25,7 @@ from waypost.dashboard.pages import (
     sources,
     subscriptions,
 )
-from waypost.dashboard.routes import Page
-from waypost.dashboard.view import Group, MenuItem
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *home.PAGES,

@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.apikeys.model import ApiKey
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Invalid
 
 LIST = "/environments/{environment_id}/apikeys"
@@ -35,7 +36,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.apikeys.create(visit.caller, environment_id, body(visit.form, visit, {}))
     except Invalid as error:
-        return await _new(visit, FormState(forms.given(visit.form), error.faults), status=400)
+        return await _new(visit, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(made), f"{made.name} is there. Its client id is below.")
 
 
@@ -51,7 +52,7 @@ async def update(visit: Visit) -> Response:
         given = body(visit.form, visit, {"jwksURL": None, "jwkSet": None})
         await visit.services.apikeys.update(visit.caller, current.id, given)
     except Invalid as error:
-        return await _shown(visit, current, FormState(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(current), "Saved.")
 
 
@@ -59,7 +60,7 @@ async def delete(visit: Visit) -> Response:
     """Revoke it."""
     current = await _current(visit)
     await visit.services.apikeys.delete(visit.caller, current.id)
-    back = guard.HOME + LIST.format(environment_id=current.environment_id)
+    back = HOME + LIST.format(environment_id=current.environment_id)
     return visit.redirect(back, f"{current.name} is revoked: its tokens end within seconds.")
 
 
@@ -102,7 +103,7 @@ async def _shown(visit: Visit, found: ApiKey, form: FormState, *, status: int = 
 
 
 def _url(apikey: ApiKey) -> str:
-    return guard.HOME + ONE.format(apikey_id=apikey.id)
+    return HOME + ONE.format(apikey_id=apikey.id)
 
 
 PAGES = [

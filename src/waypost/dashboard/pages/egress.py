@@ -6,10 +6,11 @@ Everybody there reads it, and so do owners and admins of the organization withou
 from starlette.responses import Response
 
 from waypost.access import OWNER
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.environments import store
 from waypost.errors import Invalid
 
@@ -28,8 +29,8 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.egress_lists.put(visit.caller, environment_id, forms.body(visit.form, *_LIST))
     except Invalid as error:
-        return await _shown(visit, FormState(forms.given(visit.form), error.faults), status=400)
-    return visit.redirect(guard.HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
+        return await _shown(visit, forms.refused(visit.form, error), status=400)
+    return visit.redirect(HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
 
 
 async def _shown(visit: Visit, form: FormState, *, status: int = 200) -> Response:

@@ -5,9 +5,9 @@ Whoever has a role in several organizations, and has not looked at any in this b
 
 from starlette.responses import Response
 
-from waypost.dashboard import guard
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
@@ -15,7 +15,7 @@ async def show(visit: Visit) -> Response:
     place = await visit.place(visit.last_environment())
     if place.environment is None:
         return await visit.page("home.html")
-    return visit.redirect(f"{guard.HOME}/environments/{place.environment.id}")
+    return visit.redirect(f"{HOME}/environments/{place.environment.id}")
 
 
 PAGES = [get("", show)]

@@ -3,10 +3,12 @@
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import charts, names
-from waypost.dashboard.names import Route
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.readings import names
+from waypost.dashboard.readings.names import Route
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.ledger import store
 from waypost.web import cursor as cursors
@@ -27,7 +29,7 @@ async def show(visit: Visit) -> Response:
         return store.total(tx, environment_id), lines, routes
 
     total, lines, routes = await visit.services.db.read(read)
-    here = f"/dashboard/environments/{environment_id}/ledger"
+    here = f"{HOME}/environments/{environment_id}/ledger"
     following = cursors.write((0, lines[COUNT - 1].subscription_id)) if len(lines) > COUNT else ""
     incoming = (("accepted", total.accepted), ("replayed", total.replayed))
     ends = ("delivered", "filtered", "skipped", "parked", "pending")

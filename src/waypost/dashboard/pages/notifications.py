@@ -4,10 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict, Invalid
 from waypost.notifications import model, outbox
 from waypost.notifications.model import Security
@@ -38,8 +39,8 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.notifications.put(visit.caller, visit.path("environment_id"), body(visit.form))
     except Invalid as error:
-        given = forms.given(visit.form, "webhook/secret", "smtp/password")
-        return await _shown(visit, FormState(given, error.faults), status=400)
+        form = forms.refused(visit.form, error, "webhook/secret", "smtp/password")
+        return await _shown(visit, form, status=400)
     return visit.redirect(_url(visit), "Saved. Send a test to see that it arrives.")
 
 
@@ -94,7 +95,7 @@ def _notice(row: Any, deliveries: Any) -> dict[str, Any]:
 
 
 def _url(visit: Visit) -> str:
-    return guard.HOME + PATH.format(environment_id=visit.path("environment_id"))
+    return HOME + PATH.format(environment_id=visit.path("environment_id"))
 
 
 PAGES = [get(PATH, show), post(PATH, update), post(f"{PATH}/test", test)]

@@ -8,13 +8,15 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import allowance, charts, forms, guide
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.glance import Glance
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.view import View
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts, forms
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.html.view import View
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.readings import allowance, guide
+from waypost.dashboard.readings.glance import Glance
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
 
 PATH = "/environments/{environment_id}"
@@ -62,7 +64,7 @@ async def send_sample(visit: Visit) -> Response:
         await visit.services.samples.send(visit.caller, destination_id, body)
     except Conflict as error:
         return await show(visit, FormState(headline=error.detail), status=409)
-    return visit.redirect(f"/dashboard/environments/{environment_id}", "The sample messages are on their way.")
+    return visit.redirect(f"{HOME}/environments/{environment_id}", "The sample messages are on their way.")
 
 
 def _values(glance: Glance, environment_id: str) -> dict[str, Any]:

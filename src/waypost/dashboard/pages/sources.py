@@ -3,10 +3,11 @@
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
@@ -44,7 +45,7 @@ async def create(visit: Visit) -> Response:
     try:
         made = await visit.services.sources.create(visit.caller, environment_id, forms.body(visit.form, *_NEW))
     except Invalid as error:
-        return await _new(visit, FormState(forms.given(visit.form), error.faults), status=400)
+        return await _new(visit, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(made), f"{made.name} is there. Subscribe a destination to it.")
 
 
@@ -61,7 +62,7 @@ async def update(visit: Visit) -> Response:
     try:
         after = await visit.services.sources.update(visit.caller, source_id, forms.body(visit.form, *_CHANGED))
     except Invalid as error:
-        return await _shown(visit, current, FormState(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(after), "Saved.")
 
 
@@ -78,9 +79,7 @@ async def delete(visit: Visit) -> Response:
         await visit.services.sources.delete(visit.caller, current.id)
     except Conflict as error:
         return await _shown(visit, current, FormState(headline=error.detail), status=409)
-    return visit.redirect(
-        guard.HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone."
-    )
+    return visit.redirect(HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone.")
 
 
 async def _new(visit: Visit, form: FormState, *, status: int = 200) -> Response:
@@ -110,7 +109,7 @@ async def _shown(visit: Visit, found: Source, form: FormState, *, status: int = 
 
 
 def _url(source: Source) -> str:
-    return guard.HOME + ONE.format(source_id=source.id)
+    return HOME + ONE.format(source_id=source.id)
 
 
 PAGES = [

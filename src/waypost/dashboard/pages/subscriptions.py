@@ -6,10 +6,11 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, guard
-from waypost.dashboard.forms import Form, FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import Form, FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import listing
 from waypost.destinations import store as destinations
@@ -20,6 +21,7 @@ from waypost.queues.standing import Standing
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions.model import Subscription, SubscriptionQuery
+from waypost.web.problems import status_of
 
 LIST = "/environments/{environment_id}/subscriptions"
 ONE = "/subscriptions/{subscription_id}"
@@ -73,10 +75,8 @@ async def create(visit: Visit) -> Response:
     body = forms.body(visit.form, forms.text("source/id"), forms.text("destination/id"), forms.text("dataModel"))
     try:
         made = await visit.services.subscriptions.create(visit.caller, environment_id, body)
-    except Invalid as error:
-        return await _new(visit, FormState(forms.given(visit.form), error.faults), status=400)
-    except Conflict as error:
-        return await _new(visit, FormState(forms.given(visit.form), headline=error.detail), status=409)
+    except (Invalid, Conflict) as error:
+        return await _new(visit, forms.refused(visit.form, error), status=status_of(error))
     return visit.redirect(_url(made), "Subscribed. Messages are routed there from the next one on.")
 
 
@@ -91,7 +91,7 @@ async def update(visit: Visit) -> Response:
     try:
         await visit.services.subscriptions.update(visit.caller, current.id, rules(visit.form))
     except Invalid as error:
-        return await _shown(visit, current, FormState(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, current, forms.refused(visit.form, error), status=400)
     return visit.redirect(_url(current), "Saved. What is queued already keeps its order.")
 
 
@@ -101,13 +101,11 @@ async def delete(visit: Visit) -> Response:
     body = forms.body(visit.form, forms.optional("reason"))
     try:
         skipped = await visit.services.subscriptions.delete(visit.caller, current.id, body)
-    except Conflict as error:
-        return await _shown(visit, current, FormState(forms.given(visit.form), headline=error.detail), status=409)
-    except Invalid as error:
-        return await _shown(visit, current, FormState(forms.given(visit.form), error.faults), status=400)
+    except (Invalid, Conflict) as error:
+        return await _shown(visit, current, forms.refused(visit.form, error), status=status_of(error))
     ended = f" {skipped} pending messages ended skipped." if skipped else ""
     return visit.redirect(
-        guard.HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
+        HOME + LIST.format(environment_id=current.environment_id), f"The subscription is gone.{ended}"
     )
 
 
@@ -174,7 +172,7 @@ def _rows(tx: Tx, environment_id: str, found: list[Subscription]) -> list[Subscr
 
 
 def _url(subscription: Subscription) -> str:
-    return guard.HOME + ONE.format(subscription_id=subscription.id)
+    return HOME + ONE.format(subscription_id=subscription.id)
 
 
 PAGES = [

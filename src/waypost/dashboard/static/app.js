@@ -4,7 +4,7 @@
 (() => {
   const steps = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
-  // The same words as words.py: one or two units, minutes alone.
+  // The same words as html/words.py: one or two units, minutes alone.
   function span(seconds) {
     let rest = Math.max(0, Math.round(seconds));
     let parts = [];

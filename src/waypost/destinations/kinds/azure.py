@@ -11,18 +11,10 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind, Item
-from waypost.destinations.kinds.objects import (
-    JSON,
-    Found,
-    ObjectStore,
-    Prefix,
-    length_of,
-    marked,
-    metadata_of,
-    path_of,
-)
+from waypost.destinations.kinds.naming import Prefix, metadata_of, name_of
+from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties, length_of, marked, path_of
 from waypost.egress.client import Answer
 from waypost.settings import Settings
 from waypost.validation import Body
@@ -93,10 +85,10 @@ class AzureContainer(ObjectStore):
         "401": "Check the destination's credential.",
     }
 
-    def __init__(self, operator: Settings, given: AzureDatabricksSettings) -> None:
+    def __init__(self, settings: Settings, given: AzureDatabricksSettings) -> None:
         super().__init__(given.fileNamePrefix)
         self._account = given.storageAccountName
-        host = operator.azure_blob_url.replace("{account}", given.storageAccountName)
+        host = settings.azure_blob_url.replace("{account}", given.storageAccountName)
         self._url = f"{host}/{given.containerName}"
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
@@ -108,7 +100,8 @@ class AzureContainer(ObjectStore):
 
         It creates only, too: whatever blob there is was modified since.
         """
-        return self._put(self.name_of(item), item.body, metadata_of(item), {"if-unmodified-since": LONG_AGO})
+        name = name_of(self.prefix, item)
+        return self._put(name, item.body, metadata_of(item), {"if-unmodified-since": LONG_AGO})
 
     def look(self, name: str) -> Outgoing:
         """Get Blob Properties."""
@@ -122,9 +115,9 @@ class AzureContainer(ObjectStore):
         """A SAS that may create but not overwrite is told so in words of its own."""
         return self.code(answer) in {"BlobAlreadyExists", "ConditionNotMet", "UnauthorizedBlobOverwrite"}
 
-    def found(self, answer: Answer) -> Found:
+    def properties(self, answer: Answer) -> Properties:
         """From the headers."""
-        return Found(marked(answer.headers, META), length_of(answer.headers))
+        return Properties(marked(answer.headers, META), length_of(answer.headers))
 
     def code(self, answer: Answer) -> str | None:
         """From the header, which HEAD has too, or the body."""
@@ -158,5 +151,7 @@ KIND = CloudKind(
     needs="Create and read blobs, and delete for the probe of a verification: the role Storage Blob Data"
     " Contributor on the container for an OAuth identity (scope"
     " `https://storage.azure.com/.default`), `sp=rcd` in a SAS.",
+    example={"containerName": "inbox", "storageAccountName": "clinicdata", "fileNamePrefix": "ward/"},
+    host="azure_blob_url",
     open=AzureContainer,
 )

@@ -14,9 +14,10 @@ import msgspec
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind
-from waypost.destinations.kinds.objects import JSON, Found, ObjectStore, Prefix
+from waypost.destinations.kinds.naming import Prefix
+from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties
 from waypost.destinations.kinds.s3 import is_address
 from waypost.egress.client import Answer
 from waypost.settings import Settings
@@ -63,9 +64,9 @@ class GcsBucket(ObjectStore):
         " check that billing is on.",
     }
 
-    def __init__(self, operator: Settings, given: GcpCloudStorageSettings) -> None:
+    def __init__(self, settings: Settings, given: GcpCloudStorageSettings) -> None:
         super().__init__(given.fileNamePrefix)
-        self._host = operator.gcs_url or GOOGLE
+        self._host = settings.gcs_url or GOOGLE
         self._bucket = given.bucketName
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
@@ -92,12 +93,12 @@ class GcsBucket(ObjectStore):
         """The precondition was the only one."""
         return answer.status == 412
 
-    def found(self, answer: Answer) -> Found:
+    def properties(self, answer: Answer) -> Properties:
         """From the object's resource."""
         told = _object(answer.body)
         metadata, size = told.get("metadata"), told.get("size")
         whole = isinstance(size, str) and size.isascii() and size.isdigit()
-        return Found(metadata if isinstance(metadata, dict) else {}, int(str(size)) if whole else None)
+        return Properties(metadata if isinstance(metadata, dict) else {}, int(str(size)) if whole else None)
 
     def code(self, answer: Answer) -> str | None:
         """The first error's reason."""
@@ -133,5 +134,7 @@ KIND = CloudKind(
     product="cloud-storage",
     needs="`storage.objects.create` and `storage.objects.get`, and `storage.objects.delete` for the probe of a"
     " verification: the role Storage Object User on the bucket.",
+    example={"bucketName": "inbox", "fileNamePrefix": "ward/"},
+    host="gcs_url",
     open=GcsBucket,
 )

@@ -1,13 +1,16 @@
 """HTTPS: a message is a POST to the destination's endpoint, with the documented headers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost import signatures
+from waypost.credentials.sending import Carrier
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import Item, Kind, Refused, Taken, said
 from waypost.egress.client import Answer
 from waypost.validation import Body
@@ -40,15 +43,25 @@ class HttpsSettings(Body):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint. `bearer`: the token is the authorization too. `only_200`: other 2xx are failures."""
+    """An endpoint. `bearer`: the token is the authorization too. `only_200`: other 2xx are failures.
+
+    `signing` are the secrets that sign at `now_ms`.
+    """
 
     url: str
     token: str | None = field(repr=False)
     bearer: bool
     only_200: bool
     application_name: str
+    signing: Sequence[str] = field(default=(), repr=False)
+    now_ms: int = 0
 
-    def put(self, item: Item) -> Outgoing:
+    async def deliver(self, item: Item, carrier: Carrier) -> Taken | Refused:
+        """One POST; its status decides."""
+        answer = await carrier.send(self.post(item))
+        return Refused(answer) if isinstance(answer, str) else self.judge(answer)
+
+    def post(self, item: Item) -> Outgoing:
         """The POST; a credential brings `authorization`, the token fills it otherwise."""
         headers = {
             "Content-Type": "application/json",
@@ -61,13 +74,16 @@ class Endpoint:
             headers["verification-token"] = self.token
             if self.bearer:
                 headers["authorization"] = f"Bearer {self.token}"
+        if self.signing:
+            headers |= signatures.headers(item.log_id, self.now_ms, item.body, self.signing)
         return Outgoing("POST", self.url, headers, item.body)
 
-    def judge(self, item: Item, answer: Answer) -> Taken | Refused:
-        """Status decides."""
+    def judge(self, answer: Answer) -> Taken | Refused:
+        """What an answer means."""
         status = answer.status
-        accepted = status == 200 if self.only_200 else 200 <= status < 300
-        return Taken(status) if accepted else Refused(f"The endpoint answered {said(status)}.{_hint(status)}")
+        if status == 200 or (200 <= status < 300 and not self.only_200):
+            return Taken(status)
+        return Refused(f"The endpoint answered {said(status)}.{_hint(status)}", answer)
 
 
 def _hint(status: int) -> str:

@@ -1,17 +1,18 @@
 """What a kind of destination is: a declaration, and a port that speaks to one destination of the kind.
 
-The rooms above hand over plain values and know no kind: a port makes the request for a message and reads the
-answer. A new kind is a file beside this one and a line in the table in `__init__.py`.
+The rooms above hand over plain values and know no kind: a port takes a message, and says what came of it. What it
+sends, the carrier that it is handed sends. A new kind is a file beside this one and a line in the table in
+`__init__.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.sending import Carrier
 from waypost.egress.client import Answer
 from waypost.settings import Settings
 
@@ -33,35 +34,47 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The destination has the message."""
+    """The destination has the message; `status` is that of its answer, where it gives any."""
 
-    status: int
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It does not have it; `reason` is for an operator, without secrets and without foreign text."""
+    """It does not have it; `reason` is for an operator, without secrets and without foreign text.
+
+    `answer` is what it was read from, where there was one.
+    """
 
     reason: str
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class There:
-    """Something has the message's place already: `ask`, and `judge` the answer, whether it is this message."""
+class Probed:
+    """What a probe found: why nothing can be delivered (None when it can), and what is not as it should be.
 
-    ask: Outgoing
-    judge: "Callable[[Answer], Taken | Refused | There]"
+    `name` is what was to be written, where it came to that.
+    """
+
+    failure: str | None
+    warnings: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Port(Protocol):
     """One destination, as its kind speaks to it."""
 
-    def put(self, item: Item) -> Outgoing:
-        """The request that delivers a message; the credential is put in later."""
+    async def deliver(self, item: Item, carrier: Carrier) -> Taken | Refused:
+        """Deliver a message, once, whole; what an attempt before this one delivered is not delivered again."""
         ...
 
-    def judge(self, item: Item, answer: Answer) -> Taken | Refused | There:
-        """What the answer to that request means."""
+
+class StorePort(Port, Protocol):
+    """A destination that keeps what it is given, and shows by a probe that it works."""
+
+    async def probe(self, carrier: Carrier) -> Probed:
+        """Write something that is no message, and remove it."""
         ...
 
 
@@ -69,7 +82,8 @@ class Port(Protocol):
 class Kind:
     """A kind: its name in documents, its settings, and the strategies of the credentials that it can use.
 
-    `only` names the strategies when just a few fit; `never` those of all others that do not.
+    `only` names the strategies when just a few fit, and is empty where none is needed; `never` those of all others
+    that do not.
     """
 
     name: str
@@ -84,25 +98,37 @@ class Kind:
         return strategy not in self.never and (self.only is None or strategy in self.only)
 
     @property
+    def takes_credential(self) -> bool:
+        """Whether there is a credential that it can use; a store that can use one delivers nothing without."""
+        return self.only != ()
+
+    @property
     def accepted(self) -> str:
         """The strategies, in words."""
         if self.only is not None:
-            return ", ".join(self.only)
+            return ", ".join(self.only) or "none"
         return f"every strategy but {', '.join(self.never)}" if self.never else "every strategy"
 
 
 @dataclass(frozen=True)
 class CloudKind(Kind):
-    """A kind whose messages become objects in a store: named by provider and product in `cloudProviderSettings`.
+    """A kind whose messages are kept in a store: named by provider and product in `cloudProviderSettings`.
 
-    `open` makes the port from the operator's settings and the destination's. `needs` says what the credential's
-    identity must be allowed to do.
+    `needs` says what must be allowed: to the credential's identity or, where none is needed, to Waypost itself.
+    `example` are settings that are right. `host` names the setting of Waypost's own that says where the store is.
+    `open` makes the port from Waypost's settings and the destination's, or says why it cannot.
     """
 
     provider: str = ""
     product: str = ""
     needs: str = ""
-    open: Callable[[Settings, Any], Any] = field(kw_only=True)
+    example: Mapping[str, Any] = field(kw_only=True)
+    host: str = field(kw_only=True)
+    open: Callable[[Settings, Any], StorePort | str] = field(kw_only=True)
+
+    def named(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """`cloudProviderSettings` with these settings."""
+        return {"typeId": self.provider, "productId": self.product, "settings": dict(settings)}
 
 
 def said(status: int) -> str:

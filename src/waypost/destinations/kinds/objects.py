@@ -1,4 +1,4 @@
-"""What all object stores share: one object a message, its name and metadata, and when an object is the message.
+"""What all object stores share: one object a message, and when an object that is there is the message.
 
 One create-only put writes the whole object, so there is never a part of one, and nothing is ever written twice:
 readers that take a name once (Databricks Auto Loader) see every message once. When the name is there already, an
@@ -6,62 +6,28 @@ attempt before this one may have put it there without our hearing of it; the obj
 """
 
 import re
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_core import PydanticCustomError
-
-from waypost.credentials.strategy import Outgoing
-from waypost.destinations.kinds.kind import Item, Refused, Taken, There, said
+from waypost.credentials.sending import Carrier
+from waypost.credentials.strategies.strategy import Outgoing
+from waypost.destinations.kinds.kind import Item, Probed, Refused, Taken, said
+from waypost.destinations.kinds.naming import metadata_of, name_of, probe_name
 from waypost.egress.client import Answer
 
-MOST_PREFIX_BYTES = 512
-MOST_METADATA_CHARACTERS = 400
-"""Of one value, percent-encoded: S3 takes 2 KB of metadata in all."""
-PROBE = "_waypost-probe-"
+PROBE_BODY = b'{"probe":true}'
 JSON = "application/json"
 
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,64})</Code>")
-_HALF_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
-
-
-def _prefix(value: str) -> str:
-    parts = value.split("/")
-    if "\\" in value or any(part.endswith(".") for part in parts[:-1]) or parts[-1] in {".", ".."}:
-        message = "A file name prefix has no backslash and no part that is a dot or two, or ends in a dot."
-        raise PydanticCustomError("invalid_prefix", message)
-    if any(not part for part in parts[:-1]):
-        message = "A file name prefix does not begin with a slash and has no two in a row."
-        raise PydanticCustomError("invalid_prefix", message)
-    if not value.isprintable():
-        message = "A file name prefix has no control or invisible characters."
-        raise PydanticCustomError("invalid_character", message)
-    if len(value.encode()) > MOST_PREFIX_BYTES:
-        message = f"A file name prefix has at most {MOST_PREFIX_BYTES} bytes."
-        raise PydanticCustomError("too_long", message)
-    return value
-
-
-Prefix = Annotated[
-    str,
-    StringConstraints(max_length=MOST_PREFIX_BYTES),
-    AfterValidator(_prefix),
-    Field(
-        description="Put before every object's name; with a `/` at its end, files go into a folder. At most"
-        f" {MOST_PREFIX_BYTES} bytes, no backslash, no empty part and none that ends in a dot."
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An object that is there: its metadata, and its length in bytes (None when the store did not say)."""
+class Properties:
+    """What a store says of an object: its metadata, and its length in bytes (None when it did not say)."""
 
     metadata: Mapping[str, str]
     length: int | None
@@ -77,30 +43,31 @@ class ObjectStore(ABC):
     """The right that looking at an object needs."""
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
 
-    def put(self, item: Item) -> Outgoing:
-        """The request that creates the message's object."""
-        return self.write(self.name_of(item), item.body, metadata_of(item))
+    async def deliver(self, item: Item, carrier: Carrier) -> Taken | Refused:
+        """Create the message's object; one that is there already may be it."""
+        answer = await carrier.send(self.write(name_of(self.prefix, item), item.body, metadata_of(item)))
+        if isinstance(answer, Answer) and self.exists(answer):
+            return await self._same(item, carrier)
+        return self._written(answer)
 
-    def judge(self, item: Item, answer: Answer) -> Taken | Refused | There:
-        """What the answer to `put` means."""
-        if 200 <= answer.status < 300:
-            return Taken(answer.status)
-        if self.exists(answer):
-            return There(self.look(self.name_of(item)), partial(self._same, item))
-        return Refused(self.refusal(answer))
-
-    def name_of(self, item: Item) -> str:
-        """The object's name: the same for every attempt, and in one subscription sorted as sent."""
-        day = datetime.fromtimestamp(item.accepted_at / 1000, UTC).date().isoformat()
-        folder = item.data_model.replace(" ", "-")
-        return f"{self._prefix}{folder}/{item.subscription_id}/{day}/{item.seq:020}-{item.log_id}.json"
-
-    def probe_name(self, probe_id: str) -> str:
-        """The name of a probe: in the folder of the messages, and beginning with `_`, which readers leave out."""
-        folder, slash, _ = self._prefix.rpartition("/")
-        return f"{folder}{slash}{PROBE}{probe_id}"
+    async def probe(self, carrier: Carrier) -> Probed:
+        """Write, look at and remove a small object, each as a delivery does it."""
+        probe_id = str(uuid.uuid4())
+        name = probe_name(self.prefix, probe_id)
+        marks = {"logid": probe_id, "length": str(len(PROBE_BODY))}
+        if (trouble := self._trouble(await carrier.send(self.write(name, PROBE_BODY, marks)))) is not None:
+            return Probed(f"No object could be written: {trouble}", name=name)
+        warnings = []
+        if (trouble := self._trouble(await carrier.send(self.look(name)))) is not None:
+            warnings.append(
+                f"Objects cannot be looked at ({self.look_needs} is needed): after an attempt that was cut off, a"
+                f" queue may hold because it cannot tell what is there. {trouble}"
+            )
+        if (trouble := self._trouble(await carrier.send(self.remove(name)))) is not None:
+            warnings.append(f"The probe {name} could not be removed; remove it yourself. {trouble}")
+        return Probed(None, tuple(warnings), name)
 
     def refusal(self, answer: Answer) -> str:
         """What the service said, and what can be done about it."""
@@ -126,7 +93,7 @@ class ObjectStore(ABC):
         """Whether the answer to `write` says that the name is taken."""
 
     @abstractmethod
-    def found(self, answer: Answer) -> Found:
+    def properties(self, answer: Answer) -> Properties:
         """What a good answer to `look` says."""
 
     def code(self, answer: Answer) -> str | None:
@@ -138,48 +105,46 @@ class ObjectStore(ABC):
         """The request that creates an object where something unfinished has the name; None where none can be."""
         return None
 
-    def _rewritten(self, answer: Answer) -> Taken | Refused:
-        return Taken(answer.status) if 200 <= answer.status < 300 else Refused(self.refusal(answer))
+    def _written(self, answer: Answer | str) -> Taken | Refused:
+        if isinstance(answer, str):
+            return Refused(answer)
+        return Taken(answer.status) if answer.is_success else Refused(self.refusal(answer), answer)
 
-    def _same(self, item: Item, answer: Answer) -> Taken | Refused | There:
+    def _trouble(self, answer: Answer | str) -> str | None:
+        if isinstance(answer, str):
+            return answer
+        return None if answer.is_success else self.refusal(answer)
+
+    async def _same(self, item: Item, carrier: Carrier) -> Taken | Refused:
         """Whether the object that is there is this message, whole."""
-        there = f"There is an object {self.name_of(item)} already"
+        name = name_of(self.prefix, item)
+        answer = await carrier.send(self.look(name))
+        if isinstance(answer, str):
+            return Refused(answer)
         if answer.status == 404 and (again := self.rewrite(item)) is not None:
-            return There(again, self._rewritten)
-        if not 200 <= answer.status < 300:
-            may = f" The credential needs {self.look_needs}." if answer.status in {401, 403} else ""
-            return Refused(f"{there}, and it cannot be looked at: {self.refusal(answer)}{may}")
-        found = self.found(answer)
-        if found.metadata.get("logid") != item.log_id:
-            return Refused(f"{there}, which is not this message: its log id is another. {_NOT_OVERWRITTEN}")
-        if found.length is None or found.metadata.get("length") != str(found.length):
-            return Refused(f"{there}, which is not this message as it was written: its length. {_NOT_OVERWRITTEN}")
-        return Taken(answer.status)
+            return self._written(await carrier.send(again))
+        if answer.is_success:
+            wrong = _differs(item, self.properties(answer))
+            return Taken(answer.status) if wrong is None else Refused(_other(name, wrong), answer)
+        may = f" The credential needs {self.look_needs}." if answer.status in {401, 403} else ""
+        told = f"There is an object {name} already, and it cannot be looked at: {self.refusal(answer)}{may}"
+        return Refused(told, answer)
 
 
-_NOT_OVERWRITTEN = "Nothing was overwritten: move it away, or skip the message."
+def _differs(item: Item, there: Properties) -> str | None:
+    """What of the object is not the message's; None when it is the message, as it was written."""
+    if there.metadata.get("logid") != item.log_id:
+        return ": its log id is another"
+    if there.length is None or there.metadata.get("length") != str(there.length):
+        return " as it was written: its length"
+    return None
 
 
-def metadata_of(item: Item) -> dict[str, str]:
-    """What every object is marked with. Names are plain words, as Azure wants them; values fit into a header.
-
-    The length is that of the attempt that wrote the object: a later one may differ, when a source or destination
-    has been renamed meanwhile.
-    """
-    values = {
-        "source": item.source_id,
-        "datamodel": item.data_model,
-        "eventtype": item.event_type,
-        "logid": item.log_id,
-        "sequence": str(item.seq),
-        "length": str(len(item.body)),
-    }
-    return {name: header_safe(value) for name, value in values.items()}
-
-
-def header_safe(value: str) -> str:
-    """The text percent-encoded (UTF-8) where a header cannot carry it, and not too long."""
-    return _HALF_ESCAPE.sub("", quote(value, safe="/:@!$&'()*+,;=^|~")[:MOST_METADATA_CHARACTERS])
+def _other(name: str, wrong: str) -> str:
+    return (
+        f"There is an object {name} already, which is not this message{wrong}."
+        " Nothing was overwritten: move it away, or skip the message."
+    )
 
 
 def path_of(name: str) -> str:

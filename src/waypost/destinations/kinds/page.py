@@ -1,5 +1,6 @@
 """The reference page of kinds, drawn from their declarations: `python -m waypost.destinations.kinds.page`."""
 
+import json
 import sys
 
 from waypost.destinations.kinds import CLOUD, HTTPS
@@ -28,9 +29,9 @@ sort as sent. The content type is `application/json`, and the metadata is `sourc
 If the name is there already, Waypost looks at the object: with this message's log id, and as long as its metadata
 says, it counts as delivered, because an attempt that was cut off has put it there; else the queue holds.
 
-A cloud destination needs a credential: without one its queues hold. The host is the operator's choice
-(`WAYPOST_AZURE_BLOB_URL`, `WAYPOST_S3_URL`, `WAYPOST_GCS_URL`), never the tenant's. Verify destination writes
-`_waypost-probe-<uuid>` into the folder of the prefix, looks at it and removes it.
+Where a kind takes credentials, its destinations need one: without it their queues hold. Where the store is, the
+operator says, never the tenant. Verify destination writes `_waypost-probe-<uuid>` into the folder of the prefix,
+looks at it and removes it.
 """
 
 
@@ -48,7 +49,9 @@ def _section(kind: Kind) -> str:
         lines.append(f"| `{name}` | {'yes' if info.is_required() else 'no'} | {info.description} |")
     lines += ["", f"Credentials: {kind.accepted}.", ""]
     if isinstance(kind, CloudKind):
-        lines += [f"What the credential must be allowed: {kind.needs}", ""]
+        lines += [f"What must be allowed: {kind.needs}", ""]
+        lines += [f"The operator says where the store is, by `WAYPOST_{kind.host.upper()}`. An example:", ""]
+        lines += ["```json", json.dumps(kind.named(kind.example), indent=2), "```", ""]
     return "\n".join(lines)
 
 

@@ -12,9 +12,10 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from waypost.credentials.strategy import Outgoing
+from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import CloudKind
-from waypost.destinations.kinds.objects import JSON, Found, ObjectStore, Prefix, length_of, marked, path_of
+from waypost.destinations.kinds.naming import Prefix
+from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties, length_of, marked, path_of
 from waypost.egress.client import Answer
 from waypost.settings import Settings
 from waypost.validation import Body
@@ -86,9 +87,9 @@ class S3Bucket(ObjectStore):
         "403": "Check the destination's credential and what it may do.",
     }
 
-    def __init__(self, operator: Settings, given: AwsS3Settings) -> None:
+    def __init__(self, settings: Settings, given: AwsS3Settings) -> None:
         super().__init__(given.fileNamePrefix)
-        self._url = _url(operator.s3_url, given.bucketName, given.region)
+        self._url = _url(settings.s3_url, given.bucketName, given.region)
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
         """PutObject."""
@@ -111,9 +112,9 @@ class S3Bucket(ObjectStore):
         """The precondition was the only one."""
         return answer.status == 412
 
-    def found(self, answer: Answer) -> Found:
+    def properties(self, answer: Answer) -> Properties:
         """From the headers."""
-        return Found(marked(answer.headers, META), length_of(answer.headers))
+        return Properties(marked(answer.headers, META), length_of(answer.headers))
 
     def _request(
         self, method: str, name: str, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -140,5 +141,7 @@ KIND = CloudKind(
     product="s3",
     needs="`s3:PutObject` and `s3:GetObject` on the objects under the prefix, and `s3:DeleteObject` for the"
     " probe of a verification. The credential's `serviceName` is `s3`.",
+    example={"bucketName": "inbox", "region": "eu-central-1", "fileNamePrefix": "ward/"},
+    host="s3_url",
     open=S3Bucket,
 )

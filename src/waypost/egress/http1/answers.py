@@ -27,6 +27,11 @@ class Answer:
     body: bytes
     complete: bool = True
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx (RFC 9110 15.3)."""
+        return 200 <= self.status < 300
+
 
 class Reading:
     """One answer, of whose body at most `most_bytes` are kept.

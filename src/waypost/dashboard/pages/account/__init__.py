@@ -1,7 +1,7 @@
 """Pages below `/account`: the own account and its second factor."""
 
 from waypost.dashboard.pages.account import own, second_factor
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *own.PAGES,

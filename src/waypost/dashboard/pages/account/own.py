@@ -2,14 +2,15 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import entry
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.pages.signing_in import entry
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Invalid
 from waypost.sessions.model import NotSignedIn
 
-ACCOUNT = "/dashboard/account"
+ACCOUNT = f"{HOME}/account"
 
 
 async def show(visit: Visit) -> Response:

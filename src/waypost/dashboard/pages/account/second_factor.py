@@ -2,11 +2,12 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import entry, guard
-from waypost.dashboard.forms import FormState
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages.account import own
-from waypost.dashboard.routes import owed_get, owed_post, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.pages.signing_in import entry
+from waypost.dashboard.visits.routes import owed_get, owed_post, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
 from waypost.sessions.accounts import WithCodes
 from waypost.sessions.model import Expired, NotSignedIn
@@ -28,14 +29,14 @@ async def begin(visit: Visit) -> Response:
     if isinstance(begun, NotSignedIn):
         words, status = entry.refusal(begun, entry.Wrong("The password is wrong.", entry.PASSWORD.later))
         return await _shown(visit, FormState(headline=words), status=status)
-    return visit.redirect(guard.SECOND_FACTOR)
+    return visit.redirect(addresses.SECOND_FACTOR)
 
 
 async def confirm(visit: Visit) -> Response:
     """The first code: from now on codes are asked for."""
     done = await visit.services.accounts.confirm_factor(visit.caller, visit.session, visit.form.text("code"))
     if isinstance(done, Expired):
-        return visit.redirect(guard.SECOND_FACTOR, "Begin again: this was begun elsewhere since.", kind="note")
+        return visit.redirect(addresses.SECOND_FACTOR, "Begin again: this was begun elsewhere since.", kind="note")
     if isinstance(done, NotSignedIn):
         words, status = entry.refusal(done, entry.CODE)
         return await _shown(visit, FormState(headline=words), status=status)

@@ -1,7 +1,7 @@
 """Pages below `/credentials`: how Waypost authenticates itself at destinations."""
 
 from waypost.dashboard.pages.credentials import edit, listing, one
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *listing.PAGES,

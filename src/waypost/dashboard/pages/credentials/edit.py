@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
-from waypost.credentials.strategy import Strategy
-from waypost.dashboard import declared, draining, forms, progress
+from waypost.credentials.strategies.strategy import Strategy
+from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.credentials import one
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.pages.destinations import draining, progress
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, NotFound, Stale
 from waypost.web.problems import status_of
@@ -51,7 +53,7 @@ async def ask(visit: Visit) -> Response:
     wish = await _wish(visit)
     strategy = _chosen(visit, wish)
     if strategy is None:
-        about = {each.name: declared.coded((each.fields.__doc__ or "").strip()) for each in wish.strategies(visit)}
+        about = {each.name: declared.about(each) for each in wish.strategies(visit)}
         return await visit.page("credentials/choose.html", at=wish.environment_id, wish=wish, about=about)
     return await _new(visit, wish, strategy, forms.FormState())
 
@@ -74,7 +76,7 @@ async def create(visit: Visit) -> Response:
     except Invalid as error:
         return await _new(visit, wish, strategy, forms.refused(visit.form, error, *_secrets(drawn)), status=400)
     if wish.destination is None:
-        return visit.redirect(f"/dashboard/credentials/{made.id}", "The credential is made.")
+        return visit.redirect(f"{HOME}/credentials/{made.id}", "The credential is made.")
     return await _attached(visit, wish.destination, made, wish.then)
 
 
@@ -86,29 +88,16 @@ async def show(visit: Visit) -> Response:
 async def save(visit: Visit) -> Response:
     """Change what differs."""
     found = await one.to_change(visit)
-    fields = fields_of(visit, found)
+    fields = declared.of_credential(visit.services.credentials.strategies, found)
+    body = declared.body(visit.form, fields, found.settings) | forms.body(visit.form, forms.text("name"))
+    if_match = visit.form.text("etag") or None
     try:
-        await changed(visit, found, fields, if_match=visit.form.text("etag") or None)
+        await visit.services.credentials.update(visit.caller, found.id, body, if_match=if_match)
     except (Invalid, Stale) as error:
         form = forms.refused(visit.form, error, *_secrets(fields))
         return await _edit(visit, found, form, status=status_of(error))
     words = "Saved. It is used from the next attempt on; held queues that use it are tried now."
-    return visit.redirect(f"/dashboard/credentials/{found.id}", words)
-
-
-async def changed(
-    visit: Visit, found: Credential, fields: list[declared.Drawn], *, if_match: str | None = None
-) -> Credential:
-    """Change a credential by what was posted of these fields, and of its name. Raises Invalid, Stale."""
-    body = declared.body(visit.form, fields, found.settings)
-    body |= forms.body(visit.form, forms.text("name"))
-    return await visit.services.credentials.update(visit.caller, found.id, body, if_match=if_match)
-
-
-def fields_of(visit: Visit, found: Credential) -> list[declared.Drawn]:
-    """The fields of a credential, as they are."""
-    strategy = visit.services.credentials.strategies[found.strategy]
-    return declared.of_strategy(strategy, found.settings, found.secrets)
+    return visit.redirect(f"{HOME}/credentials/{found.id}", words)
 
 
 async def _wish(visit: Visit) -> Wish:
@@ -133,8 +122,8 @@ async def _attached(visit: Visit, destination: Destination, made: Credential, th
     changed = await visit.services.destinations.update(visit.caller, destination.id, {"authCredential": made.id})
     if then == "setup" and changed.setup_state is not None:
         await visit.services.destinations.put_setup(visit.caller, changed.id, progress.at(changed, "verify"))
-        return visit.redirect(f"/dashboard/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
-    url = f"/dashboard/destinations/{destination.id}/replace-credential?{before.query}"
+        return visit.redirect(f"{HOME}/destinations/{destination.id}/setup/verify", f"{made.name} is made.")
+    url = f"{HOME}/destinations/{destination.id}/replace-credential?{before.query}"
     return visit.redirect(url, f"{made.name} is made and attached. Held queues are tried now.")
 
 
@@ -148,14 +137,14 @@ async def _new(
         credential=None,
         wish=wish,
         strategy=strategy.name,
-        about=declared.coded((strategy.fields.__doc__ or "").strip()),
+        about=declared.about(strategy),
         fields=declared.of_strategy(strategy, {}),
         form=form,
     )
 
 
 async def _edit(visit: Visit, found: Credential, form: forms.FormState, *, status: int = 200) -> Response:
-    strategy = visit.services.credentials.strategies[found.strategy]
+    strategies = visit.services.credentials.strategies
     return await visit.page(
         "credentials/edit.html",
         at=found.environment_id,
@@ -163,8 +152,8 @@ async def _edit(visit: Visit, found: Credential, form: forms.FormState, *, statu
         credential=found,
         wish=None,
         strategy=found.strategy,
-        about=declared.coded((strategy.fields.__doc__ or "").strip()),
-        fields=fields_of(visit, found),
+        about=declared.about(strategies[found.strategy]),
+        fields=declared.of_credential(strategies, found),
         form=form,
     )
 

@@ -2,8 +2,8 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations import store as destinations
 
 PATH = "/environments/{environment_id}/credentials"

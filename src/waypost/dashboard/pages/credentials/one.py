@@ -6,12 +6,13 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.credentials import keys
 from waypost.credentials.model import NOUN, Credential
-from waypost.credentials.strategy import Strategy
-from waypost.dashboard import declared
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.credentials.strategies import keys
+from waypost.credentials.strategies.strategy import Strategy
+from waypost.dashboard.html import declared
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations import store as destinations
 from waypost.errors import Conflict, WaypostError
 
@@ -42,7 +43,7 @@ async def delete(visit: Visit) -> Response:
     except Conflict:
         words = "It is not deleted: the destinations below use it. Give them another credential first."
         return await _shown(visit, found, refusal=words, status=409)
-    list_ = f"/dashboard/environments/{found.environment_id}/credentials"
+    list_ = f"{HOME}/environments/{found.environment_id}/credentials"
     return visit.redirect(list_, f"The credential {found.name} is deleted.")
 
 
@@ -70,13 +71,13 @@ async def proof(visit: Visit, found: Credential, strategy: Strategy[Any]) -> Pub
 async def _shown(visit: Visit, found: Credential, *, refusal: str = "", status: int = 200) -> Response:
     strategy = visit.services.credentials.strategies[found.strategy]
     users = await visit.services.db.read(lambda tx: destinations.using(tx, found.id, count=MOST_NAMED + 1))
-    drawn = declared.of_strategy(strategy, found.settings, found.secrets)
+    drawn = declared.of_credential(visit.services.credentials.strategies, found)
     return await visit.page(
         "credentials/one.html",
         at=found.environment_id,
         status=status,
         credential=found,
-        about=declared.coded((strategy.fields.__doc__ or "").strip()),
+        about=declared.about(strategy),
         fields=[each for each in drawn if each.is_secret or each.field in found.settings],
         proof=await proof(visit, found, strategy),
         users=users[:MOST_NAMED],

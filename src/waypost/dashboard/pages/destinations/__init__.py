@@ -11,7 +11,7 @@ from waypost.dashboard.pages.destinations import (
     subscribe,
     verify,
 )
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *listing.PAGES,

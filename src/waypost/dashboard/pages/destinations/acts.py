@@ -3,10 +3,11 @@
 from starlette.responses import Response
 
 from waypost.access import OWNER, require_organization
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.environments.store import Flag
 from waypost.errors import Conflict, Invalid
@@ -30,7 +31,7 @@ async def new_secret(visit: Visit) -> Response:
 async def send_sample(visit: Visit) -> Response:
     """Send a data set, and go where it can be watched."""
     found = await to_change(visit)
-    here = f"/dashboard/destinations/{found.id}"
+    here = f"{HOME}/destinations/{found.id}"
     try:
         await visit.services.samples.send(visit.caller, found.id, forms.body(visit.form, forms.text("datasetId")))
     except Conflict as error:
@@ -51,12 +52,10 @@ async def delete(visit: Visit) -> Response:
             visit.caller, found.id, forms.body(visit.form, forms.optional("reason"))
         )
     except (Invalid, Conflict) as error:
-        faults = error.faults if isinstance(error, Invalid) else ()
-        form = forms.FormState(forms.given(visit.form), faults, headline="" if faults else error.detail)
-        return await _ending(visit, found, form, status=status_of(error))
+        return await _ending(visit, found, forms.refused(visit.form, error), status=status_of(error))
     ended = f" {skipped} pending messages ended as skipped." if skipped else ""
     words = f"The destination {found.name} is deleted.{ended}"
-    return visit.redirect(f"/dashboard/environments/{found.environment_id}/destinations", words)
+    return visit.redirect(f"{HOME}/environments/{found.environment_id}/destinations", words)
 
 
 async def _to_delete(visit: Visit) -> Destination:

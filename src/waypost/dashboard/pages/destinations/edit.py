@@ -4,9 +4,10 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.credentials.model import Credential
-from waypost.dashboard import forms
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
 from waypost.web.problems import status_of
@@ -41,7 +42,7 @@ async def save(visit: Visit) -> Response:
             visit, found, forms.refused(visit.form, error, "verificationToken"), status=status_of(error)
         )
     words = "Saved. It is used from the next attempt on; held queues are tried now."
-    return visit.redirect(f"/dashboard/destinations/{changed.id}", words)
+    return visit.redirect(f"{HOME}/destinations/{changed.id}", words)
 
 
 async def to_change(visit: Visit) -> Destination:

@@ -5,8 +5,8 @@ from typing import cast, get_args
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx, plan_for_values
 from waypost.destinations import listing
 from waypost.destinations.listing import DestinationQuery, Which

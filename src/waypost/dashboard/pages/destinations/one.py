@@ -4,10 +4,10 @@ from starlette.responses import Response
 
 from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
-from waypost.dashboard import draining
-from waypost.dashboard.draining import AtChange
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.pages.destinations import draining
+from waypost.dashboard.pages.destinations.draining import AtChange
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination

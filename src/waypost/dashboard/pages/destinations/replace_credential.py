@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
-from waypost.dashboard import declared, draining, forms
-from waypost.dashboard.draining import AtChange
-from waypost.dashboard.pages.credentials import edit
+from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.pages.destinations import draining
+from waypost.dashboard.pages.destinations.draining import AtChange
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
@@ -58,7 +59,8 @@ async def save(visit: Visit) -> Response:
     how = visit.form.text("how")
     try:
         if how == "secret" and used is not None:
-            await edit.changed(visit, used.credential, [*used.secrets, *used.settings])
+            body = declared.body(visit.form, [*used.secrets, *used.settings], used.credential.settings)
+            await visit.services.credentials.update(visit.caller, used.credential.id, body)
         elif how == "token":
             body = forms.body(visit.form, forms.text("verificationToken"))
             await visit.services.destinations.update(visit.caller, found.id, body)
@@ -71,7 +73,7 @@ async def save(visit: Visit) -> Response:
             visit, found, forms.refused(visit.form, error, *hidden, *SECRETS), status=status_of(error)
         )
     return visit.redirect(
-        f"/dashboard/destinations/{found.id}/replace-credential?{mark.query}",
+        f"{HOME}/destinations/{found.id}/replace-credential?{mark.query}",
         "Saved. Every held queue that this concerns is tried now.",
     )
 
@@ -89,7 +91,7 @@ async def _used(visit: Visit, found: Destination) -> Used | None:
     if credential is None:
         return None
     others = [each for each in users if each.id != found.id]
-    return Used(credential, edit.fields_of(visit, credential), others)
+    return Used(credential, declared.of_credential(visit.services.credentials.strategies, credential), others)
 
 
 async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:

@@ -2,10 +2,11 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
 from waypost.web.problems import status_of
@@ -40,7 +41,7 @@ async def save(visit: Visit) -> Response:
             visit, found, forms.refused(visit.form, error, "tls/clientKey"), status=status_of(error)
         )
     words = "Saved. It is used from the next attempt on; held queues are tried now."
-    return visit.redirect(f"/dashboard/destinations/{found.id}", words)
+    return visit.redirect(f"{HOME}/destinations/{found.id}", words)
 
 
 async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:

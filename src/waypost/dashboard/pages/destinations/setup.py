@@ -10,11 +10,13 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import declared, forms, progress
+from waypost.dashboard.html import declared, forms
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.pages.destinations import progress
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.pages.destinations.verify import verified
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.kinds import CLOUD, HTTPS
 from waypost.destinations.kinds.kind import CloudKind, Kind
 from waypost.destinations.model import Destination
@@ -46,15 +48,15 @@ async def begin(visit: Visit) -> Response:
     except Invalid as error:
         own = [each for each in error.faults if each.pointer == "/name"]  # the state repeats the name
         return await _type(visit, environment, forms.refused(visit.form, Invalid(own or error.faults)), status=400)
-    return visit.redirect(f"/dashboard/destinations/{made.id}/setup/settings")
+    return visit.redirect(f"{HOME}/destinations/{made.id}/setup/settings")
 
 
 async def resume(visit: Visit) -> Response:
     """On to the step that was saved."""
     found = await to_change(visit)
     if found.setup_state is None:
-        return visit.redirect(f"/dashboard/destinations/{found.id}")
-    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{progress.step_of(found)}")
+        return visit.redirect(f"{HOME}/destinations/{found.id}")
+    return visit.redirect(f"{HOME}/destinations/{found.id}/setup/{progress.step_of(found)}")
 
 
 async def settings(visit: Visit) -> Response:
@@ -73,7 +75,7 @@ async def save_settings(visit: Visit) -> Response:
         else:
             await _save_endpoint(visit, found, given, leaves=leaves)
     except (Invalid, Conflict) as error:
-        form = _wrong(visit, error, "verificationToken")
+        form = forms.refused(visit.form, error, "verificationToken")
         return await _settings(visit, found, form, status=status_of(error))
     return _onwards(visit, found, "credential", leaves=leaves)
 
@@ -112,27 +114,25 @@ async def finish(visit: Visit) -> Response:
         return _onwards(visit, found, "verify", leaves=True)
     if visit.form.text("then") == "finish":
         await visit.services.destinations.put_setup(visit.caller, found.id, {"setupState": None})
-        return visit.redirect(f"/dashboard/destinations/{found.id}/subscribe", f"{found.name} is set up.")
+        return visit.redirect(f"{HOME}/destinations/{found.id}/subscribe", f"{found.name} is set up.")
     try:
         done = await verified(visit, found)
     except NotVerified as error:
         return await _verify(visit, found, outcome=error, status=409)
     except (Invalid, Conflict) as error:
-        return await _verify(visit, found, form=_wrong(visit, error), status=status_of(error))
+        return await _verify(visit, found, form=forms.refused(visit.form, error), status=status_of(error))
     return await _verify(visit, done.destination, outcome=done)
 
 
 def _back(visit: Visit, found: Destination) -> Response | None:
     """To the settings while there are none: the later steps stand on them."""
-    return (
-        None if progress.has_place(found) else visit.redirect(f"/dashboard/destinations/{found.id}/setup/settings")
-    )
+    return None if progress.has_place(found) else visit.redirect(f"{HOME}/destinations/{found.id}/setup/settings")
 
 
 async def _save_cloud(
     visit: Visit, found: Destination, kind: CloudKind, given: Mapping[str, Any], *, leaves: bool
 ) -> None:
-    cloud = {"typeId": kind.provider, "productId": kind.product, "settings": dict(given)}
+    cloud = kind.named(given)
     if leaves:
         state = progress.state("settings", found.environment_id, found.flag.value, found.name, kind, draft=given)
         body: dict[str, Any] = {"setupState": state}
@@ -152,18 +152,14 @@ async def _save_endpoint(visit: Visit, found: Destination, given: Mapping[str, A
         await visit.services.destinations.put_setup(visit.caller, found.id, progress.at(found, "credential"))
 
 
-def _wrong(visit: Visit, error: Invalid | Conflict, *secrets: str) -> forms.FormState:
-    if isinstance(error, Invalid):
-        return forms.refused(visit.form, error, *secrets)
-    return forms.FormState(forms.given(visit.form, *secrets), headline=error.detail)
-
-
 def _onwards(visit: Visit, found: Destination, step: str, *, leaves: bool) -> Response:
     if leaves:
         return visit.redirect(
-            f"/dashboard/destinations/{found.id}", "Saved. Continue the set-up whenever you like.", kind="note"
+            f"{HOME}/destinations/{found.id}",
+            "Saved. Continue the set-up whenever you like.",
+            kind="note",
         )
-    return visit.redirect(f"/dashboard/destinations/{found.id}/setup/{step}")
+    return visit.redirect(f"{HOME}/destinations/{found.id}/setup/{step}")
 
 
 async def _environment(visit: Visit) -> Environment:
@@ -218,6 +214,7 @@ async def _credential(visit: Visit, found: Destination, form: forms.FormState, *
         "credential",
         found,
         status=status,
+        kind=kind,
         needs=declared.coded(kind.needs) if isinstance(kind, CloudKind) else "",
         options=[(each.id, f"{each.name} · {each.strategy}") for each in await fitting(visit, found)],
         form=form,

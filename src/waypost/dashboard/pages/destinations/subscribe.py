@@ -2,10 +2,11 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Conflict, Invalid
 from waypost.web.problems import status_of
@@ -27,13 +28,10 @@ async def save(visit: Visit) -> Response:
     )
     try:
         made = await visit.services.subscriptions.create(visit.caller, found.environment_id, body)
-    except Invalid as error:
-        return await _shown(visit, found, forms.refused(visit.form, error), status=400)
-    except Conflict as error:
-        form = forms.FormState(forms.given(visit.form), headline=error.detail)
-        return await _shown(visit, found, form, status=status_of(error))
+    except (Invalid, Conflict) as error:
+        return await _shown(visit, found, forms.refused(visit.form, error), status=status_of(error))
     return visit.redirect(
-        f"/dashboard/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
+        f"{HOME}/destinations/{found.id}", f"Subscribed: {made.data_model} comes here from now on."
     )
 
 

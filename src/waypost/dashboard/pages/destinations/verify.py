@@ -2,10 +2,10 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import forms
+from waypost.dashboard.html import forms
 from waypost.dashboard.pages.destinations.edit import to_change
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.destinations.verification import NotVerified, Verified
 from waypost.errors import Conflict, Invalid
@@ -28,7 +28,7 @@ async def verify(visit: Visit) -> Response:
     except Conflict as error:
         return await _shown(visit, found, form=forms.FormState(headline=error.detail), status=409)
     except Invalid as error:
-        return await _shown(visit, found, form=forms.FormState(forms.given(visit.form), error.faults), status=400)
+        return await _shown(visit, found, form=forms.refused(visit.form, error), status=400)
     return await _shown(visit, done.destination, outcome=done)
 
 

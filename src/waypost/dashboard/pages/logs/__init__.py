@@ -1,7 +1,7 @@
 """Pages below `/logs`, and replays: what became of each message, and sending it once more."""
 
 from waypost.dashboard.pages.logs import listing, messages, one, replays
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *listing.PAGES,

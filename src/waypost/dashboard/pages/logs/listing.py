@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import searches
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.pages.logs import searches
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.logs import look
 from waypost.logs import store as logs
@@ -45,7 +46,7 @@ async def show(visit: Visit) -> Response:
         "seldom": any(name in given for name in searches.SELDOM),
         "choices": await visit.services.db.read(lambda tx: searches.choices(tx, environment_id)),
         "first": visit.link(visit.here, **given) if before else "",
-        "replay": visit.link(f"/dashboard/environments/{environment_id}/replays/new", **given),
+        "replay": visit.link(f"{HOME}/environments/{environment_id}/replays/new", **given),
     }
     return await visit.page("logs/list.html", at=environment_id, status=400 if form.faults else 200, **values)
 

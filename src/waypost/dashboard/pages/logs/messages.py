@@ -8,10 +8,11 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER_OR_SUPPORT, require_environment
-from waypost.dashboard import forms, searches
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.pages.logs import searches
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Fault, Invalid, Unavailable
 from waypost.payloads.api import cursor_of, place_of
 

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
+from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.logs.listing import named
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.errors import Conflict, NotFound
 from waypost.logs import store as logs
@@ -44,9 +45,9 @@ async def replay(visit: Visit) -> Response:
     try:
         made = await visit.services.replays.one(visit.caller, log_id)
     except Conflict as error:
-        return visit.redirect(f"/dashboard/logs/{log_id}", f"It was not replayed. {error.detail}", kind="warning")
+        return visit.redirect(f"{HOME}/logs/{log_id}", f"It was not replayed. {error.detail}", kind="warning")
     done = "This is the replay: a new log at the tail of its queue."
-    return visit.redirect(f"/dashboard/logs/{made['id']}", done)
+    return visit.redirect(f"{HOME}/logs/{made['id']}", done)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
-from waypost.dashboard import forms, searches
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import forms
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.pages.logs import searches
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
 from waypost.replays.model import ReplayOfMany
 
@@ -26,7 +28,7 @@ async def ask(visit: Visit) -> Response:
         count = await _counted(visit, environment_id, given)
         if visit.is_htmx:
             return visit.fragment("replays/count.html", count=count, given=given, environment_id=environment_id)
-    here = f"/dashboard/environments/{environment_id}/replays/new"
+    here = f"{HOME}/environments/{environment_id}/replays/new"
     return await visit.page(
         "replays/new.html",
         at=environment_id,
@@ -34,7 +36,7 @@ async def ask(visit: Visit) -> Response:
         given=given,
         count=count,
         counting=visit.link(here, **given, count="yes"),
-        back=visit.link(f"/dashboard/environments/{environment_id}/logs", **given),
+        back=visit.link(f"{HOME}/environments/{environment_id}/logs", **given),
     )
 
 
@@ -46,10 +48,10 @@ async def start(visit: Visit) -> Response:
     try:
         begun = await visit.services.replays.many(visit.caller, environment_id, body)
     except Conflict as error:
-        here = visit.link(f"/dashboard/environments/{environment_id}/replays/new", **given)
+        here = visit.link(f"{HOME}/environments/{environment_id}/replays/new", **given)
         return visit.redirect(here, f"Nothing was replayed. {error.detail}", kind="warning")
     assert isinstance(begun, ReplayOfMany)  # noqa: S101 - it is no dry run
-    return visit.redirect(f"/dashboard/environments/{environment_id}/replays/{begun.id}")
+    return visit.redirect(f"{HOME}/environments/{environment_id}/replays/{begun.id}")
 
 
 async def show(visit: Visit) -> Response:

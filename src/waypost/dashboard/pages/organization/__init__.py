@@ -1,7 +1,7 @@
 """Pages below `/organizations`: who belongs to one, and what they did."""
 
 from waypost.dashboard.pages.organization import audit, members
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *members.PAGES,

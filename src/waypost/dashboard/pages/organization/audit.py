@@ -10,9 +10,9 @@ from waypost.access import OWNER_OR_ADMIN, require_organization
 from waypost.audit import store
 from waypost.audit.store import EventQuery
 from waypost.clock import from_iso
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.errors import Fault
 from waypost.roles import store as roles

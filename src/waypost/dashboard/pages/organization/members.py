@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from waypost import access
 from waypost.access import EnvironmentRole, OrganizationRole
-from waypost.dashboard import guard
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Invalid, NotFound
@@ -74,7 +74,7 @@ async def remove(visit: Visit) -> Response:
         await visit.services.roles.remove_from_organization(visit.caller, organization_id, _who(member))
     except Conflict as error:
         return await _shown(visit, FormState(headline=error.detail), status=409)
-    back = guard.HOME + LIST.format(organization_id=organization_id)
+    back = HOME + LIST.format(organization_id=organization_id)
     return visit.redirect(back, f"{member.user['fullname']} is no longer a member.")
 
 
@@ -154,7 +154,7 @@ def _as(member: MemberRow, role: str) -> dict[str, Any]:
 
 def _url(visit: Visit, member: MemberRow) -> str:
     place = {"organization_id": visit.number("organization_id"), "user_id": member.user["id"]}
-    return guard.HOME + ONE.format(**place)
+    return HOME + ONE.format(**place)
 
 
 PAGES = [

@@ -1,7 +1,7 @@
 """Pages below `/queues`: what waits, and why."""
 
 from waypost.dashboard.pages.queues import listing, one
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *listing.PAGES,

@@ -5,10 +5,10 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
-from waypost.dashboard import names
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.routes import get
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.readings import names
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get
+from waypost.dashboard.visits.visit import Visit
 from waypost.queues.figures import SHOWN, states_shown_as
 from waypost.queues.model import Only
 from waypost.web import cursor as cursors

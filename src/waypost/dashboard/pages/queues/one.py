@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, ENGINEER, Caller
-from waypost.dashboard import charts, forms, names
-from waypost.dashboard.live import Fragments
-from waypost.dashboard.names import Route
-from waypost.dashboard.routes import get, post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html import charts, forms
+from waypost.dashboard.navigation.addresses import HOME
+from waypost.dashboard.readings import names
+from waypost.dashboard.readings.names import Route
+from waypost.dashboard.visits.live import Fragments
+from waypost.dashboard.visits.routes import get, post
+from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
@@ -63,7 +65,7 @@ def _act(of: Callable[[Queues], Verb], done: str) -> Callable[[Visit], Awaitable
     async def act(visit: Visit) -> Response:
         queue_id = visit.path("queue_id")
         await of(visit.services.queues)(visit.caller, queue_id)
-        return visit.redirect(f"/dashboard/queues/{queue_id}", done)
+        return visit.redirect(f"{HOME}/queues/{queue_id}", done)
 
     return act
 
@@ -72,7 +74,7 @@ async def skip(visit: Visit) -> Response:
     """Give up the message at the head; a reason is needed, and who comes too late is told so."""
     queue_id = visit.path("queue_id")
     body = forms.body(visit.form, forms.text("logId"), forms.text("reason"))
-    back = f"/dashboard/queues/{queue_id}"
+    back = f"{HOME}/queues/{queue_id}"
     try:
         await visit.services.skipping.skip(visit.caller, queue_id, body)
     except Invalid as error:

@@ -1,7 +1,7 @@
 """Pages for those who are not signed in yet."""
 
 from waypost.dashboard.pages.signing_in import invitations, provider, sign_in
-from waypost.dashboard.routes import Page
+from waypost.dashboard.visits.routes import Page
 
 PAGES: tuple[Page, ...] = (
     *sign_in.PAGES,

@@ -2,10 +2,11 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import entry, guard
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import open_get, open_post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.pages.signing_in import entry
+from waypost.dashboard.visits.routes import open_get, open_post
+from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Fault, Invalid, NotFound
 
 PATH = "/invitations/{token}"
@@ -33,7 +34,7 @@ async def accept(visit: Visit) -> Response:
         return await _ended(visit)
     except Invalid as error:
         return await _form(visit, email, _state(error.faults), status=400)
-    return visit.redirect(guard.SIGN_IN, "The password is set. Sign in with it.")
+    return visit.redirect(addresses.SIGN_IN, "The password is set. Sign in with it.")
 
 
 def _state(faults: tuple[Fault, ...]) -> FormState:

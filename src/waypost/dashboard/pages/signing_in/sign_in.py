@@ -2,19 +2,21 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard import entry, guard
-from waypost.dashboard.forms import FormState
-from waypost.dashboard.routes import open_get, open_post, owed_post
-from waypost.dashboard.visit import Visit
+from waypost.dashboard.html.forms import FormState
+from waypost.dashboard.navigation import addresses
+from waypost.dashboard.pages.signing_in import entry
+from waypost.dashboard.visits import cookies
+from waypost.dashboard.visits.routes import open_get, open_post, owed_post
+from waypost.dashboard.visits.visit import Visit
 from waypost.sessions.model import STEP_MS, Expired, NeedsCode, NotSignedIn
 
-CODE = f"{guard.SIGN_IN}/code"
+CODE = f"{addresses.SIGN_IN}/code"
 
 
 async def show(visit: Visit) -> Response:
     """The form; whoever is signed in goes on."""
     if visit.signed_in is not None:
-        return visit.redirect(guard.next_page(visit.query("next")))
+        return visit.redirect(addresses.next_page(visit.query("next")))
     return await entry.sign_in_form(visit, visit.query("next"))
 
 
@@ -28,8 +30,8 @@ async def sign_in(visit: Visit) -> Response:
         words, status = entry.refusal(entered, entry.PASSWORD)
         return await entry.sign_in_form(visit, wanted, words, status=status)
     if isinstance(entered, NeedsCode):
-        answer = visit.redirect(CODE, query={"next": guard.next_page(wanted)})
-        guard.keep(answer, visit.request, entry.STEP_COOKIE, entered.step, seconds=STEP_MS // 1000)
+        answer = visit.redirect(CODE, query={"next": addresses.next_page(wanted)})
+        cookies.keep(answer, visit.request, entry.STEP_COOKIE, entered.step, seconds=STEP_MS // 1000)
         return answer
     return await entry.let_in(visit, entered, wanted)
 
@@ -37,7 +39,7 @@ async def sign_in(visit: Visit) -> Response:
 async def show_code(visit: Visit) -> Response:
     """The form for the code."""
     if not _step(visit):
-        return visit.redirect(guard.SIGN_IN)
+        return visit.redirect(addresses.SIGN_IN)
     return await _code_form(visit, visit.query("next"))
 
 
@@ -48,8 +50,8 @@ async def give_code(visit: Visit) -> Response:
         _step(visit), visit.form.text("code"), **entry.arrival(visit)
     )
     if isinstance(entered, Expired):
-        answer = visit.redirect(guard.SIGN_IN, "That took too long. Sign in again.", kind="note")
-        guard.drop(answer, visit.request, entry.STEP_COOKIE)
+        answer = visit.redirect(addresses.SIGN_IN, "That took too long. Sign in again.", kind="note")
+        cookies.drop(answer, visit.request, entry.STEP_COOKIE)
         return answer
     if isinstance(entered, NotSignedIn):
         words, status = entry.refusal(entered, entry.CODE)
@@ -60,13 +62,13 @@ async def give_code(visit: Visit) -> Response:
 async def sign_out(visit: Visit) -> Response:
     """End the session, here and in the store."""
     await visit.services.sessions.sign_out(visit.caller, visit.session)
-    answer = visit.redirect(guard.SIGN_IN, "You are signed out.")
-    guard.drop(answer, visit.request, guard.COOKIE)
+    answer = visit.redirect(addresses.SIGN_IN, "You are signed out.")
+    cookies.drop(answer, visit.request, cookies.SESSION)
     return answer
 
 
 def _step(visit: Visit) -> str:
-    return visit.cookie(guard.cookie_name(visit.request, entry.STEP_COOKIE))
+    return visit.cookie(cookies.name_on(visit.request, entry.STEP_COOKIE))
 
 
 async def _code_form(visit: Visit, wanted: str, headline: str = "", *, status: int = 200) -> Response:

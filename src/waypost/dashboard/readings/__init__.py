@@ -1,0 +1,1 @@
+"""What pages tell and no one room knows: read from the stores of several, at once."""

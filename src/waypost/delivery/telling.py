@@ -1,0 +1,34 @@
+"""What is counted and logged of attempts: a queue begins to hold, holds for another reason, or moves again."""
+
+import structlog
+
+from waypost.delivery.settling import Settled
+from waypost.metrics import Metrics
+from waypost.queues.model import Ended, Head
+
+log = structlog.get_logger("waypost.delivery")
+
+
+class Telling:
+    """Tells of the queues that this node runs. A retry that fails as the one before it is no news."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._told: dict[str, str | None] = {}
+        """Why each queue holds, as it was told last."""
+
+    def ended(self, head: Head, ended: Ended, failures: int, settled: Settled | None) -> None:
+        """Hear how an attempt ended, after so many failures in a row, and how its queue stands."""
+        self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
+        words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
+        before = self._told.pop(head.queue_id, ended.reason)
+        if settled is None:
+            log.warning("queue.taken_over", **words)
+        elif settled.parked:
+            log.warning("message.parked", reason=ended.reason, status=ended.status, **words)
+        elif ended.outcome == "failed":
+            self._told[head.queue_id] = ended.reason
+            if not failures or before != ended.reason:
+                log.warning("queue.held", reason=ended.reason, status=ended.status, **words)
+        elif failures:
+            log.info("queue.released", after_attempts=failures, **words)
