@@ -46,7 +46,7 @@ class Batch:
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
         self._away: Unavailable | RateLimited | None = None
-        self._hold = Share(bodies)
+        self._share = Share(bodies)
         self._waiting: deque[NumberedLine] = deque()
         self._ahead = 0
         self._changed = asyncio.Event()
@@ -70,7 +70,7 @@ class Batch:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            self._hold.drop()
+            self._share.drop()
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> bytes | None:
         """Read to the end; the last result, when nothing is read from there on."""
@@ -79,7 +79,7 @@ class Batch:
             size += len(chunk)
             if size > MOST_BYTES:
                 return self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
-            if not await self._hold.reserve(len(chunk), ROOM_SECONDS):
+            if not await self._share.reserve(len(chunk), ROOM_SECONDS):
                 return self._result(self._lines.number + 1, no_room())
             self._take_in(self._lines.feed(chunk))
             if self._lines.number > MOST_LINES:
@@ -102,7 +102,7 @@ class Batch:
     def _ended(self, lines: Sequence[NumberedLine]) -> None:
         """These are answered, and leave room for others."""
         self._ahead -= sum(map(_size, lines))
-        self._hold.shrink(self._ahead + self._lines.unfinished)
+        self._share.shrink(self._ahead + self._lines.unfinished)
         self._changed.set()
 
     async def _window(self, lines: Sequence[NumberedLine]) -> list[tuple[int, dict[str, Any] | NotAccepted]]:
