@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from manual import api, drawing, settings, site
+from manual import api, drawing, proven, settings, site
 from manual.document import document, written
 from manual.publishing import PUBLISHED, RECORD, REFERENCE, unrecorded
 from waypost.credentials import page as strategies
 from waypost.credentials.strategies import STRATEGIES
 from waypost.destinations.kinds import page as kinds
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+FRONT = ROOT / "README.md"
 
 
 def main() -> int:
@@ -21,15 +24,23 @@ def main() -> int:
         print("These changes would break clients. Undo them, or record each in docs/reference/api-changes.md:")
         print("\n".join(f"- `{change}`" for change in changes))
         return 1
-    PUBLISHED.write_text(written(made))
-    (REFERENCE / "api.md").write_text(api.page(made))
-    (REFERENCE / "credential-strategies.md").write_text(strategies.page(STRATEGIES))
-    (REFERENCE / "destination-kinds.md").write_text(kinds.page())
-    table = REFERENCE / "settings.md"
-    table.write_text(settings.page(table.read_text()))
-    for name, picture in drawing.pictures().items():
-        (IMAGES / name).write_text(picture)
+    for path, text in pages(made).items():
+        path.write_text(text)
     return site.build()
+
+
+def pages(made: dict[str, Any]) -> dict[Path, str]:
+    """Every file that is made, whole or in part, with what has to be in it."""
+    table = REFERENCE / "settings.md"
+    return {
+        PUBLISHED: written(made),
+        REFERENCE / "api.md": api.page(made),
+        REFERENCE / "credential-strategies.md": strategies.page(STRATEGIES),
+        REFERENCE / "destination-kinds.md": kinds.page(),
+        table: settings.page(table.read_text()),
+        FRONT: proven.page(FRONT.read_text()),
+        **{IMAGES / name: picture for name, picture in drawing.pictures().items()},
+    }
 
 
 if __name__ == "__main__":

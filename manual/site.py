@@ -1,7 +1,7 @@
 """The documents as a site, by zensical: strict, so that a page that is not there fails the build.
 
-What is read on a forge is what is built: the documents are copied with the folders around them, so that every link
-leads to where it leads there. The navigation is the index, docs/README.md.
+What is read on a forge is what is built: the documents are copied with the folders around them and with each file
+that they link, so that every link leads to where it leads there. The navigation is the index, docs/README.md.
 """
 
 import json
@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "site"
 PARTS = ("docs", "examples", "deploy")
 INDEX = "docs/README.md"
+STYLE = Path(__file__).parent / "site.css"
 FOREIGN = shutil.ignore_patterns("__pycache__")
 
 
@@ -28,6 +29,10 @@ def build(to: Path = SITE) -> int:
         shutil.copy2(page, source)
     for part in PARTS:
         shutil.copytree(ROOT / part, source / part, ignore=FOREIGN)
+    for file in _linked(source):
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, source / file)
+    shutil.copy2(STYLE, source)
     (to / "zensical.toml").write_text(configuration())
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(to / "zensical.toml")]
     status = subprocess.run(command, cwd=to).returncode
@@ -45,8 +50,19 @@ def configuration() -> str:
     return (
         '[project]\nsite_name = "Waypost"\ndocs_dir = "source"\nsite_dir = "html"\n'
         f"nav = [{', '.join(_navigation())}]\n"
+        f'extra_css = ["{STYLE.name}"]\n'
         f"[project.theme]\nfont = false\n{schemes}"
     )
+
+
+def _linked(source: Path) -> set[Path]:
+    """The files, from the root, that pages link and that are not copied with them: the licence, some code."""
+    linked = {
+        (page.parent / target).resolve().relative_to(source.resolve())
+        for page in source.rglob("*.md")
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    }
+    return {path for path in linked if (ROOT / path).is_file() and not (source / path).exists()}
 
 
 def _navigation() -> Iterator[str]:

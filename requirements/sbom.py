@@ -14,17 +14,18 @@ ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
-    """Write to the file that is named."""
-    target = Path(sys.argv[1])
+    """Write to the file that is named first; what follows is told to cyclonedx-py."""
+    target, *more = sys.argv[1:]
     command = [
         sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "requirements/run.txt",
-        "--pyproject", "pyproject.toml", "--output-reproducible", "--spec-version", "1.6",
+        "--pyproject", "pyproject.toml", "--output-reproducible", "--spec-version", "1.6", *more,
     ]  # fmt: skip
     made = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     found = json.loads(made.stdout)
     found["metadata"]["component"]["version"] = __version__  # pyproject.toml has none that could be read
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    written = Path(target)
+    written.parent.mkdir(parents=True, exist_ok=True)
+    written.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     print(f"{target}: {len(found['components'])} packages")
 
 

@@ -19,7 +19,10 @@ printf '{"apikeys": [{"clientId": "%s", "environment": "%s", "name": "Tests", "j
 waypost init --from "$here/ids.json" --from waypost-key.json
 waypost serve --port "$port" > waypost.log 2>&1 &
 echo $! > waypost.pid
-until curl --silent --fail "$WAYPOST_BASE_URL/health/ready" > ready.json; do kill -0 $!; sleep 0.2; done
+until curl --silent --fail "$WAYPOST_BASE_URL/health/ready" > ready.json; do
+  kill -0 $! || { cat waypost.log; exit 1; }
+  sleep 0.2
+done
 
 # What no document fixes: where messages come from, and where they go.
 token=$(waypost token)

@@ -27,8 +27,8 @@ TINY = Size(
     backlog_of_one=20, wrk_seconds=1, both_seconds=0.1, rate=100, pace_seconds=0.2, patches=10, patch_seconds=30,
     patch_backlog=400, isolated=4, isolation_seconds=0.3, scale_queues=40, scale_most=60, scale_few=20,
     scale_tail=2, scale_deep=200, scale_crowd=30,
-    rest_seconds=0.1, recovery_backlog=200, growth_steps=4, growth_a_step=8, pages_queues=40,
-    pages_logs=100, pages_calls=2, workers_backlog=100, wait_seconds=60,
+    rest_seconds=0.1, recovery_backlog=200, growth_steps=4, growth_a_step=8, pages_queues=20,
+    pages_logs=40, pages_calls=1, workers_backlog=100, wait_seconds=60,
 )  # fmt: skip
 
 

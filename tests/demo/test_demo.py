@@ -1,9 +1,11 @@
 """The demo as it is run: one process, one story, one verdict."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -21,6 +23,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+def shown() -> list[str]:
+    """The lines of the demo that the front page shows."""
+    page = (Path(__file__).parents[2] / "README.md").read_text()
+    return page.partition("```text\n")[2].partition("```")[0].splitlines()
+
+
+def shape(line: str) -> str:
+    """A line without what is another each time: ids and seconds; and without the blanks that align it."""
+    return re.sub(r"\s+", " ", re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+\.\d+ s", "", line)).strip()
+
+
 def test_the_demo_loses_repeats_and_inverts_nothing() -> None:
     hostile = os.environ | {"WAYPOST_DATABASE_URL": "postgresql://nowhere/", "WAYPOST_RETRY_SCHEDULE": "86400"}
     ran = subprocess.run(
@@ -29,6 +42,8 @@ def test_the_demo_loses_repeats_and_inverts_nothing() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "All 260 messages arrived: none lost, none repeated, none out of order." in ran.stdout
     assert "held: 200 messages." in ran.stdout
+    said = [shape(line) for line in ran.stdout.splitlines()]
+    assert [line for line in shown() if shape(line) not in said] == [], "the front page shows another demo"
     both = next(line.split() for line in ran.stdout.splitlines() if line.split()[:1] == ["both"])
     assert both[1:] == ["260", "200", "260", "1–260", "yes", "0", "0"]
 

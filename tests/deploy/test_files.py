@@ -5,6 +5,8 @@ No engine runs them here; `docs/how-to/install.md` says so.
 
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from configparser import RawConfigParser
 from pathlib import Path
@@ -96,6 +98,21 @@ def test_what_the_image_copies_is_in_the_tree_and_let_in() -> None:
     }
     assert copied == let_in
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_systemd_takes_every_word_of_the_unit(tmp_path: Path) -> None:
+    """Where systemd is. It says what it does not know with an exit status of 0, and of other units as well."""
+    if shutil.which("systemd-analyze"):
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT.read_text(), flags=re.MULTILINE)
+        (tmp_path / UNIT.name).write_text(text)
+        command = ["systemd-analyze", "verify", str(tmp_path / UNIT.name)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert [line for line in (ran.stdout + ran.stderr).splitlines() if UNIT.name in line] == []
+
+
+def test_the_unit_never_gives_up_starting() -> None:
+    assert unit()["Unit"]["StartLimitIntervalSec"] == ["0"]
+    assert unit()["Service"]["Restart"] == ["always"]
 
 
 def test_the_unit_gives_no_rights_that_waypost_does_not_need() -> None:

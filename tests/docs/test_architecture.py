@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -38,10 +39,23 @@ LATE = {
 """Where imports may stand in functions, and why."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What is asked of a file: its imports, wherever they stand; its functions with their first and last line."""
+
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    functions: tuple[tuple[str, int, int], ...]
+
+
 @cache
-def tree(path: Path) -> ast.Module:
-    """A file, read and taken apart once."""
-    return ast.parse(path.read_text())
+def parts(path: Path) -> Parts:
+    """A file, taken apart once. The rest of its tree is let go: the collector would look through it for long."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return Parts(
+        tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)),
+        tuple((node.name, node.lineno, node.end_lineno or node.lineno) for node in functions),
+    )
 
 
 def bands(text: str) -> dict[str, int]:
@@ -67,13 +81,13 @@ def units(src: Path) -> dict[str, list[Path]]:
     return found
 
 
-def imports(tree: ast.AST) -> set[str]:
-    """The units that a piece of code imports from."""
+def imports(path: Path) -> set[str]:
+    """The units that a file imports from."""
     modules: set[str] = set()
-    for node in ast.walk(tree):
+    for node in parts(path).imports:
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, "imports are absolute"
             modules |= {f"{node.module}.{alias.name}" for alias in node.names}
     return {module.split(".")[1] for module in modules if module.startswith("waypost.")}
@@ -83,7 +97,7 @@ def arrows(src: Path) -> dict[str, set[str]]:
     """From each unit to those it imports from, itself left out."""
     found = units(src)
     return {
-        name: {target for path in paths for target in imports(tree(path))} & found.keys() - {name}
+        name: {target for path in paths for target in imports(path)} & found.keys() - {name}
         for name, paths in found.items()
     }
 
@@ -94,8 +108,8 @@ def modules(root: Path) -> dict[str, Path]:
     for folder in CODE:
         for path in sorted((root / folder).rglob("*.py")):
             if not APART & set(path.parts):
-                parts = path.relative_to(root).with_suffix("").parts
-                found[".".join(parts).removeprefix("src.").removesuffix(".__init__")] = path
+                words = path.relative_to(root).with_suffix("").parts
+                found[".".join(words).removeprefix("src.").removesuffix(".__init__")] = path
     return found
 
 
@@ -104,10 +118,10 @@ def leanings(found: dict[str, Path]) -> dict[str, set[str]]:
     drawn = {}
     for name, path in found.items():
         targets = set()
-        for node in ast.walk(tree(path)):
+        for node in parts(path).imports:
             if isinstance(node, ast.Import):
                 targets |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 whole = {f"{node.module}.{alias.name}" for alias in node.names}
                 targets |= (whole & found.keys()) or {str(node.module)}
         drawn[name] = targets & found.keys() - {name}
@@ -147,15 +161,8 @@ def _parting(one: list[str], other: list[str]) -> tuple[str, str]:
 
 def late(path: Path) -> list[int]:
     """The lines of imports inside functions."""
-    functions = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return sorted(
-        {
-            node.lineno
-            for function in functions
-            for node in ast.walk(function)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        }
-    )
+    lines = {node.lineno for node in parts(path).imports}
+    return sorted(line for line in lines if any(first <= line <= last for _, first, last in parts(path).functions))
 
 
 def upward(drawn: dict[str, set[str]], places: dict[str, int]) -> list[str]:

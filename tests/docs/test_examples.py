@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docs.shell import ROOT, needs, run
 from tests.support.receiver import Receiver, Request
 from tests.support.serving import Client
+from tests.support.shell import ROOT, needs, run
 from tests.support.waiting import until
 from tests.support.waypost import Server, free_port
 

@@ -3,13 +3,12 @@
 `python -m tests.docs.test_house_review` prints the drawing for the page.
 """
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.docs.test_architecture import APART, ROOT, SRC, arrows, bands, tree
+from tests.docs.test_architecture import APART, ROOT, SRC, arrows, bands, parts
 
 PAGE = ROOT / "docs" / "explanation" / "house-review.md"
 SIZED = ("bench", "crash", "manual", "screenshots", "src", "tests", "torture")
@@ -32,11 +31,9 @@ def name(path: Path) -> str:
 
 def long_functions(path: Path) -> Iterator[str]:
     """The functions of a file that are too long, by name."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > MOST_LINES_OF_A_FUNCTION:
-                yield f"{name(path)}:{node.name}"
+    for function, first, last in parts(path).functions:
+        if last - first + 1 > MOST_LINES_OF_A_FUNCTION:
+            yield f"{name(path)}:{function}"
 
 
 def drawing() -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.shell import ROOT, commands, needs, run
 from tests.support.mail import MailServer
 from tests.support.oauth_server import Expected, OAuthServer
 from tests.support.receiver import Receiver, Reply, Request, answer
+from tests.support.shell import ROOT, commands, needs, run
 from tests.support.waiting import until
 from tests.support.waypost import Server, free_port, message, number_of
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.shell import ROOT, blocks, commands, needs, run
 from tests.support import postgresql
 from tests.support.emulators import Azurite, needs_node
 from tests.support.gate import passed
 from tests.support.receiver import Receiver, Reply, Request
+from tests.support.shell import ROOT, blocks, commands, needs, run
 from tests.support.waypost import Server, free_port
-from waypost.tokens import assertion
 
 HOW_TO = ROOT / "docs" / "how-to"
 LAKE = HOW_TO / "deliver-to-azure-databricks.md"
@@ -67,10 +67,23 @@ def test_sample_messages_become_files_in_the_lake(tmp_path: Path) -> None:
         assert len([name for name in azure.names("inbox", "adt/") if name.endswith(".json")]) == 14
 
 
-def test_four_nodes_share_a_database(tmp_path: Path, database: str) -> None:
+@pytest.fixture
+def made_by_the_page() -> Iterator[str]:
+    """The URL of the database that the page has one make, with the role that it has own it."""
+    server, name = postgresql.shared(), f"waypost_{os.getpid()}"
+    (block,) = [text for _, text in blocks(NODES.read_text(), "sql")]
+    for line in block.splitlines():
+        asyncio.run(postgresql.statement(server.url("postgres"), line.replace(" waypost", f" {name}")))
+    url = f"postgresql://{name}:SECRET@127.0.0.1:{server.port}/{name}"
+    yield url
+    asyncio.run(server.drop(url))
+    asyncio.run(postgresql.statement(server.url("postgres"), f"DROP ROLE {name}"))
+
+
+def test_four_nodes_share_a_database(tmp_path: Path, made_by_the_page: str) -> None:
     ports = {str(port): str(free_port()) for port in range(8080, 8084)}
     put_in = {
-        "postgresql://waypost:SECRET@db.example.org:5432/waypost": database,
+        "postgresql://waypost:SECRET@db.example.org:5432/waypost": made_by_the_page,
         "/etc/waypost": str(tmp_path), "/var/lib": str(tmp_path), **ports,
     }  # fmt: skip
 
@@ -118,10 +131,7 @@ def test_the_snippets_for_proxies_can_be_read(tmp_path: Path) -> None:
 
 def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
     with Server(tmp_path) as server:
-        old, new = ({**assertion.public_of(assertion.new_key()), "kid": kid} for kid in ("old", "new"))
         client = server.client_id()
-        (tmp_path / "both-keys.json").write_text(json.dumps({"jwkSet": {"keys": [old, new]}}))
-        (tmp_path / "new-key.json").write_text(json.dumps({"jwkSet": {"keys": [new]}}))
         credential = {
             "name": "Token server", "environmentId": server.environments["Development"],
             "url": "https://login.example.org/token", "grantType": "client_credentials",
@@ -129,7 +139,7 @@ def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
         }  # fmt: skip
         made = server.call("POST", "/platform/v1/authcredentials", credential).payload["credential"]["id"]
         put_in = {
-            URL: server.url,
+            URL: server.url, "../waypost": str(ROOT),
             DESTINATION: server.destination(endpoint=receiver.url)["id"],
             "0c8f3c5e-1a51-4f4e-9a0e-6a2f3a1b7c22": client,
             "01a208ca-db10-7e4d-abba-296b4fa6b162": made,
@@ -138,9 +148,11 @@ def test_every_key_is_rotated(tmp_path: Path, receiver: Receiver) -> None:
         said = run(commands(KEYS), tmp_path, put_in, settings(server))
 
         assert "whsec_" in said
-        assert "'new'" not in (tmp_path / "before.txt").read_text()
-        shown = json.loads((tmp_path / "new.json").read_text())["payload"]["apikey"]
-        assert [key["kid"] for key in shown["jwkSet"]["keys"]] == ["new"]
+        (before, overlap, after) = (
+            [key["kid"] for key in json.loads(text)["payload"]["apikey"]["jwkSet"]["keys"]]
+            for text in ((tmp_path / f"{name}.json").read_text() for name in ("before", "overlap", "after"))
+        )
+        assert (overlap, after) == ([*before, "key-2"], ["key-2"])
         trail = (tmp_path / "trail.txt").read_text()
         assert "the-new-secret" not in trail
         assert "a-new-token" not in trail
@@ -157,11 +169,36 @@ def test_an_engine_sends_with_a_legacy_key(server: Server, receiver: Receiver, t
     assert request.json["Patient"]["Identifiers"][0]["ID"] == "0000000001"
 
 
+ENGINE_GIVES = """
+const kept = {}, channelMap = {put: (name, value) => { kept[name] = value; }};
+const configurationMap = {get: (name) => process.env[name]};
+const msg = {
+  MSH: {
+    'MSH.4': {'MSH.4.1': 'WARD7'}, 'MSH.7': {'MSH.7.1': '20260105080000'}, 'MSH.9': {'MSH.9.2': 'A01'},
+    'MSH.10': {'MSH.10.1': '000231'},
+  },
+  PID: {'PID.3': {'PID.3.1': '0000000001', 'PID.3.5': 'MR'}, 'PID.5': {'PID.5.1': 'Doe', 'PID.5.2': 'Ada'}},
+};
+"""
+
+
 @needs("node")
-def test_the_engines_transformer_can_be_read(tmp_path: Path) -> None:
+def test_the_engines_transformer_makes_a_message_that_is_taken(server: Server, receiver: Receiver) -> None:
+    source, destination = server.source(), server.destination(endpoint=receiver.url)
+    server.subscribe(source, destination)
     ((_, text),) = blocks(ENGINE.read_text(), "js")
-    (tmp_path / "transformer.js").write_text(text)
-    assert subprocess.run(["node", "--check", "transformer.js"], cwd=tmp_path).returncode == 0
+    script = f"{ENGINE_GIVES}{text}console.log(JSON.stringify(kept));"
+    configured = {"waypostSource": source["id"], "waypostDestination": destination["id"]}
+
+    ran = subprocess.run(["node", "-e", script], env=os.environ | configured, capture_output=True, check=True)
+    made = json.loads(ran.stdout)
+    key = {"Idempotency-Key": made["messageKey"]}
+    assert server.send(server.client_id(), json.loads(made["message"]), headers=key).status == 200
+
+    (request,) = receiver.wait(1)
+    assert request.json["Meta"]["EventType"] == "Arrival"
+    assert request.json["Patient"]["Demographics"] == {"LastName": "Doe", "FirstName": "Ada"}
+    assert made["messageKey"] == "WARD7-20260105-000231"
 
 
 def test_a_hand_made_webhook_moves(server: Server, receiver: Receiver, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import os
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from manual import site
-from tests.docs.shell import ROOT, blocks
+from tests.support.shell import ROOT, blocks
 
 DOCS = ROOT / "docs"
 TESTED = [DOCS / "how-to", DOCS / "tutorials"]
+RUN_SQL = {"run-on-postgresql.md"}
+"""The pages whose SQL a test runs."""
 ELSEWHERE = ("http:", "https:", "//")
 
 
@@ -39,7 +43,7 @@ def test_what_is_not_run_says_why() -> None:
             for reason, _ in blocks(text, language):
                 if reason:
                     print(f"{page.relative_to(ROOT)}: not run: {reason}")
-                assert reason or language == "sh", (
+                assert reason or language == "sh" or page.name in RUN_SQL, (
                     f"{page.name} has {language} that nobody runs, and does not say why"
                 )
         assert len(re.findall("<!-- not run:", text)) == sum(
@@ -47,22 +51,46 @@ def test_what_is_not_run_says_why() -> None:
         )
 
 
-@pytest.mark.skipif(
-    find_spec("zensical") is None and os.environ.get("CI") != "true",
-    reason="zensical is not installed: make setup",
-)
-def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    assert site.build(tmp_path) == 0
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, as a folder of pages."""
+    if find_spec("zensical") is None and os.environ.get("CI") != "true":
+        pytest.skip("zensical is not installed: make setup")
+    to = tmp_path_factory.mktemp("site")
+    assert site.build(to) == 0
+    return to / "html"
 
-    made = tmp_path / "html"
-    assert (made / "docs" / "tutorials" / "first-delivery" / "index.html").exists()
-    assert (made / "docs" / "images" / "states-of-a-queue.svg").exists()
+
+def addresses(page: Path, attribute: str, *tags: str) -> Iterator[str]:
+    for tag in tags:
+        yield from re.findall(rf'<{tag}\b[^>]* {attribute}="?([^"\s>]+)', page.read_text())
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(built: Path) -> None:
+    assert (built / "docs" / "tutorials" / "first-delivery" / "index.html").exists()
+    assert (built / "docs" / "images" / "states-of-a-queue.svg").exists()
     loaded = [
         address
-        for page in made.rglob("*.html")
-        for address in re.findall(
-            r'<(?:script|img|iframe)[^>]* src="([^"]+)"|<link[^>]* href="([^"]+)"', page.read_text()
-        )
-        if "".join(address).startswith(ELSEWHERE)
+        for page in built.rglob("*.html")
+        for address in (*addresses(page, "src", "script", "img", "iframe"), *addresses(page, "href", "link"))
+        if address.startswith(ELSEWHERE)
     ]
     assert loaded == []
+
+
+def test_every_link_of_the_site_leads_to_a_file_of_it(built: Path) -> None:
+    """Not to pages alone, which building it strictly sees to."""
+    broken = []
+    for page in built.rglob("index.html"):
+        for address in addresses(page, "href", "a"):
+            path = unquote(address.partition("#")[0])
+            leads = page.parent / path
+            if not path.startswith(ELSEWHERE) and not (leads / "index.html" if leads.is_dir() else leads).exists():
+                broken.append(f"{page.parent.relative_to(built)}: {address}")
+    assert broken == []
+
+
+def test_every_picture_says_in_words_what_it_shows(built: Path) -> None:
+    pictures = [tag for page in built.rglob("*.html") for tag in re.findall(r"<img\b[^>]*>", page.read_text())]
+    assert [tag for tag in pictures if not re.search(r'alt="[^"]', tag)] == []
+    assert len(pictures) > 10

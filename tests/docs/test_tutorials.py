@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.docs.shell import ROOT, blocks, commands, needs, run
+from tests.support.shell import ROOT, blocks, commands, needs, run
 from tests.support.waypost import free_port
 
 TUTORIALS = ROOT / "docs" / "tutorials"

@@ -1,6 +1,7 @@
 """A queue that is held too long, and that has drained: one notice each, by webhook and by mail."""
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,6 +9,7 @@ from tests.notifications.conftest import Watch, smtp_of
 from tests.support.lanes import Lane
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver, answer
+from tests.support.shell import ROOT, blocks
 from tests.support.waiting import until
 from tests.support.wards import MR
 
@@ -15,6 +17,15 @@ from tests.support.wards import MR
 def sent(watch: Watch, kind: str, about: str) -> bool:
     found = watch.notices(kind, about)
     return bool(found) and all(each["state"] == "sent" for each in found[-1]["deliveries"])
+
+
+PAGE = ROOT / "docs" / "how-to" / "be-told-when-a-queue-is-held.md"
+EXAMPLE = blocks(PAGE.read_text(), "json")[1][1]
+
+
+def members(value: Any) -> Any:
+    """The names of an object's members, and of those inside."""
+    return {name: members(each) for name, each in value.items()} if isinstance(value, dict) else None
 
 
 def test_a_queue_held_too_long_is_told_once(watch: Watch, lane: Lane, hook: Receiver) -> None:
@@ -50,6 +61,7 @@ def test_a_queue_held_too_long_is_told_once(watch: Watch, lane: Lane, hook: Rece
         "depth": 2,
     }  # fmt: skip
     assert "“Ward 7” has been held since" in said["data"]["text"]
+    assert members(said) == members(json.loads(EXAMPLE)), "the page shows another notice"
 
 
 def test_a_queue_that_has_drained_is_told_once(watch: Watch, lane: Lane, hook: Receiver, ward: Receiver) -> None:

@@ -13,10 +13,11 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """`pem` is its own certificate; what it issues goes into `folder`."""
+    """`pem` is its own certificate; what it issues goes into `folder`. A `plain` one has no key usage in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, plain: bool = False) -> None:
         self._folder = folder
+        self._plain = plain
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("Test authority")
         self._certificate = self._signed(self._name, self._key.public_key(), days=2, authority=True)
@@ -59,6 +60,8 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ours), critical=False)
         )
+        if authority and not self._plain:
+            builder = builder.add_extension(_signs_certificates(), critical=True)
         if names:
             builder = builder.add_extension(_alternatives(names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
@@ -73,6 +76,13 @@ class Authority:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _signs_certificates() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
 
 
 def _alternatives(names: tuple[str, ...]) -> x509.SubjectAlternativeName:

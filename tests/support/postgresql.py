@@ -20,7 +20,7 @@ from servers.postgresql import QUICK, SAFE, awaited, free_port, statement
 from tests.support.emptying import Fresh
 from waypost.db import migrate
 
-__all__ = ["QUICK", "SAFE", "Postgresql", "free_port", "shared"]
+__all__ = ["QUICK", "SAFE", "Postgresql", "free_port", "shared", "statement"]
 
 TEMPLATE = "waypost_template"
 
