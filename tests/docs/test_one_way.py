@@ -7,11 +7,12 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.docs.test_architecture import SRC, tree
+from tests.docs.test_architecture import SRC
 
 DEMO = "a program beside the product, which starts and calls a server as anybody would"
 OPERATOR = "a command, which talks to its own server"
@@ -130,14 +131,19 @@ def done(code: ast.Module) -> Iterator[str]:
             yield f"raise {ast.unparse(raised).rpartition('.')[2]}"
 
 
+@cache
+def doings(src: Path) -> dict[str, frozenset[str]]:
+    """What each file does."""
+    return {
+        path.relative_to(src).as_posix(): frozenset(done(ast.parse(path.read_text())))
+        for path in src.rglob("*.py")
+    }
+
+
 def places(pattern: str, src: Path) -> set[str]:
     """The files that do what the pattern says."""
     wanted = re.compile(pattern)
-    return {
-        path.relative_to(src).as_posix()
-        for path in src.rglob("*.py")
-        if any(wanted.fullmatch(each) for each in done(tree(path)))
-    }
+    return {path for path, found in doings(src).items() if any(wanted.fullmatch(each) for each in found)}
 
 
 @pytest.mark.parametrize("way", WAYS)
