@@ -35,7 +35,7 @@ from waypost.messages import model
 from waypost.queues.model import Accept, Addressee
 from waypost.sessions.model import SignedIn
 from waypost.tokens import assertion
-from waypost.web import callers
+from waypost.web.routes import callers
 
 EMPTY = "/bench/empty"
 BACKLOG = 2048

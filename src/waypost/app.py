@@ -11,8 +11,9 @@ import structlog
 
 from waypost.assembly.node import Waypost, build_node
 from waypost.clock import Clock
-from waypost.db import hosts, migrate
 from waypost.db.database import Database
+from waypost.db.migrations import migrate
+from waypost.db.postgresql import hosts
 from waypost.db.sqlite import SqliteDatabase
 from waypost.egress.policy import Policy
 from waypost.environments import store as environment_rows
@@ -42,7 +43,7 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
     """Everything built on an existing store, at the newest schema, without delivering.
 
     A `new` one may have nothing set up in it.
-    Raises folder.FolderMissing, vault.keyring.KeyFileInvalid, db.migrate.SchemaIsNewer, errors.Unavailable.
+    Raises folder.FolderMissing, vault.keyring.KeyFileInvalid, migrate.SchemaIsNewer, errors.Unavailable.
     """
     path = Folder(settings.data).database
     if settings.database_url is None and not path.exists():
@@ -76,7 +77,9 @@ async def _embedded(path: Path) -> Database:
 
 
 async def _shared(url: str) -> Database:
-    from waypost.db.postgresql import PostgresqlDatabase  # with asyncpg a tenth of a start that does not need it
+    from waypost.db.postgresql.database import (
+        PostgresqlDatabase,  # with asyncpg a tenth of a start that does not need it
+    )
 
     await migrate.upgrade_shared(url)
     db = PostgresqlDatabase(url)

@@ -1,4 +1,4 @@
-"""The tree of errors, each with a stable code; `web/problems.py` alone knows their HTTP status.
+"""The tree of errors, each with a stable code; `web/routes/problems.py` alone knows their HTTP status.
 
     WaypostError
     ├── Invalid             the request's content is wrong: every fault at once

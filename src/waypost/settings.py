@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from waypost.db import hosts
+from waypost.db.postgresql import hosts
 from waypost.folder import Folder
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

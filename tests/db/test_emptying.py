@@ -8,7 +8,7 @@ import pytest
 from tests.support import postgresql
 from tests.support.rooms import set_up
 from waypost.db.database import Tx
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.postgresql.database import PostgresqlDatabase
 
 
 async def used(*statements: str, write: Callable[[Tx], None] = set_up) -> str:

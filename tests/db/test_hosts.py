@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from servers.postgresql import free_port, statement
 from tests.support import postgresql
 from torture.proxy import SWALLOW, Proxy
-from waypost.db import hosts
 from waypost.db.database import Tx
-from waypost.db.hosts import Host
-from waypost.db.postgresql import PostgresqlDatabase, url_of
+from waypost.db.postgresql import hosts
+from waypost.db.postgresql.connections import url_of
+from waypost.db.postgresql.database import PostgresqlDatabase
+from waypost.db.postgresql.hosts import Host
 from waypost.errors import Unavailable
 from waypost.settings import SettingsInvalid, load
 

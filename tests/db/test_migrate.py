@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from waypost.db import migrate, sqlite, steps
+from waypost.db import sqlite
+from waypost.db.migrations import migrate, steps
 
 
 def tables(path: Path) -> set[str]:
@@ -58,7 +59,8 @@ def test_a_store_that_is_up_to_date_does_not_load_alembic(tmp_path: Path) -> Non
     migrate.upgrade(path)
 
     loaded = loaded_by(
-        f"from pathlib import Path; from waypost.db import migrate; migrate.upgrade(Path({str(path)!r}))"
+        "from pathlib import Path; from waypost.db.migrations import migrate;"
+        f" migrate.upgrade(Path({str(path)!r}))"
     )
 
     assert "sqlalchemy" in loaded

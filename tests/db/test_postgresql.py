@@ -15,9 +15,10 @@ from sqlalchemy.util import await_only
 
 from tests.support import postgresql
 from tests.support.postgresql import SAFE, Postgresql
-from waypost.db import migrate
 from waypost.db.database import Beside, Tx, metadata
-from waypost.db.postgresql import PostgresqlDatabase, url_of
+from waypost.db.migrations import migrate
+from waypost.db.postgresql.connections import url_of
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.errors import Unavailable
 
 ADD = sa.text("INSERT INTO number (value) VALUES (:value)")
@@ -294,7 +295,8 @@ async def test_nodes_that_start_at_once_make_the_schema_once() -> None:
     server = postgresql.shared()
     url = await server.database(empty=True)
     program = (
-        "import asyncio, sys; from waypost.db import migrate; asyncio.run(migrate.upgrade_shared(sys.argv[1]))"
+        "import asyncio, sys; from waypost.db.migrations import migrate;"
+        " asyncio.run(migrate.upgrade_shared(sys.argv[1]))"
     )
     starting = [await asyncio.create_subprocess_exec(sys.executable, "-c", program, url) for _ in range(4)]
     assert [await node.wait() for node in starting] == [0, 0, 0, 0]

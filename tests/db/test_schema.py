@@ -8,8 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from waypost import tables
-from waypost.db import migrate, sqlite
+from waypost.db import sqlite
 from waypost.db.database import metadata
+from waypost.db.migrations import migrate
 
 assert tables  # every table is known once it is imported
 

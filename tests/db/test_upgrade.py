@@ -19,7 +19,9 @@ from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane, numbers
 from tests.support.receiver import Receiver, answer
 from tests.support.waiting import until
-from waypost.db import migrate, postgresql, sqlite
+from waypost.db import sqlite
+from waypost.db.migrations import migrate
+from waypost.db.postgresql import connections
 from waypost.folder import DATABASE, SEALING_KEY
 
 EARLIER = [("sqlite", "0003"), ("postgresql", "0003"), ("sqlite", "0006")]
@@ -57,7 +59,7 @@ def made_earlier(tmp_path: Path) -> Iterator[Callable[[str, str, Rows], dict[str
     place.mkdir()
 
     async def fill(url: str, revision: str, rows: Rows) -> None:
-        engine = postgresql.engine(url, autocommit=False)
+        engine = connections.engine(url, autocommit=False)
         async with engine.begin() as connection:
             await connection.run_sync(earlier, revision, rows)
         await engine.dispose()
@@ -117,7 +119,7 @@ async def test_postgresql_of_a_newer_version_is_refused_and_left_alone() -> None
     server = servers.shared()
     url = await server.database(empty=True)
     await migrate.upgrade_shared(url)
-    engine = postgresql.engine(url, autocommit=False)
+    engine = connections.engine(url, autocommit=False)
     async with engine.begin() as connection:
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(migrate.SchemaIsNewer, match="9999, which this version does not know"):

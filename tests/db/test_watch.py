@@ -10,7 +10,7 @@ from tests.support import postgresql
 from tests.support.waiting import eventually
 from torture.proxy import CUT, PASS, SWALLOW, Proxy
 from waypost.db.database import Tx
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.errors import Unavailable
 
 LONG_SECONDS = 0.5

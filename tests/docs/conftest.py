@@ -11,7 +11,7 @@ from waypost.assembly.node import build_node
 from waypost.clock import Clock
 from waypost.db.sqlite import SqliteDatabase
 from waypost.vault import keyring
-from waypost.web import unbuilt
+from waypost.web.document import unbuilt
 
 
 @pytest.fixture(scope="package")

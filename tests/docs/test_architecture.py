@@ -31,7 +31,7 @@ LATE = {
     "app.py": "the shared store's driver, which a start on SQLite does not need",
     "assembly/ground.py": "likewise",
     "cli": "so that `--help` is quick",
-    "db/migrate.py": "Alembic, which most starts do not need, and that driver",
+    "db/migrations/migrate.py": "Alembic, which most starts do not need, and that driver",
     "db/sqlite.py": "pysqlite3, which is not had everywhere",
     "notifications/sending.py": "the library for mail, which a node without a mail server does not need",
     "upkeep/service.py": "that driver",

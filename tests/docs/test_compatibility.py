@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from waypost.web import vendor
-from waypost.web.unbuilt import shape
+from waypost.web.document import vendor
+from waypost.web.document.unbuilt import shape
 
 Route = tuple[str, str]
 

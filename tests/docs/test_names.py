@@ -6,12 +6,9 @@ from collections import defaultdict
 from tests.docs.test_architecture import SRC
 
 SHARED = {
-    "DeliveryShown": "the published document tells the two apart by their modules",
-    "EnvironmentShown": "likewise",
     "Message": "what a deletion answers has this name in the published document",
     "Meta": "as in the envelope, and in a message: both are the vendor's words",
     "Park": "a subscription's rule has this name in the published document; the other is what it leads to",
-    "SetupState": "the published document tells the two apart by their modules",
     "Source": "one as it is kept, and as the caller that it is: `access.py` knows no more of it",
     "User": "likewise",
 }

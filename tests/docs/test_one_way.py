@@ -43,7 +43,7 @@ WAYS = {
         r"(secrets\.(token|rand|choice)\w*|os\.urandom|random\.\w+)",
         {
             "ids.py": "this is it",
-            "db/postgresql.py": "how long to wait before a transaction runs again; no secret",
+            "db/postgresql": "how long to wait before a transaction runs again; no secret",
             "demo": DEMO,
             "sessions/passwords.py": "salts",
             "sessions/totp.py": "secrets of the length and letters that apps take",
@@ -79,17 +79,17 @@ WAYS = {
         {
             "cli/terminal/output.py": "the end of a command",
             "credentials/strategies/keys.py": "caught where a field's fault is made of it, without a word of it",
-            "db/hosts.py": "caught by the setting's check, as below",
+            "db/postgresql/hosts.py": "caught by the setting's check, as below",
             "db/migrations": "there is no way down",
             "demo": DEMO,
             "egress": "what sockets and OpenSSL raise too, and is judged with it; a client that was not started",
             "settings.py": "what pydantic makes a setting's fault of",
             "vault/keyring.py": "caught ten lines below, with whatever else is wrong with the file",
             "web/middleware.py": "what the server itself raises when its client has left",
-            "web/protocol.py": "caught in the same file, where the connection ends with 400",
+            "web/http1/protocol.py": "caught in the same file, where the connection ends with 400",
         },
     ),
-    "HTTP's own errors are made by `web/problems.py`": (
+    "HTTP's own errors are made by `web/routes/problems.py`": (
         r"raise HTTPException",
         {"dashboard/application.py": "as Starlette's router does for a method that is not there"},
     ),
@@ -165,4 +165,4 @@ def test_what_goes_its_own_way_is_seen(tmp_path: Path) -> None:
     )
     (tmp_path / "plain.py").write_text("def plain(clock):\n    return clock.now_ms()\n")
     seen = {way for way, (pattern, _) in WAYS.items() if places(pattern, tmp_path) == {"own.py"}}
-    assert seen == WAYS.keys() - {"HTTP's own errors are made by `web/problems.py`"}
+    assert seen == WAYS.keys() - {"HTTP's own errors are made by `web/routes/problems.py`"}

@@ -9,7 +9,7 @@ from tests.support import postgresql
 from tests.support.waiting import eventually
 from torture.proxy import CUT, PASS, SWALLOW, Proxy, Way
 from waypost.clock import Clock
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.delivery.due import DueClock
 from waypost.delivery.ownership import LEASE_SECONDS, Ownership
 from waypost.queues import postgresql as hot

@@ -13,7 +13,7 @@ from tests.conftest import SetClock
 from tests.support import postgresql, traffic
 from tests.support.traffic import Traffic
 from waypost.db.database import Beside, Tx
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.ids import new_id
 from waypost.queues import operations, shards, store
 from waypost.queues import postgresql as hot

@@ -14,7 +14,7 @@ from waypost.access import operator
 from waypost.clock import iso
 from waypost.payloads import search as searching
 from waypost.payloads.search import Bookmark, PayloadSearches
-from waypost.web import cursor
+from waypost.web.routes import cursor
 
 NAME = "Quillfeather"
 DAY_SECONDS = 24 * 3600

@@ -7,7 +7,7 @@ import pytest
 from tests.support import logs
 from tests.support.house import House
 from waypost.ids import new_id
-from waypost.web import cursor
+from waypost.web.routes import cursor
 
 BOTH = ["payload", "attempts"]
 

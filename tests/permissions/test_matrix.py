@@ -15,7 +15,7 @@ from tests.support.house import House
 from tests.support.stores import STORES
 from tests.support.waiting import until
 from torture.ask import Got
-from waypost.web import unbuilt, vendor
+from waypost.web.document import unbuilt, vendor
 
 LINES = [line for line in matrix.lines() if line.section != UNBUILT]
 WRITES = ("INSERT", "UPDATE", "DELETE")

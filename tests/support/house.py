@@ -35,9 +35,9 @@ from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey
 from waypost.audit import store as audit
 from waypost.cli.serving import server
-from waypost.db import migrate
 from waypost.db.database import Tx
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.migrations import migrate
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.environments.store import Flag
 from waypost.folder import DATABASE, SEALING_KEY

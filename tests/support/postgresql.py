@@ -18,7 +18,7 @@ from pathlib import Path
 from servers import postgresql
 from servers.postgresql import QUICK, SAFE, awaited, free_port, statement
 from tests.support.emptying import Fresh
-from waypost.db import migrate
+from waypost.db.migrations import migrate
 
 __all__ = ["QUICK", "SAFE", "Postgresql", "free_port", "shared", "statement"]
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tests.support import postgresql
 from waypost.db import sqlite
 from waypost.db.database import Beside, Database, Tx, metadata
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.queues import postgresql as hot_postgresql
 from waypost.queues import sqlite as hot_sqlite

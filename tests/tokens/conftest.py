@@ -27,8 +27,8 @@ from waypost.tokens.service import Tokens
 from waypost.users.model import Added, NewUser, PublicKeys
 from waypost.users.service import Users
 from waypost.vault.vault import Vault
-from waypost.web.callers import AnyCaller
-from waypost.web.envelope import answer as enveloped
+from waypost.web.routes.callers import AnyCaller
+from waypost.web.routes.envelope import answer as enveloped
 
 AUDIENCE = "https://waypost.test/v2/auth/token"
 FORM = "application/x-www-form-urlencoded"

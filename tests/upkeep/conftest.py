@@ -19,8 +19,8 @@ from tests.support.waypost import message
 from waypost.access import operator
 from waypost.app import Waypost, opened
 from waypost.audit import store as audit
-from waypost.db import migrate
 from waypost.db.database import Tx
+from waypost.db.migrations import migrate
 from waypost.folder import DATABASE, SEALING_KEY
 from waypost.settings import Settings, load
 from waypost.upkeep import checking

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from tests.upkeep.conftest import DELIVERED, FAMILY_NAME, SECRET, TOKEN, WAITING, Store, checked, settings
 from waypost.app import Waypost, opened
-from waypost.db.migrate import SchemaIsNewer
+from waypost.db.migrations.migrate import SchemaIsNewer
 from waypost.upkeep import archive, restoring
 from waypost.upkeep.model import Manifest, UpkeepRefused
 from waypost.vault import keyring

@@ -19,7 +19,7 @@ from tests.support.serving import Serving
 from tests.support.waiting import until
 from tests.web.test_surprises import Watched
 
-from waypost.web.protocol import Bounds, Full, Protocol
+from waypost.web.http1.protocol import Bounds, Full, Protocol
 
 SHORT = 0.3
 CROWD = 300

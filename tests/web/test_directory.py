@@ -16,11 +16,11 @@ from waypost.access import Principal, User
 from waypost.errors import Forbidden, Unauthenticated
 from waypost.web.application import application
 from waypost.web.arguments import plainly
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
 from waypost.web.directory import Directory
-from waypost.web.envelope import answer
 from waypost.web.limits import Limits
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import answer
 
 
 class Body(BaseModel):

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from tests.support.house import House
 
-from waypost.web import vendor
-from waypost.web.links import LINKS
-from waypost.web.unbuilt import served, shape
+from waypost.web.document import vendor
+from waypost.web.document.links import LINKS
+from waypost.web.document.unbuilt import served, shape
 
 TEXT = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text()
 OPEN = ("/v2/auth/", "/auth/", "/waypost/v1/credentials/")

@@ -9,10 +9,10 @@ from tests.support.serving import Client, Serving
 
 from waypost.access import Principal, Source, User
 from waypost.errors import Forbidden, Unauthenticated
-from waypost.web import unbuilt, vendor
 from waypost.web.application import application
-from waypost.web.callers import UserCaller
+from waypost.web.document import unbuilt, vendor
 from waypost.web.limits import Limits
+from waypost.web.routes.callers import UserCaller
 
 PRINCIPALS: dict[str, Principal] = {"user": User(1, "u"), "source": Source("s", "e")}
 

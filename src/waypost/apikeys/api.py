@@ -9,11 +9,11 @@ from waypost.apikeys.keyset import JwkSet
 from waypost.apikeys.model import ApiKeyCreate, ApiKeyPatch
 from waypost.apikeys.service import ApiKeys
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import EnvironmentId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, EnvironmentShown, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
 TAG = "OAuth API keys"
 

@@ -34,8 +34,9 @@ from waypost.sessions.model import Session
 from waypost.sources import api as sources_api
 from waypost.subscriptions import api as subscriptions_api
 from waypost.tokens import api as tokens_api
-from waypost.web import root, unbuilt
+from waypost.web import root
 from waypost.web.application import application
+from waypost.web.document import unbuilt
 from waypost.web.limits import Limits
 from waypost.web.refusals import Refusals
 

@@ -10,11 +10,11 @@ from waypost.credentials import schemas
 from waypost.credentials.model import Credential, shown
 from waypost.credentials.service import Credentials
 from waypost.errors import NotFound
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller, anybody
-from waypost.web.envelope import Envelope, Message, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import EnvironmentId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller, anybody
+from waypost.web.routes.envelope import Envelope, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
 CredentialId = Annotated[str, Path(alias="id", description="The credential's identifier.")]
 KEY_SET_SECONDS = 300

@@ -29,9 +29,9 @@ from waypost.dashboard.visits.services import Services
 from waypost.dashboard.visits.visit import Visit, caller_of
 from waypost.errors import UnsupportedMedia
 from waypost.sessions.model import Session, csrf_of
-from waypost.web.body import read
-from waypost.web.callers import client_ip
-from waypost.web.problems import OnRefusal
+from waypost.web.routes.body import read
+from waypost.web.routes.callers import client_ip
+from waypost.web.routes.problems import OnRefusal
 
 STATIC = Path(__file__).parent / "static"
 FORM = "application/x-www-form-urlencoded"

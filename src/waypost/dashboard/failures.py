@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from waypost import errors
 from waypost.dashboard.html.view import View
 from waypost.dashboard.navigation import addresses
-from waypost.web import problems
+from waypost.web.routes import problems
 
 SURPRISE = "This is a fault of ours. The server's log has it under the request id below."
 

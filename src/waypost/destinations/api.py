@@ -12,22 +12,14 @@ from waypost.destinations.model import Destination
 from waypost.destinations.service import Destinations
 from waypost.destinations.signing import SecretChange, SigningSecrets
 from waypost.destinations.verification import Verifier
-from waypost.environments.store import Flag
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, Message, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, EnvironmentShown, Message, answer
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change only this version (ours).")]
 Reason = Annotated[str | None, Query(description="Why pending messages may end; the body's reason wins (ours).")]
-
-
-class EnvironmentShown(Shown):
-    """The environment that a destination is in."""
-
-    id: str
-    environmentFlag: Flag
 
 
 class SetupStateShown(Shown):

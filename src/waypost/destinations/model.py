@@ -66,7 +66,7 @@ class SetupDestination(Body):
     environment: EnvironmentRef | None = None
 
 
-class SetupState(Body):
+class DestinationSetupState(Body):
     """The progress of whoever is configuring the destination."""
 
     step: Annotated[str, StringConstraints(max_length=64)]
@@ -82,7 +82,7 @@ class DestinationCreate(Body):
     endpoint: EndpointUrl | None = None
     environment: EnvironmentRef | None = None
     cloudProviderSettings: CloudProviderSettings | None = None
-    setupState: SetupState | None = None
+    setupState: DestinationSetupState | None = None
     verificationToken: Token | None = None
 
 
@@ -142,7 +142,7 @@ IMMUTABLE_SETTINGS = ("id", "verification")
 class SetupPut(Body):
     """Progress of the set-up; `setupState: null` finishes it."""
 
-    setupState: SetupState | None
+    setupState: DestinationSetupState | None
     endpoint: EndpointUrl | None = None
     cloudProviderSettings: CloudProviderSettings | None = None
 

@@ -13,11 +13,11 @@ from waypost.environments.model import EgressPut
 from waypost.environments.service import EgressLists
 from waypost.environments.store import Environment, Flag, Organization
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import OrganizationId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
+from waypost.web.routes.paths import OrganizationId
 
 
 class OrganizationView(Shown):

@@ -10,10 +10,10 @@ from waypost.clock import Clock, iso
 from waypost.db.database import Database, Tx
 from waypost.ledger import minutes, store
 from waypost.validation import Shown
-from waypost.web import cursor as cursors
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import cursor as cursors
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 
 class CountsShown(Shown):

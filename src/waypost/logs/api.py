@@ -13,12 +13,12 @@ from waypost.logs import store
 from waypost.logs.search import MetadataSearch
 from waypost.logs.views import LogShown, LogsPayload, shown
 from waypost.validation import Shown, checked
-from waypost.web import cursor as cursors
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import OrganizationId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import cursor as cursors
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
+from waypost.web.routes.paths import OrganizationId
 
 ANY_ORGANIZATION_ROLE = frozenset(OrganizationRole)
 

@@ -13,9 +13,9 @@ from waypost.destinations import store as destinations
 from waypost.errors import NotFound
 from waypost.logs import store
 from waypost.validation import Shown
-from waypost.web.callers import AnyCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.callers import AnyCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 MOST_SEQUENCE = 2**63 - 1
 

@@ -21,9 +21,9 @@ from waypost.messages.model import MessageInvalid
 from waypost.messages.routing import NotAccepted, Unroutable
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
-from waypost.web import body, callers, problems
-from waypost.web.openapi import problems_of
-from waypost.web.streaming import Streamed
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import body, callers, problems
+from waypost.web.routes.streaming import Streamed
 
 MOST_BYTES = 10_000_000
 MOST_KEY_CHARACTERS = 255

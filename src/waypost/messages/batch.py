@@ -20,7 +20,7 @@ from waypost.messages.ndjson import Lines, NumberedLine
 from waypost.messages.routing import NotAccepted
 from waypost.messages.service import Given, Intake
 from waypost.metrics import Metrics
-from waypost.web.body import no_room
+from waypost.web.routes.body import no_room
 
 MOST_BYTES = 64_000_000
 MOST_LINE_BYTES = 10_000_000

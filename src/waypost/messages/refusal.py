@@ -5,7 +5,7 @@ from typing import Any
 from waypost import errors
 from waypost.messages.model import MessageInvalid
 from waypost.messages.routing import NotAccepted, Unroutable
-from waypost.web import problems
+from waypost.web.routes import problems
 
 
 def status_of(error: NotAccepted) -> int:

@@ -37,7 +37,7 @@ NotAccepted = MessageInvalid | Unroutable | WaypostError
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Sorting:
     """Where a subscription's messages go: all into its own queue, or by `rule` into those of their patients."""
 
     generation: Generation
@@ -56,7 +56,7 @@ class Routes:
     version: int
     source_names: dict[str, str]
     destination_names: dict[str, str]
-    lanes: dict[tuple[str, str, str], Lane | Unavailable]
+    sortings: dict[tuple[str, str, str], Sorting | Unavailable]
     test_source: str | None = None
 
     def source_of(self, message: Message) -> str:
@@ -76,7 +76,7 @@ class Routes:
 
         Raises Unroutable, MessageInvalid, Unavailable.
         """
-        found = self.lanes.get((source_id, destination_id, model_key(message.data_model)))
+        found = self.sortings.get((source_id, destination_id, model_key(message.data_model)))
         if found is None:
             text = (
                 "No subscriptions. Meta.Destinations needs to contain a destination from existing subscriptions"
@@ -97,14 +97,14 @@ def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:
         source_names={source.id: source.name for source in found_sources},
         test_source=next((source.id for source in found_sources if source.is_test), None),
         destination_names=dict(destinations.named(tx, environment_id)),
-        lanes={
-            (found.source_id, found.destination_id, found.key): _lane_or_why(tx, vault, found)
+        sortings={
+            (found.source_id, found.destination_id, found.key): _sorting_or_why(tx, vault, found)
             for found in subscriptions.routes(tx, environment_id)
         },
     )
 
 
-def lane(tx: Tx, vault: Vault, subscription: Subscription) -> Lane:
+def sorting(tx: Tx, vault: Vault, subscription: Subscription) -> Sorting:
     """Where the subscription's messages go now. Raises Unavailable: its key is lost."""
     key = None
     if subscription.generation and subscription.child_key is not None:
@@ -112,12 +112,12 @@ def lane(tx: Tx, vault: Vault, subscription: Subscription) -> Lane:
     generation = Generation(
         subscription.id, subscription.destination_id, subscription.generation, subscription.since, key
     )
-    return Lane(generation, subscription.child_queues)
+    return Sorting(generation, subscription.child_queues)
 
 
-def _lane_or_why(tx: Tx, vault: Vault, subscription: Subscription) -> Lane | Unavailable:
+def _sorting_or_why(tx: Tx, vault: Vault, subscription: Subscription) -> Sorting | Unavailable:
     """A lost key keeps out the messages of its own subscription only."""
     try:
-        return lane(tx, vault, subscription)
+        return sorting(tx, vault, subscription)
     except KeyUnavailable as error:
         return error

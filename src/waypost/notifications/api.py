@@ -13,10 +13,10 @@ from waypost.notifications import model, outbox
 from waypost.notifications.model import NotificationSettings, NotificationsPut
 from waypost.notifications.service import Notifications
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, EnvironmentShown, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, EnvironmentShown, answer
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="Change only this version.")]
 
@@ -69,7 +69,7 @@ class TestPayload(Shown):
     test: dict[str, OutcomeShown]
 
 
-class DeliveryShown(Shown):
+class NoticeDeliveryShown(Shown):
     """A notice's way through one channel; `state` is `pending`, `sent` or `given up`."""
 
     channel: str
@@ -88,7 +88,7 @@ class NoticeShown(Shown):
     createdAt: str
     lasts: bool
     data: dict[str, Any]
-    deliveries: list[DeliveryShown]
+    deliveries: list[NoticeDeliveryShown]
 
 
 class NoticesPayload(Shown):

@@ -14,11 +14,11 @@ from waypost.logs.views import LogsPayload
 from waypost.payloads.search import Bookmark, PayloadSearch, PayloadSearches
 from waypost.payloads.service import Attempt, Payloads
 from waypost.validation import Shown
-from waypost.web import cursor as cursors
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import cursor as cursors
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 MOST_DIGITS = 18
 NO_STORE = {"Cache-Control": "no-store"}

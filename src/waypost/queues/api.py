@@ -12,11 +12,11 @@ from waypost.queues.figures import SHOWN, states_shown_as
 from waypost.queues.model import Only, QueueView
 from waypost.queues.service import Queues, QueueSkip
 from waypost.validation import Shown
-from waypost.web import cursor as cursors
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import cursor as cursors
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 
 class HeadShown(Shown):

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from waypost.db.database import Tx
-from waypost.db.postgresql import fetch
+from waypost.db.postgresql.connections import fetch
 from waypost.queues.model import (
     Accept,
     Addressee,

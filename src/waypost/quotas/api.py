@@ -5,9 +5,9 @@ from starlette.responses import Response
 
 from waypost.quotas.service import EnvironmentQuotas
 from waypost.validation import Shown
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 
 class QuotasShown(Shown):

@@ -10,10 +10,10 @@ from waypost.logs.views import LogShown
 from waypost.replays.model import ReplayOfMany, ReplayRange
 from waypost.replays.service import Replays
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 
 class ReplayedLog(Shown):

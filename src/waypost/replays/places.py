@@ -34,10 +34,10 @@ def addressee(tx: Tx, vault: Vault, subscription_id: str, message_id: str) -> Ad
     found = tx.execute(sa.select(wanted).where(message.c.id == message_id)).one_or_none()
     if found is None:
         return Gone.message
-    lane = routing.lane(tx, vault, subscription)
-    if lane.rule is None:
-        return lane.generation.addressee()
+    sorting = routing.sorting(tx, vault, subscription)
+    if sorting.rule is None:
+        return sorting.generation.addressee()
     try:
-        return lane.addressee(vault.open(tx, found.body, table="message", row=message_id))
+        return sorting.addressee(vault.open(tx, found.body, table="message", row=message_id))
     except MessageInvalid:  # it names more patients than a message of today may
-        return lane.generation.addressee()
+        return sorting.generation.addressee()

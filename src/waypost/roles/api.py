@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from waypost.roles.model import Assignment, EnvironmentMemberships, OrganizationMemberships, Removal
 from waypost.roles.service import Roles
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, Success, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import OrganizationId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, Success, answer
+from waypost.web.routes.paths import OrganizationId
 
 ORGANIZATION = "/organizations/{organizationId}/role-assignment"
 ENVIRONMENT = "/environments/{environmentId}/role-assignment"

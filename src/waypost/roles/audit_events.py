@@ -16,11 +16,11 @@ from waypost.audit.store import EventQuery
 from waypost.clock import from_iso, iso
 from waypost.db.database import Database
 from waypost.validation import Shown
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import answer
-from waypost.web.openapi import problems_of
-from waypost.web.paging import PagedMeta, WantedPage
-from waypost.web.paths import OrganizationId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import answer
+from waypost.web.routes.paging import PagedMeta, WantedPage
+from waypost.web.routes.paths import OrganizationId
 
 MOST_TYPES = 50
 _OFFSET = re.compile(r" (\d\d:?\d\d)$")

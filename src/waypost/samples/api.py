@@ -8,10 +8,10 @@ from starlette.responses import Response
 from waypost.samples.model import SampleSend
 from waypost.samples.service import Samples
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, answer
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, answer
 
 
 class SentShown(Shown):

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from waypost.sources.model import DataFormat, ServiceRegion, SetupState, SourceCreate, SourcePatch
+from waypost.sources.model import DataFormat, ServiceRegion, SourceCreate, SourcePatch, SourceSetupState
 from waypost.sources.service import Sources
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, EnvironmentShown, Message, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paths import EnvironmentId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, EnvironmentShown, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
 SourceId = Annotated[str, Path(alias="sourceId")]
 
@@ -27,7 +27,7 @@ class SourceShown(Shown):
     dataFormat: DataFormat | None = None
     ehr: str | None = None
     timeZone: str | None = None
-    setupState: SetupState | None
+    setupState: SourceSetupState | None
 
 
 class OneSource(Shown):

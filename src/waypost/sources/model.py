@@ -38,7 +38,7 @@ def _known(zone: str) -> bool:
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
-class SetupState(Body):
+class SourceSetupState(Body):
     """The progress of whoever is configuring the source."""
 
     step: Annotated[str, Field(max_length=64)]
@@ -56,7 +56,7 @@ class SourceCreate(Body):
     dataFormat: DataFormat | None = None
     ehr: Line | None = None
     timeZone: TimeZone | None = None
-    setupState: SetupState | None = Field(None, description="While there is one, nothing can subscribe.")
+    setupState: SourceSetupState | None = Field(None, description="While there is one, nothing can subscribe.")
 
 
 class SourcePatch(Body):
@@ -64,7 +64,7 @@ class SourcePatch(Body):
 
     name: Line = absent()
     timeZone: TimeZone | None = Field(None, description="null takes the time zone away (ours).")
-    setupState: SetupState | None = Field(None, description="null finishes the set-up.")
+    setupState: SourceSetupState | None = Field(None, description="null finishes the set-up.")
     id: Any = Field(None, description="Cannot change; accepted when equal (ours).")
     environment: Any = Field(None, description="Cannot change; accepted when equal (ours).")
     serviceRegion: Any = Field(None, description="Cannot change; accepted when equal (ours).")

@@ -16,12 +16,12 @@ from waypost.subscriptions.model import (
 )
 from waypost.subscriptions.service import Subscriptions
 from waypost.validation import Shown
-from waypost.web.body import JsonBody
-from waypost.web.callers import UserCaller
-from waypost.web.envelope import Envelope, Message, answer
-from waypost.web.openapi import problems_of
-from waypost.web.paging import PagedMeta, WantedPage
-from waypost.web.paths import EnvironmentId
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import UserCaller
+from waypost.web.routes.envelope import Envelope, Message, answer
+from waypost.web.routes.paging import PagedMeta, WantedPage
+from waypost.web.routes.paths import EnvironmentId
 
 SubscriptionId = Annotated[str, Path(alias="subscriptionId")]
 

@@ -11,10 +11,10 @@ from waypost.tokens.assertion import ASSERTION_TYPE, PATH
 from waypost.tokens.model import LegacyIssued, LegacyLogin, LegacyRefresh, Refusal
 from waypost.tokens.service import Tokens
 from waypost.validation import Shown
-from waypost.web import body
-from waypost.web.body import JsonBody
-from waypost.web.callers import anybody
-from waypost.web.openapi import problems_of
+from waypost.web.document.openapi import problems_of
+from waypost.web.routes import body
+from waypost.web.routes.body import JsonBody
+from waypost.web.routes.callers import anybody
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FIELDS = 50

@@ -11,8 +11,9 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from waypost.db import migrate, pgerrors, postgresql
 from waypost.db.database import Tx, metadata
+from waypost.db.migrations import migrate
+from waypost.db.postgresql import connections, errors
 from waypost.upkeep.archive import Archive, Writer
 from waypost.upkeep.model import Contents, OnProgress, Table, UpkeepRefused
 
@@ -32,7 +33,7 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 async def copy_out(url: str, writer: Writer, progress: OnProgress) -> Contents:
     """Put every table into the archive, all as they are at one moment. Raises errors.Unavailable."""
-    engine = postgresql.engine(url, autocommit=True)
+    engine = connections.engine(url, autocommit=True)
     try:
         async with engine.connect() as connection:
             raw = await _driver(connection)
@@ -44,7 +45,7 @@ async def copy_out(url: str, writer: Writer, progress: OnProgress) -> Contents:
             finally:
                 await raw.execute("ROLLBACK")
     except (sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise pgerrors.unavailable(error) from error
+        raise errors.unavailable(error) from error
     finally:
         await engine.dispose()
 
@@ -52,9 +53,9 @@ async def copy_out(url: str, writer: Writer, progress: OnProgress) -> Contents:
 async def put_back(url: str, archive: Archive, settle: Callable[[Tx], None], progress: OnProgress) -> None:
     """Fill an empty database with what is in the archive, and `settle` it, all in one transaction.
 
-    Raises UpkeepRefused where there are tables already, db.migrate.SchemaIsNewer, errors.Unavailable.
+    Raises UpkeepRefused where there are tables already, migrate.SchemaIsNewer, errors.Unavailable.
     """
-    engine = postgresql.engine(url, autocommit=False)
+    engine = connections.engine(url, autocommit=False)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_make, archive.manifest.schema)
@@ -64,7 +65,7 @@ async def put_back(url: str, archive: Archive, settle: Callable[[Tx], None], pro
             await connection.run_sync(migrate.upgrade_within)
             await connection.run_sync(settle)
     except (sa.exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        raise pgerrors.unavailable(error) from error
+        raise errors.unavailable(error) from error
     finally:
         await engine.dispose()
 

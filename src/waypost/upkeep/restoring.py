@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from waypost.clock import Clock
-from waypost.db import migrate
 from waypost.db.database import Tx
 from waypost.db.lock import FolderInUse, FolderLock
-from waypost.db.postgresql import PostgresqlDatabase
+from waypost.db.migrations import migrate
+from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.db.sqlite import SqliteDatabase
 from waypost.folder import STRANGERS, Folder, sync
 from waypost.settings import Settings
@@ -33,7 +33,7 @@ STAGE = ".restore"
 def restore(file: Path, settings: Settings, key_file: Path | None, progress: OnProgress) -> dict[str, Any]:
     """Fill an empty or missing folder, or an empty database, as the settings say; where, when taken, which keys.
 
-    Raises UpkeepRefused, errors.Unavailable, db.migrate.SchemaIsNewer, OSError. Runs an event loop of its own.
+    Raises UpkeepRefused, errors.Unavailable, migrate.SchemaIsNewer, OSError. Runs an event loop of its own.
     """
     keys = key_file or settings.key_file
     if not keys.exists():

@@ -7,10 +7,11 @@ from starlette.routing import BaseRoute
 
 from waypost import __version__
 from waypost.memory import Budget
-from waypost.web import middleware, problems
-from waypost.web.callers import Authenticate
+from waypost.web import middleware
 from waypost.web.directory import Directory
 from waypost.web.limits import Limits
+from waypost.web.routes import problems
+from waypost.web.routes.callers import Authenticate
 
 BODIES = 64_000_000
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from waypost.web.body import JsonBody
+from waypost.web.routes.body import JsonBody
 
 Responder = Callable[[Request], Awaitable[Response]]
 

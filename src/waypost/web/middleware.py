@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.ids import new_id
-from waypost.web import problems
+from waypost.web.routes import problems
 
 log = structlog.get_logger("waypost.web")
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{8,64}")

@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from waypost import errors
 from waypost.metrics import CONTENT_TYPE
-from waypost.web import openapi
-from waypost.web.callers import client_ip
-from waypost.web.reference import page
+from waypost.web.document import openapi
+from waypost.web.document.reference import page
+from waypost.web.routes.callers import client_ip
 
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; frame-ancestors 'none'"
 

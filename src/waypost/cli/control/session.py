@@ -129,7 +129,7 @@ def expected() -> tuple[type[Exception], ...]:
     """What opening a folder may raise that is for the operator to mend."""
     from sqlalchemy.exc import DBAPIError
 
-    from waypost.db.migrate import SchemaIsNewer
+    from waypost.db.migrations.migrate import SchemaIsNewer
     from waypost.errors import WaypostError
     from waypost.folder import FolderMissing
     from waypost.vault.keyring import KeyFileInvalid

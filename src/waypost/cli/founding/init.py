@@ -95,7 +95,7 @@ def _build(folder: Folder, found: "Settings", plan: "SetupPlan", owner: "Owner")
     import logging
 
     from waypost import logging as log
-    from waypost.db import migrate
+    from waypost.db.migrations import migrate
     from waypost.vault import keyring
 
     log.configure(logging.WARNING)

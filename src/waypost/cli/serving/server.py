@@ -27,7 +27,7 @@ from waypost.folder import Folder, write_private
 from waypost.settings import Settings
 from waypost.tokens.assertion import PATH as TOKENS
 from waypost.vault.keyring import KeyFileInvalid
-from waypost.web.protocol import Bounds, Full, Protocol
+from waypost.web.http1.protocol import Bounds, Full, Protocol
 
 DRAIN_SECONDS = 30
 KEEP_ALIVE_SECONDS = 65

@@ -11,7 +11,7 @@ from waypost.dashboard.visits.routes import get
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
 from waypost.ledger import store
-from waypost.web import cursor as cursors
+from waypost.web.routes import cursor as cursors
 
 PATH = "/environments/{environment_id}/ledger"
 COUNT = 50

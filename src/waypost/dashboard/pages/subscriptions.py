@@ -21,7 +21,7 @@ from waypost.queues.standing import Standing
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions.model import Subscription, SubscriptionQuery
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 LIST = "/environments/{environment_id}/subscriptions"
 ONE = "/subscriptions/{subscription_id}"

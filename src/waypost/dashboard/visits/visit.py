@@ -27,7 +27,7 @@ from waypost.dashboard.visits.live import Poll
 from waypost.dashboard.visits.services import Services
 from waypost.errors import Fault, Invalid, Unauthenticated
 from waypost.sessions.model import Session, csrf_of
-from waypost.web.callers import client_ip
+from waypost.web.routes.callers import client_ip
 
 FLASH = "waypost_flash"
 FLASH_SECONDS = 60

@@ -12,7 +12,7 @@ from waypost.destinations.model import Destination
 from waypost.environments.store import Flag
 from waypost.errors import Conflict, Invalid
 from waypost.queues import standing
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 PATH = "/destinations/{destination_id}"
 

@@ -10,7 +10,7 @@ from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 PATH = "/destinations/{destination_id}/edit"
 

@@ -19,7 +19,7 @@ from waypost.dashboard.visits.visit import Visit
 from waypost.destinations import store as destinations
 from waypost.destinations.model import Destination
 from waypost.errors import Invalid, Stale
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 PATH = "/destinations/{destination_id}/replace-credential"
 MOST_NAMED = 6

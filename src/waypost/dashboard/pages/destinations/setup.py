@@ -23,7 +23,7 @@ from waypost.destinations.model import Destination
 from waypost.destinations.verification import NotVerified, Verified
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Invalid
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 NEW = "/environments/{environment_id}/destinations/new"
 PATH = "/destinations/{destination_id}/setup"

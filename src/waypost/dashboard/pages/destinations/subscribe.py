@@ -9,7 +9,7 @@ from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.destinations.model import Destination
 from waypost.errors import Conflict, Invalid
-from waypost.web.problems import status_of
+from waypost.web.routes.problems import status_of
 
 PATH = "/destinations/{destination_id}/subscribe"
 USUAL = ("PatientAdmin", "Scheduling", "Results", "Order", "Notes", "Clinical Summary", "Media", "Financial")

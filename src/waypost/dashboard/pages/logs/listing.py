@@ -14,7 +14,7 @@ from waypost.db.database import Tx
 from waypost.logs import look
 from waypost.logs import store as logs
 from waypost.logs.look import Look
-from waypost.web import cursor as cursors
+from waypost.web.routes import cursor as cursors
 
 PATH = "/environments/{environment_id}/logs"
 COUNT = 50

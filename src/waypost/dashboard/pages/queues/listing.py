@@ -11,7 +11,7 @@ from waypost.dashboard.visits.routes import get
 from waypost.dashboard.visits.visit import Visit
 from waypost.queues.figures import SHOWN, states_shown_as
 from waypost.queues.model import Only
-from waypost.web import cursor as cursors
+from waypost.web.routes import cursor as cursors
 
 PATH = "/environments/{environment_id}/queues"
 COUNT = 50

@@ -11,7 +11,7 @@ from waypost.dashboard.navigation import addresses
 from waypost.dashboard.visits import cookies
 from waypost.dashboard.visits.visit import Visit
 from waypost.sessions.model import NotSignedIn, SignedIn
-from waypost.web.callers import client_ip
+from waypost.web.routes.callers import client_ip
 
 STEP_COOKIE = "waypost_step"
 FLOW_COOKIE = "waypost_flow"

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from waypost.background import Loop
-from waypost.db import pgerrors
+from waypost.db.postgresql import errors
 
 LOOKS = 5
 """How often to look in the time after which a connection is asked after."""
@@ -86,7 +86,7 @@ class Watch:
                 return []  # something between us and the server makes up numbers
             return [each for pid, each in slow.items() if pid not in {row[0] for row in known}]
         except Exception as error:
-            state = pgerrors.sqlstate(error)  # a server that says no is there
+            state = errors.sqlstate(error)  # a server that says no is there
             return list(slow.values()) if state is None or state.startswith("08") else []
         finally:
             if connection is not None:

@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from waypost.ids import new_id
 from waypost.logging import STRANGERS
-from waypost.web import problems
-from waypost.web.joining import Joining
+from waypost.web.http1.joining import Joining
+from waypost.web.routes import problems
 
 log = structlog.get_logger("waypost.server")
 

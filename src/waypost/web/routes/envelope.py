@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from waypost.validation import Shown
-from waypost.web.problems import META
+from waypost.web.routes.problems import META
 
 P = TypeVar("P")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from waypost.db.hosts import Host
+from waypost.db.postgresql.hosts import Host
 
 
 class Dial:

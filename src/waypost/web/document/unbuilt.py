@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from waypost.errors import NotImplementedYet
-from waypost.web import callers, vendor
+from waypost.web.document import vendor
+from waypost.web.routes import callers
 
 NAME = "unbuilt"
 """What these routes are called, so that nobody takes them for the real thing."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from waypost.validation import Shown
-from waypost.web import links
-from waypost.web.body import JsonBody
+from waypost.web.document import links
+from waypost.web.routes.body import JsonBody
 
 
 class ProblemFault(Shown):

@@ -9,7 +9,7 @@ from alembic.util import CommandError
 
 __all__ = ["CommandError", "run"]
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent
 
 
 def run(connection: sa.Connection, revision: str) -> None:

@@ -1,4 +1,4 @@
-"""Bringing a store to the newest schema; the numbered steps are in `migrations/versions`, run by Alembic.
+"""Bringing a store to the newest schema; the numbered steps are in `versions`, run by Alembic.
 
 Most starts find nothing to do, and see that by the names of the steps alone.
 """
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from waypost.db import sqlite
 
-STEPS = Path(__file__).parent / "migrations" / "versions"
+STEPS = Path(__file__).parent / "versions"
 MOST_TRIES = 8
 
 
@@ -44,17 +44,17 @@ async def upgrade_shared(url: str) -> None:
 
     Of several nodes that start at once one does it; the others' steps fail on what it made, and they look again.
     """
-    from waypost.db import pgerrors, postgresql  # with asyncpg a tenth of a start that does not need it
+    from waypost.db.postgresql import connections, errors  # with asyncpg a tenth of a start that does not need it
 
-    engine = postgresql.engine(url, autocommit=False)
+    engine = connections.engine(url, autocommit=False)
     try:
         for attempt in range(1, MOST_TRIES + 1):
             try:
                 async with engine.begin() as connection:
                     return await connection.run_sync(upgrade_within)
             except (sa.exc.DBAPIError, OSError, StepsFailed) as error:
-                if attempt == MOST_TRIES or pgerrors.is_lost(error):
-                    raise pgerrors.unavailable(error) from error
+                if attempt == MOST_TRIES or errors.is_lost(error):
+                    raise errors.unavailable(error) from error
             await asyncio.sleep(0.1 * attempt)
     finally:
         await engine.dispose()
@@ -74,7 +74,7 @@ def upgrade_within(connection: sa.Connection, revision: str | None = None) -> No
     wanted = revision or known[-1]
     if current == wanted:
         return
-    from waypost.db import steps  # Alembic: a tenth of the time of a start that does not need it
+    from waypost.db.migrations import steps  # Alembic: a tenth of the time of a start that does not need it
 
     try:
         steps.run(connection, wanted)
