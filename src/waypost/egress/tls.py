@@ -58,9 +58,7 @@ def context(*, authorities: str | None = None, http: bool = True) -> ssl.SSLCont
     Reads the system's certificates from disk. Raises ssl.SSLError or ValueError when the PEM cannot be read.
     """
     made = ssl.create_default_context(cadata=authorities)
-    made.verify_flags = (
-        ssl.VERIFY_X509_TRUSTED_FIRST
-    )  # from 3.13 on Python has others; whom we trust is alike on all
+    made.verify_flags = ssl.VERIFY_X509_TRUSTED_FIRST  # from 3.13 on Python asks for more: here it is alike on all
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_ciphers(_TLS_1_2_SUITES)
     if http:

@@ -5,7 +5,6 @@ It needs neither the store nor the server's code, so it starts fast and works ag
 
 import http.client
 import json
-import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -83,8 +82,9 @@ def connect(server: str) -> http.client.HTTPConnection:
     parts = urlsplit(server)
     host = parts.hostname or ""
     if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_SECONDS, context=context)
+        from waypost.egress import tls
+
+        return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_SECONDS, context=tls.context())
     return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_SECONDS)
 
 
