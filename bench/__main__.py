@@ -15,13 +15,13 @@ from bench.machine import machine
 from bench.parts import BOTH, PARTS, Part, measure
 from bench.processes import ROOT
 from bench.stage import FULL, Size
-from bench.stores import Kind
-from waypost.demo.progress import Progress
+from bench.stores import StoreKind
+from waypost.demo.progress import Steps
 
 PAGE = ROOT / "docs" / "performance" / "README.md"
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 
-Plan = Sequence[tuple[Kind, Sequence[Part]]]
+Plan = Sequence[tuple[StoreKind, Sequence[Part]]]
 """The stores in their order, with the parts to be measured on each."""
 
 
@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return asking.ended(lambda console: run(size, console, PAGE if counts else None, wanted))
 
 
-def plan(full: bool, only: Sequence[str] | None = None, store: Kind | None = None) -> Plan:
+def plan(full: bool, only: Sequence[str] | None = None, store: StoreKind | None = None) -> Plan:
     """What is measured where. A part that is named is measured on SQLite if it can be, unless a store is named."""
 
-    def here(part: Part, kind: Kind) -> bool:
+    def here(part: Part, kind: StoreKind) -> bool:
         if only and part.name not in only:
             return False
         if store or full:
@@ -66,7 +66,7 @@ def run(size: Size, console: Console, page: Path | None, plan: Plan) -> bool:
             console.print(f"  {line}", markup=False, style="dim", soft_wrap=True)
         for kind, parts in plan:
             console.print(f"On {kind}", style="bold")
-            sections.append(measure(Path(folder, kind), size, kind, parts, Progress(console)))
+            sections.append(measure(Path(folder, kind), size, kind, parts, Steps(console)))
     seconds = time.monotonic() - began
     for section in sections:
         console.print(f"\n{section.title}\n", style="bold")

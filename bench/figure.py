@@ -10,7 +10,7 @@ Unit = Literal["ratio", "ms", "s", "MB", "/s", "messages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Goal:
     """What a median should be at least, or at most. Make it with `at_least` or `at_most`."""
 
     limit: float
@@ -24,14 +24,14 @@ class Target:
         return f"{'≥' if self.upward else '≤'} {self.limit:g}"
 
 
-def at_least(limit: float) -> Target:
+def at_least(limit: float) -> Goal:
     """The more the better."""
-    return Target(limit, upward=True)
+    return Goal(limit, upward=True)
 
 
-def at_most(limit: float) -> Target:
+def at_most(limit: float) -> Goal:
     """The less the better."""
-    return Target(limit, upward=False)
+    return Goal(limit, upward=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Figure:
     rounds: tuple[float, ...]
     behind: str
     what: str
-    target: Target | None = None
+    target: Goal | None = None
 
     @property
     def median(self) -> float:

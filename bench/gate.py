@@ -23,18 +23,18 @@ class Gate:
 
     async def hold(self) -> None:
         """Have every queue wait, whatever comes in."""
-        await self._waypost.db.write(lambda tx: _all(tx, state="paused", due_at=None))
+        await self._waypost.ground.db.write(lambda tx: _all(tx, state="paused", due_at=None))
 
     async def release(self) -> float:
         """Let all of them go at once; the moment just before."""
-        now, began = self._waypost.clock.now_ms(), time.monotonic()
-        await self._waypost.db.write(lambda tx: _all(tx, state="ready", due_at=now))
+        now, began = self._waypost.ground.clock.now_ms(), time.monotonic()
+        await self._waypost.ground.db.write(lambda tx: _all(tx, state="ready", due_at=now))
         return began
 
     async def shared(self, *, workers: int) -> None:
         """Wait until so many workers have a fair share of the shards each. Raises TimeoutError."""
         end = time.monotonic() + SHARED_SECONDS
-        while not _fair(await self._waypost.db.read(_shares), workers):
+        while not _fair(await self._waypost.ground.db.read(_shares), workers):
             if time.monotonic() > end:
                 raise TimeoutError(f"{workers} workers did not share the shards.")
             await asyncio.sleep(POLL_SECONDS)

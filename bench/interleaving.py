@@ -4,16 +4,16 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.figure import Figure, Target, Unit, short
+from bench.figure import Figure, Goal, Unit, short
 from bench.processes import BenchFailed
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
 Round = Mapping[str, float]
 Measure = Callable[[], Round]
 
 
 def interleaved(
-    words: str, measures: Sequence[Measure], rounds: int, progress: Progress, *, warm_up: bool
+    words: str, measures: Sequence[Measure], rounds: int, progress: Steps, *, warm_up: bool
 ) -> list[Round]:
     """Each round's numbers; `warm_up` puts a round in front that does not count."""
     done: list[Round] = []
@@ -31,7 +31,7 @@ def interleaved(
 
 def ratio(
     name: str, rounds: Sequence[Round], ours: str, theirs: str, what: str, *, unit: str = "/s",
-    target: Target | None = None,
+    target: Goal | None = None,
 ) -> Figure:  # fmt: skip
     """The one of each round divided by the other. Raises BenchFailed where nothing was measured."""
     values = tuple(measured(found, ours) / measured(found, theirs) for found in rounds)
@@ -41,7 +41,7 @@ def ratio(
 
 def absolute(
     name: str, rounds: Sequence[Round], key: str, what: str, behind: str = "absolute", *, unit: Unit = "ms",
-    target: Target | None = None,
+    target: Goal | None = None,
 ) -> Figure:  # fmt: skip
     """A time, a size or a rate of its own. Raises BenchFailed where nothing was measured."""
     return Figure(name, unit, tuple(measured(found, key) for found in rounds), behind, what, target)

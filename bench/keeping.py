@@ -34,11 +34,11 @@ class Keeping:
 
     async def retain(self) -> dict[str, int]:
         """One pass of retention; rows removed, by table."""
-        return await self._waypost.retention.run()
+        return await self._waypost.engine.retention.run()
 
     async def stored(self) -> dict[str, int]:
         """What the store takes on disk, how many logs it has, and how many of them are not delivered."""
-        return await self._waypost.db.read(
+        return await self._waypost.ground.db.read(
             lambda tx: {
                 "bytes": self._bytes(tx),
                 "logs": _logs(tx),
@@ -48,7 +48,7 @@ class Keeping:
 
     def _bytes(self, tx: Tx) -> int:
         """Pages that are free count too: they are on the disk. What is only in SQLite's log does not yet."""
-        if self._waypost.db.shared:
+        if self._waypost.ground.db.shared:
             return int(tx.exec_driver_sql("SELECT pg_database_size(current_database())").scalar() or 0)
         pages, each = (tx.exec_driver_sql(f"PRAGMA {name}").scalar() or 0 for name in ("page_count", "page_size"))
         return int(pages) * int(each)

@@ -20,7 +20,7 @@ from bench.processes import obey
 MOST_PREPARED = 1000
 
 
-class Refused(Exception):
+class NotTaken(Exception):
     """An answer that is not 200; the text has its status and beginning."""
 
 
@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         return connection
 
     async def send(self, request: bytes) -> bytes:
-        """The body of the answer. Raises Refused."""
+        """The body of the answer. Raises NotTaken."""
         if self._transport is None:
             raise ConnectionError("The connection is not open.")
         self._answer = asyncio.get_running_loop().create_future()
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         if status == 200:
             self._answer.set_result(body)
         else:
-            self._answer.set_exception(Refused(f"{status} {body[:300].decode(errors='replace')}"))
+            self._answer.set_exception(NotTaken(f"{status} {body[:300].decode(errors='replace')}"))
 
 
 async def flood(
@@ -103,7 +103,7 @@ async def flood(
         while time.monotonic() - began < seconds:
             answer = await connection.send(next(left))
             if lines > 1 and answer.count(b'"status":200') != lines:
-                raise Refused(answer[:300].decode(errors="replace"))
+                raise NotTaken(answer[:300].decode(errors="replace"))
             sent += lines
         return sent
 
@@ -117,7 +117,7 @@ async def flood(
 async def post_lines(
     *, port: int, path: str, token: str, source: str, destinations: Sequence[str], count: int, lines: int
 ) -> dict[str, float]:
-    """Post so many numbered messages, `lines` a request, one by one; in how long. Raises Refused."""
+    """Post so many numbered messages, `lines` a request, one by one; in how long. Raises NotTaken."""
     bodies = [messages.numbered(source, destinations[n % len(destinations)], n) for n in range(count)]
     requests = [(_lines(path, token, some), len(some)) for some in _portions(bodies, lines)]
     connection = await Connection.open(port)
@@ -125,7 +125,7 @@ async def post_lines(
     for request, size in requests:
         answer = await connection.send(request)
         if answer.count(b'"status":200') != size:
-            raise Refused(answer[:300].decode(errors="replace"))
+            raise NotTaken(answer[:300].decode(errors="replace"))
     took = time.monotonic() - began
     connection.close()
     return {"done": count, "seconds": took}
@@ -181,7 +181,7 @@ async def _post_bare(
         async with session.post(url, data=body, headers=headers) as answer:
             await answer.read()
             if answer.status != 200:
-                raise Refused(str(answer.status))
+                raise NotTaken(str(answer.status))
 
 
 class Patcher:

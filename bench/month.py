@@ -61,13 +61,13 @@ class Month:
 
     async def make(self, *, queues: int, dead: int, logs: int, url: str, hole: str) -> list[Ids]:
         """Everything; for each of the two environments, what addresses of pages name in it."""
-        self._now, live = self._waypost.clock.now_ms(), queues - dead
+        self._now, live = self._waypost.ground.clock.now_ms(), queues - dead
         await self._population.populate(
             live=live, dead=dead, filled=live, tail=1, deep=0, crowd=0, url=url, hole=hole
         )
         await self._population.refill(filled=live, dead=dead, crowd="")
         await self._write(_subscribe_each)
-        ids = await self._waypost.db.read(self._ends)
+        ids = await self._waypost.ground.db.read(self._ends)
         for start in range(1, logs + 1, AT_ONCE):
             await self._write(
                 partial(self._deepen, ids=ids, first=start, last=min(logs, start + AT_ONCE - 1), of=logs)
@@ -77,12 +77,12 @@ class Month:
         await self._write(partial(self._people, ids=ids))
         patients = await self._write(partial(self._patients, ids=ids, queues=queues))
         await self._write(partial(self._remember, ids=ids))
-        if self._waypost.db.shared:
+        if self._waypost.ground.db.shared:
             await self._write(lambda tx: tx.exec_driver_sql("ANALYZE"))
         return [ids, patients]
 
     async def _write(self, fn: Callable[[Tx], T]) -> T:
-        return await self._waypost.db.write(fn)
+        return await self._waypost.ground.db.write(fn)
 
     def _ends(self, tx: Tx) -> Ids:
         """What is around the deep queue."""
@@ -142,10 +142,10 @@ class Month:
         waypost, here = self._waypost, self._environment_id
         known = {"organization": ids["organization_id"], "environmentId": here}
         for _ in range(FEW):
-            await waypost.sources.create(OPERATOR, here, {"name": "Feed"})
-            credential = await waypost.credentials.create(OPERATOR, CREDENTIAL | known)
-            apikey = await waypost.apikeys.create(OPERATOR, here, KEY)
-        draft = await waypost.destinations.create(
+            await waypost.configuration.sources.create(OPERATOR, here, {"name": "Feed"})
+            credential = await waypost.configuration.credentials.create(OPERATOR, CREDENTIAL | known)
+            apikey = await waypost.people.apikeys.create(OPERATOR, here, KEY)
+        draft = await waypost.configuration.destinations.create(
             OPERATOR, here, {"name": "Draft", "setupState": {"step": "settings"}}
         )
         return {

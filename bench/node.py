@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import IO
 
 from bench.processes import READY_SECONDS, STOP_SECONDS, BenchFailed
-from bench.stores import Place
+from bench.stores import ServerData
 from servers.postgresql import free_port
 from waypost.demo.server import environment
 
@@ -16,7 +16,7 @@ from waypost.demo.server import environment
 class Node(AbstractContextManager["Node"]):
     """A server on a store; `with` starts it, and stops it in order. `ready_seconds` is how long its start took."""
 
-    def __init__(self, place: Place, *, role: str = "all") -> None:
+    def __init__(self, place: ServerData, *, role: str = "all") -> None:
         self._place = place
         self._log = place.folder.with_name("node.log")
         self._role = role

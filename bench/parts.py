@@ -16,12 +16,12 @@ from bench.recovery import recovery
 from bench.report import Section
 from bench.scale import scale
 from bench.stage import Bench, Size
-from bench.stores import Kind, opened
+from bench.stores import StoreKind, opened
 from bench.workers import workers
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
-TITLES: dict[Kind, str] = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-BOTH: tuple[Kind, ...] = ("sqlite", "postgresql")
+TITLES: dict[StoreKind, str] = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+BOTH: tuple[StoreKind, ...] = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Part:
 
     name: str
     run: Callable[[Bench], list[Figure]]
-    stores: tuple[Kind, ...] = BOTH
-    brief: tuple[Kind, ...] = ("sqlite",)
+    stores: tuple[StoreKind, ...] = BOTH
+    brief: tuple[StoreKind, ...] = ("sqlite",)
 
 
 PARTS = (
@@ -51,7 +51,7 @@ PARTS = (
 )
 
 
-def measure(folder: Path, size: Size, kind: Kind, parts: Sequence[Part], progress: Progress) -> Section:
+def measure(folder: Path, size: Size, kind: StoreKind, parts: Sequence[Part], progress: Steps) -> Section:
     """Every figure of these parts on that store. A part that fails says why, and the others go on."""
     folder.mkdir()
     figures: list[Figure] = []

@@ -57,16 +57,16 @@ class Population:
         await self._fill_deep(first, backlog["destination"]["id"], deep)
         same = [{**many, "id": f"crowd{number:06d}"} for number in range(crowd)]
         await self._queues(same, [1] * crowd, apart=True)
-        if self._waypost.db.shared:
-            await self._waypost.db.write(_analyze)
-        plain = await self._waypost.destinations.create(
+        if self._waypost.ground.db.shared:
+            await self._waypost.ground.db.write(_analyze)
+        plain = await self._waypost.configuration.destinations.create(
             OPERATOR, self._environment_id, {"name": "Plain", "endpoint": url}
         )
         return {"crowd": many["destination"]["id"], "plain": plain.id}
 
     async def refill(self, *, filled: int, dead: int, crowd: str) -> None:
         """Have all wait again: what is filled now, dead ones between their retries, the crowd for an hour."""
-        now = self._waypost.clock.now_ms()
+        now = self._waypost.ground.clock.now_ms()
 
         def write(tx: Tx) -> None:
             head = queue_head.update()
@@ -94,7 +94,7 @@ class Population:
                     )
                 )
 
-        await self._waypost.db.write(write)
+        await self._waypost.ground.db.write(write)
 
     async def claim(self) -> dict[str, float]:
         """What it takes to find queues that are due and to load what waits, per message; in µs, the best of some.
@@ -104,12 +104,12 @@ class Population:
         taken = []
         for number in range(CLAIMS):
             began = time.perf_counter()
-            loaded = await self._waypost.db.read(partial(self._claimed, number=number))
+            loaded = await self._waypost.ground.db.read(partial(self._claimed, number=number))
             taken.append((time.perf_counter() - began) / loaded)
         return {"µs": min(taken) * 1e6}
 
     def _claimed(self, tx: Tx, number: int) -> int:
-        hot, now = self._waypost.hot, self._waypost.clock.now_ms()
+        hot, now = self._waypost.ground.hot, self._waypost.ground.clock.now_ms()
         due, _ = hot.due(tx, now, 512, range(SHARDS))
         loaded = 0
         start = number * CLAIMED % len(due)
@@ -122,13 +122,15 @@ class Population:
     async def _first(self, url: str) -> dict[str, Any]:
         """A queue made and filled as usual: the rows that all others are copies of."""
         waypost, environment_id = self._waypost, self._environment_id
-        source = await waypost.sources.create(OPERATOR, environment_id, {"name": "rows"})
-        made = await waypost.destinations.create(OPERATOR, environment_id, {"name": "Rows", "endpoint": url})
+        source = await waypost.configuration.sources.create(OPERATOR, environment_id, {"name": "rows"})
+        made = await waypost.configuration.destinations.create(
+            OPERATOR, environment_id, {"name": "Rows", "endpoint": url}
+        )
         ends = {"source": {"id": source.id}, "destination": {"id": made.id}}
-        subscription = await waypost.subscriptions.create(
+        subscription = await waypost.configuration.subscriptions.create(
             OPERATOR, environment_id, ends | {"dataModel": messages.DATA_MODEL}
         )
-        await waypost.intake.accept(environment_id, messages.numbered(source.id, made.id, 0))
+        await waypost.engine.intake.accept(environment_id, messages.numbered(source.id, made.id, 0))
 
         def rows(tx: Tx) -> dict[str, Any]:
             def one(table: sa.Table, where: sa.ColumnElement[bool]) -> dict[str, Any]:
@@ -141,7 +143,7 @@ class Population:
                 "head": one(queue_head, queue_head.c.queue_id == subscription.id),
             }
 
-        return await waypost.db.read(rows)
+        return await waypost.ground.db.read(rows)
 
     def _queue(self, first: dict[str, Any], name: str, **changed: Any) -> dict[str, Any]:
         return {**first, "id": name, "destination": {**first["destination"], "id": new_id(), **changed}}
@@ -171,15 +173,15 @@ class Population:
     async def _insert(self, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
         left = iter(rows)
         while some := list(islice(left, ROWS_AT_ONCE)):
-            await self._waypost.db.write(partial(_insert, table=table, rows=some))
+            await self._waypost.ground.db.write(partial(_insert, table=table, rows=some))
 
     async def _fill_deep(self, first: dict[str, Any], destination_id: str, count: int) -> None:
         """A backlog in the queue `deep`, made by the store itself."""
         kept = {**first["log"], "destination_id": destination_id}
         for start in range(1, count + 1, DEEP_AT_ONCE):
             last = min(count, start + DEEP_AT_ONCE - 1)
-            await self._waypost.db.write(partial(_deepen, kept=kept, first=start, last=last))
-        await self._waypost.db.write(partial(_lengthen, count=count))
+            await self._waypost.ground.db.write(partial(_deepen, kept=kept, first=start, last=last))
+        await self._waypost.ground.db.write(partial(_lengthen, count=count))
 
 
 def _insert(tx: Tx, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

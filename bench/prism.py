@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import npm
 from bench.processes import BenchFailed
 from servers.postgresql import free_port
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
 FOLDER = Path(__file__).with_name("prism")
 PACKAGE = "@stoplight/prism-cli"
@@ -18,7 +18,7 @@ VERSION = npm.version(FOLDER, PACKAGE)
 READY_SECONDS = 60
 
 
-def install(progress: Progress) -> str:
+def install(progress: Steps) -> str:
     """Have it here. The empty string, or why it cannot be."""
     with progress.step("Installing Prism"):
         return npm.install(FOLDER)

@@ -56,14 +56,14 @@ def _message(given: Accept) -> dict[str, Any]:
 
 
 def _log(given: Accept, seq: int) -> dict[str, Any]:
-    (target,) = given.targets
+    (addressee,) = given.addressees
     return {
-        "id": target.log_id,
+        "id": addressee.log_id,
         "environment_id": given.environment_id,
         "message_id": given.message_id,
         "source_id": given.source_id,
-        "destination_id": target.destination_id,
-        "subscription_id": target.subscription_id,
+        "destination_id": addressee.destination_id,
+        "subscription_id": addressee.subscription_id,
         "seq": seq,
         "state": "pending",
         "data_model": given.data_model,
@@ -76,5 +76,5 @@ def _log(given: Accept, seq: int) -> dict[str, Any]:
 
 
 def _entry(given: Accept, seq: int) -> dict[str, Any]:
-    (target,) = given.targets
-    return {"queue_id": target.queue_id, "seq": seq, "log_id": target.log_id}
+    (addressee,) = given.addressees
+    return {"queue_id": addressee.queue_id, "seq": seq, "log_id": addressee.log_id}

@@ -32,7 +32,7 @@ from waypost.db.database import Tx
 from waypost.folder import Folder
 from waypost.ids import new_id, new_secret
 from waypost.messages import model
-from waypost.queues.model import Accept, Target
+from waypost.queues.model import Accept, Addressee
 from waypost.sessions.model import SignedIn
 from waypost.tokens import assertion
 from waypost.web.routes import callers
@@ -62,8 +62,8 @@ class Commands:
     async def prepare(self, *, queues: int, url: str) -> dict[str, Any]:
         """A source with its key, and so many destinations at that URL, each with a queue."""
         waypost, environment_id = self._waypost, self._environment_id
-        key = await waypost.apikeys.add(OPERATOR, environment_id, "bench", self._pair.jwks["keys"][0])
-        source = await waypost.sources.create(OPERATOR, environment_id, {"name": "bench"})
+        key = await waypost.people.apikeys.add(OPERATOR, environment_id, "bench", self._pair.jwks["keys"][0])
+        source = await waypost.configuration.sources.create(OPERATOR, environment_id, {"name": "bench"})
         self._client_id, self._source_id = key.id, source.id
         self._queues = await asyncio.gather(*(self._queue(number, url) for number in range(queues)))
         return {"source": source.id, "destinations": [destination_id for _, destination_id in self._queues]}
@@ -78,11 +78,11 @@ class Commands:
 
     async def cookie(self) -> dict[str, str]:
         """The `Cookie` header of the user, who signs in to the dashboard."""
-        waypost, [person, *_] = self._waypost, await self._waypost.users.list_all(OPERATOR)
-        made = await waypost.invitations.invite(OPERATOR, person.user.email)
+        waypost, [person, *_] = self._waypost, await self._waypost.people.users.list_all(OPERATOR)
+        made = await waypost.people.invitations.invite(OPERATOR, person.user.email)
         password = new_secret()
-        await waypost.invitations.accept(made.token, password, ip=HERE)
-        entered = await waypost.sessions.sign_in(person.user.email, password, ip=HERE)
+        await waypost.people.invitations.accept(made.token, password, ip=HERE)
+        entered = await waypost.people.sessions.sign_in(person.user.email, password, ip=HERE)
         assert isinstance(entered, SignedIn)  # noqa: S101 - nobody asks for codes on loopback
         return {"cookie": f"{cookies.SESSION}={entered.cookie}"}
 
@@ -94,23 +94,23 @@ class Commands:
             for number in left:
                 _, destination_id = self._queues[number % queues]
                 body = messages.numbered(self._source_id, destination_id, number)
-                await self._waypost.intake.accept(self._environment_id, body)
+                await self._waypost.engine.intake.accept(self._environment_id, body)
 
         await asyncio.gather(*(accept() for _ in range(FILLERS)))
 
     async def deliver(self) -> float:
         """Begin to deliver; the moment just before."""
         began = time.monotonic()
-        await self._waypost.worker.start()
+        await self._waypost.engine.worker.start()
         return began
 
     async def rest(self, *, within_seconds: float = 30) -> None:
         """Stop delivering; what is in flight ends and is recorded first, if it does so in time."""
-        await self._waypost.worker.stop(within_seconds=within_seconds)
+        await self._waypost.engine.worker.stop(within_seconds=within_seconds)
 
     async def aim(self, *, destination: str, url: str) -> None:
         """Let a destination lead elsewhere."""
-        await self._waypost.destinations.update(OPERATOR, destination, {"endpoint": url})
+        await self._waypost.configuration.destinations.update(OPERATOR, destination, {"endpoint": url})
 
     async def used(self) -> dict[str, float]:
         """What this process has used so far: seconds of the processor; the most memory at a time, in MB."""
@@ -121,20 +121,20 @@ class Commands:
 
     async def commit(self, *, count: int, at_once: int) -> dict[str, float]:
         """Make so many sealed messages durable without HTTP, `at_once` waiting at a time; in how long."""
-        await self._waypost.vault.prepare(self._environment_id)
+        await self._waypost.ground.vault.prepare(self._environment_id)
         left = iter([self._sealed(number) for number in range(count)])
         began = time.monotonic()
 
         async def write() -> None:
             for given in left:
-                await self._waypost.db.write(self._accepting(given))
+                await self._waypost.ground.db.write(self._accepting(given))
 
         await asyncio.gather(*(write() for _ in range(at_once)))
         return {"done": count, "seconds": time.monotonic() - began}
 
     async def insert(self, *, count: int, rows: int, at_once: int) -> dict[str, float]:
         """Write the rows of so many sealed messages, `rows` messages a transaction, by bare inserts."""
-        await self._waypost.vault.prepare(self._environment_id)
+        await self._waypost.ground.vault.prepare(self._environment_id)
         made = [self._sealed(number) for number in range(count)]
         start = self._inserted
         self._inserted += count
@@ -144,7 +144,7 @@ class Commands:
 
         async def write() -> None:
             for portion in left:
-                await self._waypost.db.write(portion.insert)
+                await self._waypost.ground.db.write(portion.insert)
 
         await asyncio.gather(*(write() for _ in range(at_once)))
         return {"done": count, "seconds": time.monotonic() - began}
@@ -153,26 +153,26 @@ class Commands:
         """A destination and its subscription: the queue's id and the destination's."""
         waypost, environment_id = self._waypost, self._environment_id
         receiver = {"name": f"Receiver {number}", "endpoint": url, "verificationToken": "bench"}
-        made = await waypost.destinations.create(OPERATOR, environment_id, receiver)
+        made = await waypost.configuration.destinations.create(OPERATOR, environment_id, receiver)
         ends = {"source": {"id": self._source_id}, "destination": {"id": made.id}}
         rule = {**ends, "dataModel": messages.DATA_MODEL}
-        subscription = await waypost.subscriptions.create(OPERATOR, environment_id, rule)
+        subscription = await waypost.configuration.subscriptions.create(OPERATOR, environment_id, rule)
         return subscription.id, made.id
 
     async def _token(self, private_jwk: dict[str, Any], client_id: str) -> str:
-        now = self._waypost.clock.now_ms() // 1000
+        now = self._waypost.ground.clock.now_ms() // 1000
         times = {"iat": now, "exp": now + assertion.LIFE_SECONDS}
         signed = assertion.assertion(private_jwk, client_id, self._audience, **times)
-        return (await self._waypost.tokens.exchange(assertion.form(signed))).access_token
+        return (await self._waypost.people.tokens.exchange(assertion.form(signed))).access_token
 
     def _accepting(self, given: Accept) -> Callable[[Tx], object]:
-        return lambda tx: self._waypost.hot.accept(tx, given)
+        return lambda tx: self._waypost.ground.hot.accept(tx, given)
 
     def _sealed(self, number: int) -> Accept:
         """What intake gives the store for a message."""
         queue_id, destination_id = self._queues[number % len(self._queues)]
         message = model.read(messages.numbered(self._source_id, destination_id, number))
-        message_id, vault = new_id(), self._waypost.vault
+        message_id, vault = new_id(), self._waypost.ground.vault
         return Accept(
             message_id=message_id,
             environment_id=self._environment_id,
@@ -183,8 +183,8 @@ class Commands:
             body=vault.seal(self._environment_id, message.body, table="message", row=message_id),
             meta_start=message.meta_start,
             meta_end=message.meta_end,
-            now_ms=self._waypost.clock.now_ms(),
-            targets=(Target(new_id(), queue_id, queue_id, destination_id),),
+            now_ms=self._waypost.ground.clock.now_ms(),
+            addressees=(Addressee(new_id(), queue_id, queue_id, destination_id),),
         )
 
 
@@ -200,13 +200,13 @@ async def _run(folder: Path, environment_id: str) -> None:
         clock = MovedClock()
         async with opened(settings.load(data=folder), clock=clock) as waypost:
             calm_collector()
-            waypost.bound("127.0.0.1", port, tls=False)
-            waypost.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
+            waypost.ground.whereabouts.bound("127.0.0.1", port, tls=False)
+            waypost.faces.http.router.routes.insert(1, Route(EMPTY, _empty, methods=["POST"]))
             audience = f"http://127.0.0.1:{port}/v2/auth/token"
             commands = Commands(waypost, environment_id, Folder(folder), audience)
             population = Population(waypost, environment_id)
             gate, keeping = Gate(waypost), Keeping(waypost, clock)
-            server = Server(config(waypost.http), lambda: None)
+            server = Server(config(waypost.faces.http), lambda: None)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await obey(
                 {"port": port, "empty": EMPTY},

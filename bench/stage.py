@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from bench import messages
 from bench.processes import BenchFailed, Child
-from bench.stores import Place, Store
-from waypost.demo.progress import Progress
+from bench.stores import ServerData, Store
+from waypost.demo.progress import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,12 @@ class Bench:
     load: Child
     sink: Child
     size: Size
-    progress: Progress
+    progress: Steps
     notes: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
+    def place(self) -> Iterator[ServerData]:
         """A copy of the new store."""
         with TemporaryDirectory(dir=self.store.folder) as folder:
             yield self.store.copy(Path(folder, "data"))
@@ -138,7 +138,7 @@ class Bench:
         self.progress.say(f"Failed: {part}: {words}")
 
 
-def server(store: Store, place: Place, **settings: str) -> Child:
+def server(store: Store, place: ServerData, **settings: str) -> Child:
     """A server of the bench on that store."""
     log = place.folder.with_name("log")
     environment = place.environment | settings

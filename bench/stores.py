@@ -14,18 +14,18 @@ from servers import postgresql
 from servers.postgresql import awaited, statement
 from waypost.demo.server import waypost
 
-Kind = Literal["sqlite", "postgresql"]
+StoreKind = Literal["sqlite", "postgresql"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerData:
     """Where one server has its data; `url` is the database's, if there is one."""
 
     folder: Path
     url: str | None
     key_file: Path
 
-    def beside(self, name: str) -> "Place":
+    def beside(self, name: str) -> "ServerData":
         """The same store, as a node with a folder of its own has it. The folder is made."""
         folder = self.folder.with_name(name) / "data"
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,16 +45,16 @@ class Place:
 class Store:
     """A store that was set up once and is copied for each stage. Make it with `opened`."""
 
-    def __init__(self, new: Place, server: postgresql.Postgresql | None) -> None:
+    def __init__(self, new: ServerData, server: postgresql.Postgresql | None) -> None:
         self.folder = new.folder.parent
-        self.kind: Kind = "sqlite" if server is None else "postgresql"
+        self.kind: StoreKind = "sqlite" if server is None else "postgresql"
         self._new = new
         self._server = server
         self._numbers = itertools.count()
         said = waypost("init", "--data", str(new.folder), "--json", **new.environment)
         self.environment_id: str = json.loads(said)["environments"]["Development"]
 
-    def copy(self, to: Path) -> Place:
+    def copy(self, to: Path) -> ServerData:
         """A copy of the new store, of its own."""
         folder = shutil.copytree(self._new.folder, to)
         if self._server is None:
@@ -66,10 +66,10 @@ class Store:
 
 
 @contextmanager
-def opened(kind: Kind, place: Path) -> Iterator[Store]:
+def opened(kind: StoreKind, place: Path) -> Iterator[Store]:
     """A new store in that folder."""
     if kind == "sqlite":
-        yield Store(Place(place / "new", None, place / "bench.key"), None)
+        yield Store(ServerData(place / "new", None, place / "bench.key"), None)
         return
     server = postgresql.Postgresql(place / "postgresql", *postgresql.SAFE).start()
     try:
@@ -82,4 +82,4 @@ def on(server: postgresql.Postgresql, place: Path) -> Store:
     """A new store in a database of its own on that server, with its folder in `place`."""
     template = f"bench_{secrets.token_hex(4)}"
     awaited(statement(server.url("postgres"), f"CREATE DATABASE {template}"))
-    return Store(Place(place / "new", server.url(template), place / "bench.key"), server)
+    return Store(ServerData(place / "new", server.url(template), place / "bench.key"), server)

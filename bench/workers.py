@@ -7,7 +7,7 @@ from bench.figure import Figure
 from bench.interleaving import Measure, interleaved, rate, ratio
 from bench.node import Node
 from bench.stage import Bench, Stage, server
-from bench.stores import Place
+from bench.stores import ServerData
 
 COUNTS = (1, 2, 4)
 
@@ -35,7 +35,7 @@ def workers(bench: Bench) -> list[Figure]:
     ]
 
 
-def _drained(on: Stage, place: Place, count: int) -> float:
+def _drained(on: Stage, place: ServerData, count: int) -> float:
     """Messages a second."""
     on.server.ask("hold")
     on.fill(on.size.workers_backlog, on.size.queues)

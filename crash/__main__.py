@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.processes import BenchFailed
 from crash.campaign import Size, run
-from crash.verdict import Outcome
+from crash.verdict import CampaignOutcome
 from servers.postgresql import ServerFailed
 
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return report(outcome, console)
 
 
-def report(outcome: Outcome, console: Console) -> int:
+def report(outcome: CampaignOutcome, console: Console) -> int:
     """Print the table and what was broken; 1 if anything was."""
     console.print()
     for name, value in outcome.rows():
@@ -66,7 +66,7 @@ def report(outcome: Outcome, console: Console) -> int:
     return 1 if outcome.broken else 0
 
 
-def _run(size: Size, console: Console) -> Outcome:
+def _run(size: Size, console: Console) -> CampaignOutcome:
     def say(words: str) -> None:
         console.print(f"  {words}", markup=False, style="dim")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from crash.load import EVERY_SECONDS, PEACE_SECONDS, Form, Load, load
 from crash.plan import Burst, Kill, Store, draw
 from crash.stage import NodeFailed, stage
-from crash.verdict import Outcome
+from crash.verdict import CampaignOutcome
 
 LANES = {"sqlite": 4, "postgresql": 12}
 
@@ -26,7 +26,7 @@ class Size:
     form: Form | None = None
 
 
-def run(size: Size, place: Path, say: Say) -> Outcome:
+def run(size: Size, place: Path, say: Say) -> CampaignOutcome:
     """Run a campaign in an empty folder. Raises BenchFailed and AssertionError when it cannot even begin."""
     form = size.form or Form(LANES[size.store])
     with stage(size.store, place) as nodes, load(nodes, place, form, size.seed) as made:
@@ -45,7 +45,7 @@ class Campaign:
         self._accepting: list[float] = []
         self._faults: list[str] = []
 
-    def run(self, bursts: list[Burst], say: Say) -> Outcome:
+    def run(self, bursts: list[Burst], say: Say) -> CampaignOutcome:
         """Every burst and the peace after it; then what was promised, counted."""
         began = time.monotonic()
         try:
@@ -92,9 +92,9 @@ class Campaign:
                 raise TimeoutError(f"node {event.node} was not ready within {PEACE_SECONDS} s")
             self._load.wait(EVERY_SECONDS)
 
-    def _outcome(self, seconds: float) -> Outcome:
+    def _outcome(self, seconds: float) -> CampaignOutcome:
         self._faults += [f"a message was refused: {words}" for words in self._load.traffic.refused[:3]]
-        return Outcome(
+        return CampaignOutcome(
             lanes=self._load.traffic.lanes(),
             kills=self._kills,
             planned=self._size.kills,

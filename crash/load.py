@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.processes import Child
 from crash.stage import Stage
-from crash.verdict import Lane, lane
+from crash.verdict import QueueTally, lane
 from waypost.cli.keypairs import keyfiles
 from waypost.folder import Folder
 
@@ -107,7 +107,7 @@ class Traffic:
         """How many were acknowledged and have not come."""
         return sum(map(len, self._missing))
 
-    def lanes(self) -> tuple[Lane, ...]:
+    def lanes(self) -> tuple[QueueTally, ...]:
         """Everything counted."""
         return tuple(lane(a, t) for a, t in zip(self.acknowledged, self.taken, strict=True))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class QueueTally:
     """One queue's numbers. Repeats are those beyond the first of each message."""
 
     accepted: int
@@ -18,7 +18,7 @@ class Lane:
     inverted: int
 
 
-def lane(acknowledged: Sequence[int], taken: Sequence[int]) -> Lane:
+def lane(acknowledged: Sequence[int], taken: Sequence[int]) -> QueueTally:
     """Count one queue; numbers in the order of acknowledgement, and of arrival.
 
     Inverted is what comes after a later message, the second time included.
@@ -27,7 +27,7 @@ def lane(acknowledged: Sequence[int], taken: Sequence[int]) -> Lane:
     for number in taken:
         inverted += number < newest
         newest = max(newest, number)
-    return Lane(
+    return QueueTally(
         accepted=len(acknowledged),
         delivered=len(found),
         lost=len(set(acknowledged) - found.keys()),
@@ -38,13 +38,13 @@ def lane(acknowledged: Sequence[int], taken: Sequence[int]) -> Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CampaignOutcome:
     """A whole campaign. Times are seconds from the last kill of a burst; `faults` says what else went wrong.
 
     `usual` is how long it took until every queue had moved without a kill, under a load with calm between bursts.
     """
 
-    lanes: tuple[Lane, ...]
+    lanes: tuple[QueueTally, ...]
     kills: int
     planned: int
     restarts: int

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 
 from waypost import settings
-from waypost.app import Waypost
+from waypost.assembly.node import Waypost, build_node
 from waypost.clock import Clock
 from waypost.db.sqlite import SqliteDatabase
 from waypost.vault import keyring
@@ -30,7 +30,7 @@ async def _answered() -> dict[str, Any]:
         folder = Path(name)
         db = SqliteDatabase(folder / "waypost.sqlite3")
         try:
-            waypost = Waypost(settings.load(data=folder), Clock(), db, keyring.create(folder / "sealing.key"))
+            waypost = build_node(settings.load(data=folder), Clock(), db, keyring.create(folder / "sealing.key"))
             answer = await _route(waypost, "/openapi.json").endpoint()
         finally:
             await db.close()
@@ -39,4 +39,4 @@ async def _answered() -> dict[str, Any]:
 
 
 def _route(waypost: Waypost, path: str) -> APIRoute:
-    return next(route for route in waypost.http.routes if isinstance(route, APIRoute) and route.path == path)
+    return next(route for route in waypost.faces.http.routes if isinstance(route, APIRoute) and route.path == path)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from waypost.memory import SMALL, Budget, Hold
+from waypost.memory import SMALL, Budget, Share
 
 
 def test_a_budget_gives_what_it_has_and_no_more() -> None:
@@ -54,7 +54,7 @@ async def test_who_waits_in_vain_leaves_nothing_behind() -> None:
 
 def test_a_hold_counts_what_is_beyond_the_small() -> None:
     budget = Budget(100)
-    hold = Hold(budget)
+    hold = Share(budget)
     assert (hold.grow(SMALL), budget.used) == (True, 0)
     assert (hold.grow(60), hold.grow(60), budget.used) == (True, False, 60)
     hold.shrink(SMALL + 10)
@@ -67,7 +67,7 @@ def test_a_hold_counts_what_is_beyond_the_small() -> None:
 def test_a_hold_moves_where_there_is_room() -> None:
     here, there, full = Budget(100), Budget(100), Budget(10)
     assert full.take(10)
-    hold = Hold(here)
+    hold = Share(here)
     assert hold.grow(SMALL + 50)
     hold.move(full)
     assert here.used == 50

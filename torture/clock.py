@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crash.load import Load
 from torture import nodes
-from torture.trial import Fault, Scene
+from torture.trial import Fault, Setting
 
 SECONDS = 2
 HOUR = 3600
@@ -27,7 +27,7 @@ def faults() -> list[Fault]:
     ]
 
 
-class Clock:
+class SharedClock:
     """A clock that processes share; `environment` is what makes theirs of it."""
 
     def __init__(self, path: Path) -> None:
@@ -49,16 +49,18 @@ class Clock:
             file.write(struct.pack("q", ahead * 10**9))
 
 
-def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
-    clock = Clock(place / "clock")
+def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
+    clock = SharedClock(place / "clock")
     stage = nodes.one(place, stack, clock.environment)
-    return Scene(stage, clock.inject, _nothing, environment=clock.environment)
+    return Setting(stage, clock.inject, _nothing, environment=clock.environment)
 
 
-def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     database = nodes.database(place, stack)
     clocks = {
-        number: Clock(place / f"clock-{number}") for number, role in enumerate(nodes.ROLES) if role == "worker"
+        number: SharedClock(place / f"clock-{number}")
+        for number, role in enumerate(nodes.ROLES)
+        if role == "worker"
     }
     urls = [database.url("postgres")] * len(nodes.ROLES)
     stage = nodes.several(place, stack, urls, {number: clock.environment for number, clock in clocks.items()})
@@ -66,7 +68,7 @@ def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
     def inject(load: Load) -> str:
         return clocks[draw.choice(list(clocks))].inject(load) + " on a worker"
 
-    return Scene(stage, inject, _nothing)
+    return Setting(stage, inject, _nothing)
 
 
 def _nothing(_: Load) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from crash.load import Load
 from crash.stage import Stage
 from torture import nodes
-from torture.trial import Fault, Scene, Skipped
+from torture.trial import Fault, Setting, Skipped
 
 SECONDS = 4
 MEGABYTES = {"sqlite": 1024, "postgresql": 2048}
@@ -32,13 +32,13 @@ def faults() -> list[Fault]:
     ]
 
 
-def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _sqlite(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     disk = _Small(place / "disk", stack, MEGABYTES["sqlite"])
     stage = nodes.one(disk.place, stack, {"WAYPOST_DISK_FLOOR_BYTES": "0"})
-    return Scene(stage, disk.fill, lambda _: disk.clear())
+    return Setting(stage, disk.fill, lambda _: disk.clear())
 
 
-def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     disk = _Small(place / "disk", stack, MEGABYTES["postgresql"])
     database = nodes.database(disk.place, stack)
     stage = nodes.several(place, stack, [database.url("postgres")] * len(nodes.ROLES))
@@ -48,10 +48,10 @@ def _postgresql(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
         if not database.is_running:  # it gives up when it cannot write its log, and an operator starts it again
             database.start()
 
-    return Scene(stage, disk.fill, heal)
+    return Setting(stage, disk.fill, heal)
 
 
-def _limited(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _limited(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     if not hasattr(resource, "prlimit"):
         raise Skipped("limits of a running process are Linux's")
     stage = nodes.one(place, stack)
@@ -61,7 +61,7 @@ def _limited(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
         _limit(stage, (LIMIT_BYTES, most[1]))
         return f"at {LIMIT_BYTES} bytes a file"
 
-    return Scene(stage, inject, lambda _: _limit(stage, most))
+    return Setting(stage, inject, lambda _: _limit(stage, most))
 
 
 def _limit(stage: Stage, limits: tuple[int, int]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from crash.load import Load
 from servers.postgresql import SAFE, Postgresql, awaited, free_port, program, statement
 from torture import nodes
-from torture.trial import Fault, Scene
+from torture.trial import Fault, Setting
 
 STANDBY_SECONDS = 60
 DATABASE = "postgres"
@@ -26,11 +26,11 @@ def faults() -> list[Fault]:
     return [Fault("fail-over to a synchronous standby", "postgresql", 0, 1, _make)]
 
 
-def _make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _make(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     pair = _Pair(place, stack)
     places = ",".join(f"127.0.0.1:{port}" for port in pair.ports)
     stage = nodes.several(place, stack, [f"postgresql://postgres@{places}/{DATABASE}"] * len(nodes.ROLES))
-    return Scene(stage, pair.inject, lambda _: None, again=pair.again, notes=pair.notes)
+    return Setting(stage, pair.inject, lambda _: None, again=pair.again, notes=pair.notes)
 
 
 class _Pair:

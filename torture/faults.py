@@ -16,14 +16,14 @@ from rich.console import Console
 from crash.load import HEAVY
 from torture import clock, disk, failover, kills, network, page, receivers, results, trial
 from torture.results import Result
-from torture.trial import LIGHT, Found, Say, Size
+from torture.trial import LIGHT, Say, Size, TrialResult
 
 PLACE = Path("/var/tmp")  # noqa: S108 - a folder of our own in it; unlike /tmp it is never kept in memory
 MESSAGES = 1_000
 SECONDS = 540
 """So that a part with its start, drain and recount fits ten minutes."""
 
-Run = Callable[[Size, Path, Say], Found]
+Run = Callable[[Size, Path, Say], TrialResult]
 
 
 def table() -> dict[str, Run]:
@@ -83,7 +83,7 @@ def _is_meant(name: str, wanted: Sequence[str]) -> bool:
     return any(name == each or name.split("/")[0] == each for each in wanted)
 
 
-def _run(name: str, run: Run, size: Size, console: Console) -> Found:
+def _run(name: str, run: Run, size: Size, console: Console) -> TrialResult:
     def say(words: str) -> None:
         console.print(f"  {words}", markup=False, style="dim")
 

@@ -35,7 +35,7 @@ def call(house: House, method: str, target: str, headers: Mapping[str, str], bod
         "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
         "state": {},
     }
-    return house.run(_call(house.waypost.http, scope, body))
+    return house.run(_call(house.waypost.faces.http, scope, body))
 
 
 async def _call(app: Any, scope: Scope, body: bytes) -> Got:

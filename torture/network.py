@@ -12,7 +12,7 @@ from crash.load import Load
 from crash.stage import Stage
 from torture import nodes
 from torture.proxy import CUT, PASS, SWALLOW, Proxy, Way
-from torture.trial import Fault, Make, Scene
+from torture.trial import Fault, Make, Setting
 
 LEASE_SECONDS = 10
 LAST_SECONDS = 1.0
@@ -40,7 +40,7 @@ def faults() -> list[Fault]:
 
 
 def _all_nodes(way: Way) -> Make:
-    def make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+    def make(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
         proxies, stage = _behind_proxies(place, stack)
 
         def become(new: Way) -> None:
@@ -51,16 +51,16 @@ def _all_nodes(way: Way) -> Make:
             become(way)
             return "every node"
 
-        return Scene(stage, inject, lambda _: become(PASS))
+        return Setting(stage, inject, lambda _: become(PASS))
 
     return make
 
 
 def _one_worker(way: Way) -> Make:
-    def make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+    def make(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
         proxies, stage = _behind_proxies(place, stack)
         alone = _CutOff(proxies[CUT_OFF], way)
-        return Scene(stage, alone.inject, alone.heal, again=alone.again, notes=alone.notes)
+        return Setting(stage, alone.inject, alone.heal, again=alone.again, notes=alone.notes)
 
     return make
 
@@ -117,7 +117,7 @@ def _behind_proxies(place: Path, stack: ExitStack) -> tuple[list[Proxy], Stage]:
 
 
 def _receivers(way: Way) -> Make:
-    def make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+    def make(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
         stage = nodes.one(place, stack)
         line = Proxy(0, seed=draw.randrange(10**6))
         stack.enter_context(line)
@@ -130,7 +130,7 @@ def _receivers(way: Way) -> Make:
             line.become(way)
             return "every receiver"
 
-        return Scene(
+        return Setting(
             stage, inject, lambda _: line.become(PASS),
             through=through, broken=lambda: line.broken, time_limit=TIME_LIMIT_SECONDS,
         )  # fmt: skip

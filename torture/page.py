@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.figure import Figure
 from bench.picture import picture
 from torture.results import Result
-from torture.trial import Found
+from torture.trial import TrialResult
 
 PLACE = Path(__file__).parents[1] / "docs" / "reliability"
 PAGE = PLACE / "faults.md"
@@ -24,7 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def table(found: Sequence[Found]) -> str:
+def table(found: Sequence[TrialResult]) -> str:
     """A line for each fault, in Markdown."""
     lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|" + "---:|" * (len(COLUMNS) - 2)]
     return "\n".join([*lines, *map(_line, found)])
@@ -82,7 +82,7 @@ def where() -> str:
     )
 
 
-def _line(found: Found) -> str:
+def _line(found: TrialResult) -> str:
     if found.skipped is not None:
         return f"| {found.name} | {found.store} | skipped: {found.skipped} |" + " |" * (len(COLUMNS) - 3)
     counted = {name: f"{found.sum(name):,}" for name in ("accepted", "delivered", "lost", "repeated", "inverted")}
@@ -102,7 +102,7 @@ def _line(found: Found) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _picture(found: Sequence[Found]) -> str:
+def _picture(found: Sequence[TrialResult]) -> str:
     figures = [
         Figure(f"{each.name} ({each.store})", "s", tuple(max(0.01, one) for one in each.recovered), "", "")
         for each in found

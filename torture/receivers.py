@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crash.load import Load
 from torture import nodes
-from torture.trial import Fault, Scene
+from torture.trial import Fault, Setting
 
 KINDS = (
     "reset",
@@ -32,10 +32,10 @@ def faults() -> list[Fault]:
     return [Fault("one receiver misbehaves", "sqlite", SECONDS, 1, _make, least=len(KINDS))]
 
 
-def _make(place: Path, stack: ExitStack, draw: random.Random) -> Scene:
+def _make(place: Path, stack: ExitStack, draw: random.Random) -> Setting:
     badly = _Badly(list(draw.sample(KINDS, len(KINDS))), draw)
     stage = nodes.one(place, stack)
-    return Scene(
+    return Setting(
         stage, badly.inject, badly.heal, notes=badly.notes, wrong=badly.wrong, time_limit=TIME_LIMIT_SECONDS
     )
 

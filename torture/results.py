@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from torture.trial import Found
+from torture.trial import TrialResult
 
 KEPT = Path(__file__).parents[1] / "docs" / "reliability" / "faults.json"
 
@@ -16,7 +16,7 @@ KEPT = Path(__file__).parents[1] / "docs" / "reliability" / "faults.json"
 class Result:
     """What a trial found, when it began (UTC), and how it was run."""
 
-    found: Found
+    found: TrialResult
     begun: str
     how: str
 

@@ -17,7 +17,7 @@ from bench.processes import BenchFailed
 from crash.load import Form, Load, load
 from crash.plan import Store
 from crash.stage import NodeFailed, Stage
-from crash.verdict import Lane
+from crash.verdict import QueueTally
 
 LIGHT = Form(lanes=8, calm_seconds=1.0)
 
@@ -42,7 +42,7 @@ class Size:
 
 
 @dataclass
-class Scene:
+class Setting:
     """Nodes, and what happens to them. `through(port)` is the port by which the receiver is reached.
 
     `again` makes all as it was before the next round. `broken` counts the exchanges that the network broke: each
@@ -62,7 +62,7 @@ class Scene:
     wrong: Callable[[], list[str]] = list
 
 
-Make = Callable[[Path, ExitStack, random.Random], Scene]
+Make = Callable[[Path, ExitStack, random.Random], Setting]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TrialResult:
     """What a trial found. `recovered`: seconds from the end of each fault until every queue moved.
 
     `usual` is how long the same took before each fault. `repeats` is how many one queue may have, `together` all
@@ -91,7 +91,7 @@ class Found:
     name: str
     store: str
     rounds: int = 0
-    lanes: tuple[Lane, ...] = ()
+    lanes: tuple[QueueTally, ...] = ()
     repeats: int = 0
     together: int | None = None
     recovered: tuple[float, ...] = ()
@@ -131,7 +131,7 @@ class Found:
         return statistics.median(self.recovered) if self.recovered else 0.0
 
 
-def run(fault: Fault, size: Size, place: Path, say: Say) -> Found:
+def run(fault: Fault, size: Size, place: Path, say: Say) -> TrialResult:
     """Do the trial in an empty folder."""
     draw = random.Random(f"{fault.name} {fault.store} {size.seed}")  # noqa: S311 - a plan, no secret
     try:
@@ -150,18 +150,18 @@ def run(fault: Fault, size: Size, place: Path, say: Say) -> Found:
             )
             return _Trial(fault, scene, made, say).run(size)
     except Skipped as why:
-        return Found(fault.name, fault.store, skipped=str(why))
+        return TrialResult(fault.name, fault.store, skipped=str(why))
     except (BenchFailed, AssertionError) as error:
-        return Found(fault.name, fault.store, faults=(f"could not go on: {error}",))
+        return TrialResult(fault.name, fault.store, faults=(f"could not go on: {error}",))
 
 
 class _Trial:
-    def __init__(self, fault: Fault, scene: Scene, made: Load, say: Say) -> None:
+    def __init__(self, fault: Fault, scene: Setting, made: Load, say: Say) -> None:
         self._fault, self._scene, self._load, self._say = fault, scene, made, say
         self._recovered: list[float] = []
         self._usual: list[float] = []
 
-    def run(self, size: Size) -> Found:
+    def run(self, size: Size) -> TrialResult:
         began, faults = time.monotonic(), []
         try:
             self._load.peace()
@@ -176,7 +176,7 @@ class _Trial:
         faults += [f"a message was refused: {words}" for words in self._load.traffic.refused[:3]]
         faults += self._scene.wrong()
         rounds, broken = len(self._recovered), self._scene.broken()
-        return Found(
+        return TrialResult(
             self._fault.name,
             self._fault.store,
             rounds=rounds,

@@ -27,7 +27,7 @@ from bench.peers.stores import redis_version
 from bench.processes import BenchFailed, Child
 from bench.report import Section
 from servers.postgresql import ServerFailed
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 from waypost.demo.server import DemoFailed
 
 PAGE = OURS.with_name("peers.md")
@@ -59,7 +59,7 @@ def run(
 
     `entered` starts the contestants of a name.
     """
-    began, progress = time.monotonic(), Progress(console)
+    began, progress = time.monotonic(), Steps(console)
     with tempfile.TemporaryDirectory(prefix="waypost-peers-", dir=PLACE if PLACE.is_dir() else None) as place:
         folder = Path(place)
         found = _with_peers(machine(folder))
@@ -88,7 +88,7 @@ def run(
 
 
 def _entered(
-    field: Field, names: Sequence[str], progress: Progress, entered: Entered
+    field: Field, names: Sequence[str], progress: Steps, entered: Entered
 ) -> tuple[list[Contestant], list[str]]:
     """Everybody who can be started, and why the others cannot."""
     contestants: list[Contestant] = []
@@ -103,9 +103,7 @@ def _entered(
     return contestants, absent
 
 
-def _measured(
-    contestants: Sequence[Contestant], size: Size, progress: Progress
-) -> tuple[list[Section], list[str]]:
+def _measured(contestants: Sequence[Contestant], size: Size, progress: Steps) -> tuple[list[Section], list[str]]:
     running = Race(contestants, size, progress)
     carried = running.run("Carry", lambda one: one.carried(), warm_up=True)
     paced = running.run("Latency", lambda one: one.paced(), warm_up=False)

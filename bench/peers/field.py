@@ -13,7 +13,7 @@ from bench.peers.installing import PROGRAMS, VENV
 from bench.peers.ours import Ours
 from bench.peers.stores import Redis
 from bench.processes import BenchFailed, Child
-from bench.stores import Kind
+from bench.stores import StoreKind
 from servers import postgresql
 from servers.postgresql import ServerFailed, awaited, statement
 
@@ -66,7 +66,7 @@ class Field:
         return server.url(name)
 
 
-def _waypost(kind: Kind, name: str) -> Callable[[Field], Iterator[Contestant]]:
+def _waypost(kind: StoreKind, name: str) -> Callable[[Field], Iterator[Contestant]]:
     def make(field: Field) -> Iterator[Contestant]:
         folder = field.folder / f"waypost-{kind}"
         folder.mkdir()

@@ -10,7 +10,7 @@ from bench.peers.contestant import RESTART_SECONDS, Size, accounted, aftermath, 
 from bench.processes import BenchFailed, Child
 from bench.stage import Size as StageSize
 from bench.stage import Stage, server
-from bench.stores import Place, Store
+from bench.stores import ServerData, Store
 
 QUEUES = 200
 LINES = 500
@@ -73,7 +73,7 @@ class Ours:
             found = aftermath(self._sink, at, size)
         return accounted(found, self._left(place) if found["missing"] else 0)
 
-    def _left(self, place: Place) -> int:
+    def _left(self, place: ServerData) -> int:
         """How many messages a store that nothing runs on has not delivered."""
         with server(self._store, place) as made:
             return int(made.ask("stored")["pending"])

@@ -2,32 +2,32 @@
 
 from collections.abc import Callable, Sequence
 
-from bench.figure import Figure, Target, Unit, at_least, short
+from bench.figure import Figure, Goal, Unit, at_least, short
 from bench.interleaving import Round, measured, median
 from bench.peers.contestant import Contestant, Size
 from bench.processes import BenchFailed
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
 OURS = ("Waypost on SQLite", "Waypost on PostgreSQL")
 TARGETS = {"BullMQ's best": 1.0, "Celery, prefork": 8.0, "Celery, gevent": 8.0, "procrastinate": 8.0}
 """What Waypost on SQLite should deliver, in times of each."""
 
-Found = dict[str, list[Round]]
+Rounds = dict[str, list[Round]]
 """By contestant, a round's numbers each."""
 
 
 class Race:
     """Who takes part, and why somebody no longer does."""
 
-    def __init__(self, contestants: Sequence[Contestant], size: Size, progress: Progress) -> None:
+    def __init__(self, contestants: Sequence[Contestant], size: Size, progress: Steps) -> None:
         self._running = list(contestants)
         self._size = size
         self._progress = progress
         self.failed: list[str] = []
 
-    def run(self, words: str, ask: Callable[[Contestant], Round], *, warm_up: bool) -> Found:
+    def run(self, words: str, ask: Callable[[Contestant], Round], *, warm_up: bool) -> Rounds:
         """What each found, of those who came through every round."""
-        found: Found = {}
+        found: Rounds = {}
         with self._progress.bar(words, self._size.rounds) as advance:
             for number in range(-1 if warm_up else 0, self._size.rounds):
                 turn = number % max(1, len(self._running))
@@ -52,7 +52,7 @@ class Race:
         return result
 
 
-def ratios(found: Found, key: str, verb: str, what: str, *, targets: bool) -> list[Figure]:
+def ratios(found: Rounds, key: str, verb: str, what: str, *, targets: bool) -> list[Figure]:
     """Ours against each of theirs, round by round; the best of BullMQ's settings counts as one more."""
     theirs = {name: rounds for name, rounds in found.items() if name not in OURS}
     if best := _best([rounds for name, rounds in theirs.items() if name.startswith("BullMQ")], key):
@@ -65,7 +65,7 @@ def ratios(found: Found, key: str, verb: str, what: str, *, targets: bool) -> li
     return figures
 
 
-def each(found: Found, key: str, words: str, unit: Unit, what: str) -> list[Figure]:
+def each(found: Rounds, key: str, words: str, unit: Unit, what: str) -> list[Figure]:
     """The same number of everybody, as it is."""
     return [
         Figure(f"{words}: {name}", unit, tuple(one[key] for one in rounds), "absolute", what)
@@ -78,7 +78,7 @@ def _ratio(
 ) -> Figure:
     values = tuple(measured(one, key) / measured(other, key) for one, other in zip(ours, theirs, strict=True))
     behind = f"{short(median(ours, key))}/s against {short(median(theirs, key))}/s"
-    target: Target | None = None if limit is None else at_least(limit)
+    target: Goal | None = None if limit is None else at_least(limit)
     return Figure(name, "ratio", values, behind, what, target)
 
 

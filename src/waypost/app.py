@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from waypost.assembly.faces import Waypost
+from waypost.assembly.node import Waypost, build_node
 from waypost.clock import Clock
 from waypost.db.database import Database
 from waypost.db.migrations import migrate
@@ -54,19 +54,20 @@ async def opened(settings: Settings, *, clock: Clock | None = None, new: bool = 
         stack.push_async_callback(db.close)
         if settings.database_url and not new and not await db.read(environment_rows.list_organizations):
             raise FolderMissing("Nothing is set up in this store yet. Do it with: waypost init")
-        waypost = Waypost(settings, clock or Clock(), db, keys)
+        waypost = build_node(settings, clock or Clock(), db, keys)
+        ground, engine = waypost.ground, waypost.engine
         if settings.database_url:
-            await _protect(waypost.policy, settings.database_url)
-        await waypost.client.start()
-        stack.push_async_callback(waypost.client.close)
-        stack.push_async_callback(waypost.worker.stop)
-        stack.push_async_callback(waypost.skipping.stop)
-        stack.push_async_callback(waypost.replaying.stop)
-        stack.push_async_callback(waypost.retention.stop)
-        stack.push_async_callback(waypost.minutes.stop)
-        stack.push_async_callback(waypost.meter.stop)
-        stack.push_async_callback(waypost.notifier.stop)
-        stack.callback(waypost.passwords.close)
+            await _protect(ground.policy, settings.database_url)
+        await ground.client.start()
+        stack.push_async_callback(ground.client.close)
+        stack.push_async_callback(engine.worker.stop)
+        stack.push_async_callback(engine.skipping.stop)
+        stack.push_async_callback(engine.replaying.stop)
+        stack.push_async_callback(engine.retention.stop)
+        stack.push_async_callback(engine.minutes.stop)
+        stack.push_async_callback(engine.meter.stop)
+        stack.push_async_callback(waypost.configuration.notifier.stop)
+        stack.callback(waypost.people.passwords.close)
         yield waypost
 
 

@@ -12,6 +12,9 @@ from waypost.errors import Unavailable
 
 LOOK_SECONDS = 1.0
 
+Room = Callable[[], None]
+"""Raises errors.Unavailable where nothing new can be taken in; `Disk.require` is one."""
+
 
 class DiskLow(Unavailable):
     """Less than `WAYPOST_DISK_FLOOR_BYTES` is free."""
@@ -33,7 +36,7 @@ class Disk:
 
     def __init__(self, folder: Path, floor_bytes: int, *, free: Callable[[Path], int] = free_bytes) -> None:
         self._folder = folder
-        self._floor = floor_bytes
+        self.floor_bytes = floor_bytes
         self._free = free
         self._looked_at = float("-inf")
         self._found = 0
@@ -47,7 +50,7 @@ class Disk:
 
     def is_low(self) -> bool:
         """Whether less than the floor is free."""
-        return self.free() < self._floor
+        return self.free() < self.floor_bytes
 
     def require(self) -> None:
         """Raise DiskLow where nothing new can be taken in."""

@@ -62,6 +62,11 @@ def new_id() -> str:
     return f"{_making.begin()}-{_making.end()}"
 
 
+def random_id() -> str:
+    """A fresh UUID without a time in it (version 4), for what others are shown: client ids, `jti`."""
+    return str(uuid.uuid4())
+
+
 def is_uuid(text: str) -> bool:
     """Whether the text is a UUID in its usual form, 36 characters with hyphens."""
     if len(text) != 36:

@@ -70,7 +70,7 @@ class Budget:
         return True
 
 
-class Hold:
+class Share:
     """What one request or queue has of a budget. `grow` is for any thread, the rest for the event loop's."""
 
     def __init__(self, budget: Budget) -> None:

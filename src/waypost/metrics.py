@@ -16,7 +16,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class EnvironmentFigures:
     """How one environment stands: queues by state, logs by how they ended; ages are 0 where nothing waits."""
 
     id: str
@@ -33,7 +33,7 @@ class Environment:
 class Figures:
     """What the store holds. Waiting `notices` are by environment and channel, `quotas` by environment."""
 
-    environments: Iterable[Environment] = ()
+    environments: Iterable[EnvironmentFigures] = ()
     notices: Mapping[tuple[str, str], int] = field(default_factory=dict)
     quotas: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
 
@@ -125,7 +125,7 @@ def _families(figures: Figures | None, disk_low: bool) -> Iterator[Metric]:
         yield _quotas(figures.quotas)
 
 
-def _of_environments(found: Sequence[Environment]) -> Iterator[Metric]:
+def _of_environments(found: Sequence[EnvironmentFigures]) -> Iterator[Metric]:
     queues = GaugeMetricFamily("waypost_queues", "Queues by state.", labels=["environment", "state"])
     ended = CounterMetricFamily("waypost_logs_ended", "Logs that ended.", labels=["environment", "state"])
     for each in found:

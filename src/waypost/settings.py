@@ -85,7 +85,7 @@ Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Seconds = Annotated[tuple[Annotated[float, Field(ge=0, le=86400)], ...], NoDecode, BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Issuer = Annotated[str, AfterValidator(_issuer)]
+IssuerUrl = Annotated[str, AfterValidator(_issuer)]
 SecretFile = Annotated[Path, AfterValidator(_secret_file)]
 AccountUrl = Annotated[str, AfterValidator(_account_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_postgresql_url)]
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         description="Networks of reverse proxies whose `X-Forwarded-For` is believed, with `--behind-proxy`.",
     )
     metrics_token: str | None = Field(None, description="Bearer token for `/metrics` from outside loopback.")
-    oidc_issuer: Issuer | None = Field(
+    oidc_issuer: IssuerUrl | None = Field(
         None, description="Identity provider (OpenID Connect) by which people may sign in to the dashboard."
     )
     oidc_client_id: str | None = Field(None, description="What the identity provider knows this Waypost by.")

@@ -16,9 +16,9 @@ from bench.parts import PARTS
 from bench.picture import picture
 from bench.processes import ROOT, BenchFailed, Child
 from bench.report import Section
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
-QUIET = Progress(Console(quiet=True))
+QUIET = Steps(Console(quiet=True))
 
 
 def a_figure(name: str, *rounds: float, **changed: object) -> Figure:

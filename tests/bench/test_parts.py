@@ -20,7 +20,7 @@ from bench.processes import BenchFailed, Child
 from bench.stage import Bench, Size, Stage, server
 from bench.stores import Store
 from tests.support import postgresql
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
 TINY = Size(
     rounds=1, queues=4, connections=4, accept_seconds=0.1, commits=50, batches=2, batch_lines=20, backlog=100,
@@ -61,7 +61,7 @@ def one_stage(store: Store, place: Path) -> Iterator[OnOneStage]:
         Child("bench.load", log=place / "load.log") as load,
         Child("bench.sink", log=place / "sink.log") as sink,
     ):
-        bench = OnOneStage(store, load, sink, TINY, Progress(Console(file=io.StringIO())))
+        bench = OnOneStage(store, load, sink, TINY, Steps(Console(file=io.StringIO())))
         with bench.place() as found, server(store, found) as made:
             bench.stages.append(Stage(made, load, sink, TINY))
             yield bench

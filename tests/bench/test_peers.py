@@ -19,7 +19,7 @@ from bench.peers.field import NAMES, Field
 from bench.peers.ours import Ours
 from bench.peers.race import Race
 from bench.processes import BenchFailed, Child
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 
 TINY = Size(
     rounds=2, count=30, rate=50, pace_seconds=0.2, kill_count=12, kill_delay=0.02, patience_seconds=60,
@@ -28,8 +28,8 @@ TINY = Size(
 PROGRAM = (sys.executable, "-m", "tests.bench.peer_program")
 
 
-def quiet() -> Progress:
-    return Progress(Console(file=io.StringIO()))
+def quiet() -> Steps:
+    return Steps(Console(file=io.StringIO()))
 
 
 @dataclass
@@ -109,7 +109,7 @@ def test_who_fails_drops_out_and_the_others_go_on() -> None:
 
 
 def test_ours_is_held_against_each_and_against_the_best_of_their_settings() -> None:
-    found: race.Found = {
+    found: race.Rounds = {
         "Waypost on SQLite": [{"delivered": 10.0}, {"delivered": 20.0}],
         "BullMQ, appendfsync always": [{"delivered": 5.0}, {"delivered": 20.0}],
         "BullMQ, appendfsync everysec": [{"delivered": 10.0}, {"delivered": 10.0}],

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from crash.__main__ import main, report
-from crash.verdict import Lane, Outcome, lane
+from crash.verdict import CampaignOutcome, QueueTally, lane
 
-GOOD = Lane(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
+GOOD = QueueTally(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_a_lane_is_counted(
     assert (found.accepted, found.delivered) == (len(acknowledged), len(set(taken)))
 
 
-def outcome(*lanes: Lane, faults: tuple[str, ...] = ()) -> Outcome:
-    return Outcome(
+def outcome(*lanes: QueueTally, faults: tuple[str, ...] = ()) -> CampaignOutcome:
+    return CampaignOutcome(
         lanes=lanes, kills=2, planned=2, restarts=1, moving=(1.0,), accepting=(1.0,), seconds=9, faults=faults
     )
 
@@ -41,15 +41,15 @@ def outcome(*lanes: Lane, faults: tuple[str, ...] = ()) -> Outcome:
     ("found", "words"),
     [
         (outcome(GOOD), []),
-        (outcome(GOOD, Lane(10, 10, 0, 0, 3, 0)), []),
-        (outcome(GOOD, Lane(10, 10, 0, 0, 4, 0)), ["one queue repeats 4 times, at 3 deaths"]),
-        (outcome(GOOD, Lane(10, 9, 1, 0, 0, 0)), ["1 messages acknowledged and lost"]),
-        (outcome(GOOD, Lane(10, 10, 0, 0, 0, 2)), ["2 messages out of order"]),
-        (outcome(Lane(10, 11, 0, 1, 0, 0)), ["1 messages delivered and never acknowledged"]),
+        (outcome(GOOD, QueueTally(10, 10, 0, 0, 3, 0)), []),
+        (outcome(GOOD, QueueTally(10, 10, 0, 0, 4, 0)), ["one queue repeats 4 times, at 3 deaths"]),
+        (outcome(GOOD, QueueTally(10, 9, 1, 0, 0, 0)), ["1 messages acknowledged and lost"]),
+        (outcome(GOOD, QueueTally(10, 10, 0, 0, 0, 2)), ["2 messages out of order"]),
+        (outcome(QueueTally(10, 11, 0, 1, 0, 0)), ["1 messages delivered and never acknowledged"]),
         (outcome(GOOD, faults=("a node ended badly",)), ["a node ended badly"]),
     ],
 )
-def test_a_broken_promise_is_named_and_ends_with_1(found: Outcome, words: list[str]) -> None:
+def test_a_broken_promise_is_named_and_ends_with_1(found: CampaignOutcome, words: list[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
     assert found.broken == words
     assert report(found, console) == (1 if words else 0)

@@ -64,7 +64,9 @@ class World:
 
     async def events(self) -> list[dict[str, Any]]:
         """The audit events, oldest first."""
-        rows = await self.db.read(lambda tx: audit.page(tx, ORGANIZATION, audit.Filter(), offset=0, count=1000))
+        rows = await self.db.read(
+            lambda tx: audit.page(tx, ORGANIZATION, audit.EventQuery(), offset=0, count=1000)
+        )
         return [dict(row) for row in reversed(rows)]
 
 

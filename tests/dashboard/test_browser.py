@@ -27,7 +27,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def lane(lively: House, receiver: Receiver) -> Iterator[Lane]:
     """A lane with one delivered message and three that are held, whose names and answers are markup."""
-    lively.waypost.live.every_seconds = 0.2
+    lively.waypost.faces.live.every_seconds = 0.2
     receiver.behave(answer())
     with Lane(lively, endpoint=receiver.url, name=MARKUP) as lane:
         lane.send(1)

@@ -57,7 +57,7 @@ def test_a_form_on_another_site_changes_nothing(quiet: House) -> None:
 
 def test_a_cookie_planted_before_the_sign_in_never_becomes_a_session(tmp_path: Path) -> None:
     async def story(page: Page) -> None:
-        house.waypost.resume = house.waypost.sessions.resume  # real sessions, not a visitor's
+        house.waypost.faces.resume = house.waypost.people.sessions.resume  # real sessions, not a visitor's
         await page.goto(link)
         await page.get_by_label("New password").fill(PASSWORD)
         await page.get_by_label("The same once more").fill(PASSWORD)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import Field, Form, State
+from waypost.dashboard.html.forms import Field, Form, FormState
 from waypost.errors import Conflict, Fault, Invalid, Stale
 
 
@@ -50,7 +50,9 @@ def test_what_is_no_form_is_refused(sent: bytes) -> None:
 
 
 def test_a_form_has_its_faults_beside_their_fields_and_inner_ones_too() -> None:
-    state = State({}, [Fault("/tls/caCertificate", "invalid", "No PEM."), Fault("/name", "blank", "Too short.")])
+    state = FormState(
+        {}, [Fault("/tls/caCertificate", "invalid", "No PEM."), Fault("/name", "blank", "Too short.")]
+    )
     assert state.fault("tls/caCertificate") == "No PEM."
     assert state.fault("tls") == "No PEM."
     assert state.fault("name") == "Too short."
@@ -59,7 +61,7 @@ def test_a_form_has_its_faults_beside_their_fields_and_inner_ones_too() -> None:
 
 def test_a_form_is_filled_again_but_never_with_secrets() -> None:
     form = Form({"csrf": ["x"], "name": ["Ward"], "verificationToken": ["t"], "roles": ["a", "b"]})
-    state = State(forms.given(form, "verificationToken"))
+    state = FormState(forms.given(form, "verificationToken"))
     assert state.values == {"name": "Ward", "roles": "a\nb"}
     assert state.value("verificationToken") == ""
     assert state.ticked("roles", "b")
@@ -76,5 +78,5 @@ def test_a_refused_form_says_why_beside_its_fields_or_above_them() -> None:
 
 
 def test_a_tick_has_its_default_only_before_anything_was_sent() -> None:
-    assert State().ticked("asBearer", default=True)
-    assert not State({"name": "Ward"}).ticked("asBearer", default=True)
+    assert FormState().ticked("asBearer", default=True)
+    assert not FormState({"name": "Ward"}).ticked("asBearer", default=True)

@@ -96,13 +96,13 @@ def test_who_is_refused_is_told_which_role_is_needed_and_it_is_audited(quiet: Ho
 
 def test_half_a_sign_in_is_none(quiet: House) -> None:
     ann = Visitor(quiet)
-    signed_in = quiet.waypost.resume
+    signed_in = quiet.waypost.faces.resume
 
     async def half(cookie: str, ip: str, *, used: bool = True) -> Session | None:
         found = await signed_in(cookie, ip, used=used)
         return found and replace(found, needs_second_factor=True)
 
-    quiet.waypost.resume = half
+    quiet.waypost.faces.resume = half
     assert ann.get(ann.home).goes_to == addresses.SECOND_FACTOR
 
 

@@ -161,7 +161,7 @@ def test_an_event_is_a_partial_for_each_element_on_data_lines() -> None:
 
 def test_the_overview_is_streamed_until_the_role_is_lost(quiet: House) -> None:
     bob = Visitor(quiet, "support")
-    quiet.waypost.live.check_seconds = 0.1
+    quiet.waypost.faces.live.check_seconds = 0.1
     client_id = quiet.household.clients["support"]
     with watching(bob, f"{bob.home}/live") as lines:
         until(lambda: b"#status" in b"".join(lines), "the overview's coming")
@@ -170,7 +170,7 @@ def test_the_overview_is_streamed_until_the_role_is_lost(quiet: House) -> None:
         environment_id = quiet.environments["Development"]
         quiet.write(lambda tx: memberships.unassign(tx, environment_id, bob_himself.id))
         until(lambda: lines[-1] == b"", "the stream's end")
-    until(lambda: quiet.waypost.live.streams == 0, "the stream's being forgotten")
+    until(lambda: quiet.waypost.faces.live.streams == 0, "the stream's being forgotten")
 
 
 def test_a_stream_that_nobody_may_see_tells_htmx_to_sign_in(quiet: House) -> None:
@@ -184,5 +184,5 @@ def test_streams_do_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
         bob = Visitor(house, "viewer")
         with watching(bob, f"{bob.home}/live") as lines:
             until(lambda: b"#status" in b"".join(lines), "the overview's coming")
-            house.waypost.live.stop()
+            house.waypost.faces.live.stop()
             until(lambda: lines[-1] == b"", "the stream's end")

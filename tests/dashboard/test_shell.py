@@ -107,7 +107,7 @@ def test_a_store_that_is_away_is_said_to_be(quiet: House) -> None:
     async def away(cookie: str, ip: str, **_: object) -> None:
         raise Unavailable("The store cannot be reached.")
 
-    quiet.waypost.resume = away
+    quiet.waypost.faces.resume = away
     page = ann.get(ann.home)
     assert (page.status, page.headers["retry-after"]) == (503, "5")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -120,7 +120,7 @@ def test_a_fault_of_ours_says_nothing_but_the_request_id(quiet: House) -> None:
     async def broken(cookie: str, ip: str, **_: object) -> None:
         raise RuntimeError("a-secret-value")
 
-    quiet.waypost.resume = broken
+    quiet.waypost.faces.resume = broken
     page = ann.get(ann.home)
     assert page.status == 500
     assert page.headers["x-request-id"] in page.text

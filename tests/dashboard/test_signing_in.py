@@ -248,7 +248,7 @@ def test_a_page_that_only_lies_open_is_no_use(house: House) -> None:
     [cookie] = ann.cookies.values()
 
     async def look() -> bool:
-        return await house.waypost.resume(cookie, "127.0.0.1", used=False) is not None
+        return await house.waypost.faces.resume(cookie, "127.0.0.1", used=False) is not None
 
     for _ in range(14):
         house.clock.ahead_ms += 61_000

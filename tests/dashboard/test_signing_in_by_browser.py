@@ -17,7 +17,7 @@ def test_from_the_link_to_the_second_factor(tmp_path: Path, scheme: str) -> None
     needs_axe()
 
     async def story(page: Page) -> None:
-        house.waypost.resume = house.waypost.sessions.resume  # a real session, not a visitor's
+        house.waypost.faces.resume = house.waypost.people.sessions.resume  # a real session, not a visitor's
         await page.goto(link)
         await accessible(page)
         await page.get_by_label("New password").fill(PASSWORD)

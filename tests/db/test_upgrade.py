@@ -92,7 +92,7 @@ def test_what_is_under_way_at_an_upgrade_is_delivered_in_order(
             each.behave(answer())
         with House(tmp_path / "old", keep=household, allowed_networks=LOOPBACK, **settings) as house:
             until(lambda: not house.read(pending), "the delivery of everything")
-            found = house.run(house.waypost.upkeep.check())
+            found = house.run(house.waypost.engine.upkeep.check())
             assert found["ok"], found
         assert numbers(one)[before[0] :] == [2, 3, 4]
         assert numbers(other)[before[1] :] == [12, 13]

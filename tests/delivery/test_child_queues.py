@@ -118,7 +118,7 @@ def test_idle_child_queues_are_taken_away_and_the_ledger_stays(quick: House) -> 
         ward.arrived(4)
         until(lambda: len(ward.queues()) == 1, "one queue's being left")
         before = ledger(ward)
-        quick.run(quick.waypost.worker._tidying.tidy())
+        quick.run(quick.waypost.engine.worker._tidying.tidy())
         assert rows(ward) == 2  # the subscription's own, and the one in which something waits
         assert ledger(ward) == before
         assert quick.read(recount.faults) == []
@@ -284,10 +284,10 @@ def test_child_queues_go_on_where_they_were_after_a_restart(quick: House) -> Non
         ward.refuse("ann")
         ward.send("ann", ("ann", "bob"), "bob")
         until(lambda: len([each for each in ward.queues() if each["state"] == "held"]) == 2, "both held")
-        quick.run(quick.waypost.worker.stop())
+        quick.run(quick.waypost.engine.worker.stop())
         ward.refuse()
         quick.clock.ahead_ms += 60_000
-        quick.run(quick.waypost.worker.start())
+        quick.run(quick.waypost.engine.worker.start())
         ward.empty()
         assert (ward.of("ann"), ward.of("bob")) == ([1, 2], [2, 3])
 

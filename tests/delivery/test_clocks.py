@@ -89,7 +89,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 def accept(house: House, lane: Lane, number: int = 0) -> None:
     """Send a message past the tokens, which go by the clock too."""
     environment = house.environments["Development"]
-    house.run(house.waypost.intake.accept(environment, json.dumps(lane.body(number)).encode()))
+    house.run(house.waypost.engine.intake.accept(environment, json.dumps(lane.body(number)).encode()))
 
 
 def tried(house: House) -> None:

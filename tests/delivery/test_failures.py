@@ -194,7 +194,7 @@ def test_the_beginning_of_a_refusal_is_kept_sealed(patient: House, receiver: Rec
         [attempt] = lane.attempts(log_id)
         assert b"Bixby" not in attempt.answer
         assert "Bixby" not in json.dumps(held)
-        vault: Vault = patient.waypost.vault
+        vault: Vault = patient.waypost.ground.vault
         kept = patient.read(lambda tx: vault.open(tx, attempt.answer, table="attempt", row=attempt.id))
         assert (len(kept), kept[:24]) == (2048, b"patient Bixby is unknown")
 

@@ -56,11 +56,13 @@ async def destinations(house: House, source_id: str, url: str) -> list[Subscript
     waypost, environment_id = house.waypost, house.environments["Development"]
 
     async def make(number: int) -> Subscription:
-        made = await waypost.destinations.create(
+        made = await waypost.configuration.destinations.create(
             OPERATOR, environment_id, {"name": f"Hanging {number}", "endpoint": url}
         )
         ends = {"source": {"id": source_id}, "destination": {"id": made.id}}
-        return await waypost.subscriptions.create(OPERATOR, environment_id, ends | {"dataModel": "PatientAdmin"})
+        return await waypost.configuration.subscriptions.create(
+            OPERATOR, environment_id, ends | {"dataModel": "PatientAdmin"}
+        )
 
     return await asyncio.gather(*(make(number) for number in range(DESTINATIONS)))
 

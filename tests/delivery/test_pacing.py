@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from waypost.delivery.pacing import Pace
+from waypost.delivery.pacing import Turnstile
 
 
-async def begun(pace: Pace, count: int) -> list[tuple[int, int]]:
+async def begun(pace: Turnstile, count: int) -> list[tuple[int, int]]:
     """So many who ask at once: each with its number and the turn in which it was let through."""
     turns = 0
     found: list[tuple[int, int]] = []
@@ -29,7 +29,7 @@ async def begun(pace: Pace, count: int) -> list[tuple[int, int]]:
 
 
 async def test_in_each_turn_a_few_begin_and_in_their_order() -> None:
-    found = await begun(Pace(3), 20)
+    found = await begun(Turnstile(3), 20)
     assert [number for number, _ in found] == list(range(20))
     in_turn = [turn for _, turn in found]
     assert max(in_turn.count(turn) for turn in in_turn) <= 3
@@ -37,14 +37,14 @@ async def test_in_each_turn_a_few_begin_and_in_their_order() -> None:
 
 
 async def test_a_few_alone_do_not_wait() -> None:
-    pace = Pace(3)
+    pace = Turnstile(3)
     for _ in range(3):
         with pytest.raises(StopIteration):  # it returns without having let anybody else run
             pace.turn().send(None)
 
 
 async def test_whoever_goes_leaves_the_place_to_the_next() -> None:
-    pace = Pace(1)
+    pace = Turnstile(1)
     await pace.turn()
     waiting = [asyncio.create_task(pace.turn()) for _ in range(5)]
     await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from waypost.delivery.due import DueClock
 from waypost.delivery.model import Delivered, Failed, Schedule
 from waypost.delivery.settling import Attempted, Settled, Settling
 from waypost.errors import Unavailable
-from waypost.queues.model import State, Versions
+from waypost.queues.model import QueueState, Versions
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def at_once(world: World, given: list[Attempted]) -> list[Settled | BaseEx
 async def test_what_ends_at_once_shares_few_commits(world: World) -> None:
     given = await attempted(world, 60)
     before = world.commits
-    assert await at_once(world, given) == [Settled(State.idle, unchanged=True, due_now=False)] * 60
+    assert await at_once(world, given) == [Settled(QueueState.idle, unchanged=True, due_now=False)] * 60
     assert world.commits - before <= 3
     assert await world.traffic.rows("SELECT 1 FROM log WHERE state = 'pending'") == []
 
@@ -86,7 +86,7 @@ async def test_what_fails_is_recorded_beside_what_is_delivered(world: World) -> 
     given[3] = replace(given[3], outcome=Failed("No.", 503), ended=world.ended(outcome="failed", status=503))
     settled = await at_once(world, given)
     states = [each.state for each in settled if isinstance(each, Settled)]
-    assert states == [State.idle] * 3 + [State.held] + [State.idle] * 2
+    assert states == [QueueState.idle] * 3 + [QueueState.held] + [QueueState.idle] * 2
 
 
 class Away:
@@ -118,6 +118,6 @@ async def test_what_ends_while_the_store_is_away_is_recorded_once_it_is_back_and
         await asyncio.wait_for(store.refused.acquire(), 10)
         store.is_away = False
         settled = await asyncio.gather(*recording)
-    assert settled == [Settled(State.idle, unchanged=True, due_now=False)] * 6
+    assert settled == [Settled(QueueState.idle, unchanged=True, due_now=False)] * 6
     assert [line["event"] for line in lines] == ["attempts.unrecorded", "attempts.recorded"]
     assert await world.traffic.rows("SELECT 1 FROM log WHERE state = 'pending'") == []

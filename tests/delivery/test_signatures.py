@@ -153,7 +153,7 @@ def test_the_old_secret_signs_for_a_day_by_the_clock(apart: House, receiver: Rec
 
         def sent(ahead_ms: int, number: int) -> list[str]:
             apart.clock.ahead_ms = ahead_ms
-            apart.run(apart.waypost.intake.accept(environment, body))
+            apart.run(apart.waypost.engine.intake.accept(environment, body))
             came = receiver.wait(number)[-1]
             names = {would_sign(old, came): "old", would_sign(new, came): "new"}
             return [names[each] for each in signatures(came)]
@@ -172,9 +172,9 @@ def test_secrets_and_their_ends_survive_a_restart(apart: House) -> None:
     now = round(time.time() * 1000)
 
     async def as_another_process_finds_them() -> Secrets:
-        async with app.opened(apart.waypost.settings) as opened:
-            return await opened.db.read(
-                lambda tx: open_secrets(tx, opened.vault, destinations.row(tx, destination["id"]))
+        async with app.opened(apart.waypost.ground.settings) as opened:
+            return await opened.ground.db.read(
+                lambda tx: open_secrets(tx, opened.ground.vault, destinations.row(tx, destination["id"]))
             )
 
     found = asyncio.run(as_another_process_finds_them())

@@ -36,7 +36,7 @@ def again(folder: Path, keep: Household, *, deliver: bool = True) -> House:
 def stopping(house: House, within_seconds: float) -> Iterator["Future[None]"]:
     """The worker's stop, under way; at the end it has come to its end."""
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(lambda: house.run(house.waypost.worker.stop(within_seconds=within_seconds)))
+        future = pool.submit(lambda: house.run(house.waypost.engine.worker.stop(within_seconds=within_seconds)))
         yield future
         future.result(within_seconds + 10)
 
@@ -115,10 +115,10 @@ def test_an_attempt_that_outlasts_the_stop_is_left_queued(house: House, receiver
     lane = Lane(house, endpoint=receiver.url)
     [log_id] = lane.send(1)
     receiver.wait(1)
-    house.run(house.waypost.worker.stop(within_seconds=0.1))
+    house.run(house.waypost.engine.worker.stop(within_seconds=0.1))
     assert (lane.state_of(log_id), lane.attempts(log_id), lane.queue()["depth"]) == ("pending", [], 1)
     receiver.behave(answer())
-    house.run(house.waypost.worker.start())
+    house.run(house.waypost.engine.worker.start())
     lane.until("idle")
     assert numbers(receiver) == [1, 1]
 
@@ -126,12 +126,12 @@ def test_an_attempt_that_outlasts_the_stop_is_left_queued(house: House, receiver
 def test_starting_and_stopping_twice_is_harmless(house: House, receiver: Receiver) -> None:
     lane = Lane(house, endpoint=receiver.url)
     for _ in range(2):
-        house.run(house.waypost.worker.start())
-        house.run(house.waypost.worker.start())
+        house.run(house.waypost.engine.worker.start())
+        house.run(house.waypost.engine.worker.start())
         lane.send(1)
         lane.until("idle")
-        house.run(house.waypost.worker.stop())
-        house.run(house.waypost.worker.stop())
+        house.run(house.waypost.engine.worker.stop())
+        house.run(house.waypost.engine.worker.stop())
     assert numbers(receiver) == [1, 1]
 
 
@@ -170,7 +170,7 @@ def test_a_start_takes_the_queues_from_whoever_had_them(house: House, receiver: 
     receiver.wait(1)
     house.write(lambda tx: tx.exec_driver_sql("UPDATE shard SET epoch = epoch + 1, owner = 'another'") and None)
     receiver.release()
-    until(lambda: not house.waypost.worker.is_running(lane.queue_id))
+    until(lambda: not house.waypost.engine.worker.is_running(lane.queue_id))
     assert (lane.state_of(first), lane.state_of(second), lane.attempts(first)) == ("pending", "pending", [])
 
 
@@ -199,8 +199,8 @@ def test_stopping_does_not_wait_for_a_store_that_is_away(house: House, receiver:
     house.write(lambda tx: tx.exec_driver_sql(BROKEN) and None)
     lane.send(1)
     receiver.wait(1)
-    house.run(house.waypost.worker.stop(within_seconds=0.1))
+    house.run(house.waypost.engine.worker.stop(within_seconds=0.1))
     house.write(lambda tx: tx.exec_driver_sql(MENDED) and None)
-    house.run(house.waypost.worker.start())
+    house.run(house.waypost.engine.worker.start())
     lane.until("idle")
     assert numbers(receiver) == [1, 1]

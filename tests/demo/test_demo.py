@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from waypost.demo.__main__ import patch_line
-from waypost.demo.story import Account
+from waypost.demo.story import Report
 from waypost.demo.table import sentence
 from waypost.demo.verdict import Sent, Verdict
 
@@ -85,5 +85,5 @@ def test_the_request_to_paste_is_the_documented_one() -> None:
     ],
 )
 def test_a_broken_promise_is_said_in_words(verdict: Verdict, words: str) -> None:
-    said = sentence(Account(sent=[Sent("a", b"{}")]), verdict)
+    said = sentence(Report(sent=[Sent("a", b"{}")]), verdict)
     assert said.plain == f"A promise was broken: {words}."

@@ -123,8 +123,8 @@ def test_a_deleted_destination_takes_no_more_messages(house: House, receiver: Re
     house.subscription(source, made)
     house.message(source, made)
     receiver.wait(1)
-    house.run(house.waypost.worker.stop())
-    house.run(house.waypost.worker.start())
+    house.run(house.waypost.engine.worker.stop())
+    house.run(house.waypost.engine.worker.start())
     assert delete(house, made).status == 200
     meta = {
         "DataModel": "PatientAdmin", "EventType": "NewPatient",

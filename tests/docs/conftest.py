@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.waypost import Server
 from waypost import settings
-from waypost.app import Waypost
+from waypost.assembly.node import build_node
 from waypost.clock import Clock
 from waypost.db.sqlite import SqliteDatabase
 from waypost.vault import keyring
@@ -28,6 +28,6 @@ def served_routes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tupl
     folder = tmp_path_factory.mktemp("served")
     db = SqliteDatabase(folder / "waypost.sqlite3")
     keys = keyring.create(folder / "sealing.key")
-    waypost = Waypost(settings.load(data=folder), Clock(), db, keys)
-    yield {(method, unbuilt.shape(path)) for method, path in unbuilt.served(waypost.http.routes)}
+    waypost = build_node(settings.load(data=folder), Clock(), db, keys)
+    yield {(method, unbuilt.shape(path)) for method, path in unbuilt.served(waypost.faces.http.routes)}
     asyncio.run(db.close())

@@ -58,7 +58,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             watch.later(301)
             until(lambda: watch.notices("queue.held")[0]["deliveries"][0]["attempts"] == 1, "a failed notice")
             there = house.environments["Development"]
-            house.run(house.waypost.quotas.change(operator("quotas set"), there, {"pendingLogs": 1}))
+            house.run(house.waypost.engine.quotas.change(operator("quotas set"), there, {"pendingLogs": 1}))
             assert house.call("POST", "/endpoint", lane.body(2), by="source").status == 429
             yield Client(house.port)("GET", "/metrics").body.decode()
 

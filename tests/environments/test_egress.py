@@ -231,8 +231,8 @@ def test_key_sets_are_fetched_under_the_list_of_the_keys_environment(house: Hous
 @pytest.mark.parametrize("house", ["postgresql"], indirect=True)
 def test_a_change_on_another_node_counts_here(house: House, receiver: Receiver) -> None:
     async def put_there(body: Any) -> None:
-        async with app.opened(house.waypost.settings) as other:
-            await other.egress_lists.put(operator("test"), house.environments["Development"], body)
+        async with app.opened(house.waypost.ground.settings) as other:
+            await other.configuration.egress_lists.put(operator("test"), house.environments["Development"], body)
 
     with Lane(house, endpoint=receiver.url) as lane:
         lane.send(1)

@@ -28,7 +28,7 @@ from waypost.errors import Conflict, Invalid
 from waypost.ids import new_id
 from waypost.notifications import sending as notices
 from waypost.notifications.model import Webhook
-from waypost.notifications.notice import Kind, Notice
+from waypost.notifications.notice import Notice, NoticeKind
 from waypost.queues.model import Pending
 from waypost.sessions.oidc import NotVouched, Provider, Registration
 from waypost.tokens.keysets import KeySets
@@ -62,42 +62,46 @@ Stored = Callable[[Scene, str], Awaitable[object]]
 
 
 async def update_destination(scene: Scene, url: str) -> object:
-    return await scene.waypost.destinations.update(CALLER, scene.destination, {"endpoint": url})
+    return await scene.waypost.configuration.destinations.update(CALLER, scene.destination, {"endpoint": url})
 
 
 async def create_destination(scene: Scene, url: str) -> object:
-    return await scene.waypost.destinations.create(CALLER, scene.environment, {"name": "Ward", "endpoint": url})
+    return await scene.waypost.configuration.destinations.create(
+        CALLER, scene.environment, {"name": "Ward", "endpoint": url}
+    )
 
 
 async def set_up_destination(scene: Scene, url: str) -> object:
     body = {"setupState": {"step": "x"}, "endpoint": url}
-    return await scene.waypost.destinations.put_setup(CALLER, scene.unfinished, body)
+    return await scene.waypost.configuration.destinations.put_setup(CALLER, scene.unfinished, body)
 
 
 async def verify_destination(scene: Scene, url: str) -> object:
     body = {"endpoint": url, "verificationToken": "t0ken"}
-    return await scene.waypost.verification.verify(CALLER, scene.destination, body)
+    return await scene.waypost.configuration.verification.verify(CALLER, scene.destination, body)
 
 
 async def create_credential(scene: Scene, url: str) -> object:
-    return await scene.waypost.credentials.create(CALLER, scene.credential_body(url))
+    return await scene.waypost.configuration.credentials.create(CALLER, scene.credential_body(url))
 
 
 async def update_credential(scene: Scene, url: str) -> object:
     body = {"url": url, "clientSecret": "b"}
-    return await scene.waypost.credentials.update(CALLER, scene.credential, body)
+    return await scene.waypost.configuration.credentials.update(CALLER, scene.credential, body)
 
 
 async def create_apikey(scene: Scene, url: str) -> object:
-    return await scene.waypost.apikeys.create(CALLER, scene.environment, {"name": "Feed", "jwksURL": url})
+    return await scene.waypost.people.apikeys.create(CALLER, scene.environment, {"name": "Feed", "jwksURL": url})
 
 
 async def update_apikey(scene: Scene, url: str) -> object:
-    return await scene.waypost.apikeys.update(CALLER, scene.apikey, {"jwksURL": url})
+    return await scene.waypost.people.apikeys.update(CALLER, scene.apikey, {"jwksURL": url})
 
 
 async def set_webhook(scene: Scene, url: str) -> object:
-    return await scene.waypost.notifications.put(CALLER, scene.environment, {"webhook": {"url": url}})
+    return await scene.waypost.configuration.notifications.put(
+        CALLER, scene.environment, {"webhook": {"url": url}}
+    )
 
 
 STORED: Mapping[str, tuple[Stored, str]] = {
@@ -123,7 +127,7 @@ async def deliver(scene: Scene, client: Client, url: str) -> str | None:
     under = Under(None, {}, timeout_seconds=destination.timeout_seconds, https_only=False, tls=None)
     target = Target(destination, Secrets("t0ken", None), under)
     message = Opened(Pending(1, "log", "message", None, "source", "Feed", 8, 10, b""), BODY)
-    deliverer = Deliverer(Sender(client, Authorizer(client, clock)), clock, scene.waypost.settings)
+    deliverer = Deliverer(Sender(client, Authorizer(client, clock)), clock, scene.waypost.ground.settings)
     outcome = await deliverer.attempt(target, message, "attempt")
     return outcome.reason if isinstance(outcome, Failed) else None
 
@@ -144,8 +148,10 @@ async def fetch_keys(scene: Scene, client: Client, url: str) -> str | None:
 
 async def shake_hands(scene: Scene, client: Client, url: str) -> str | None:
     sender = Sender(client, Authorizer(client, Clock()))
-    prober = Prober(scene.waypost.db, scene.waypost.vault, sender, scene.waypost.settings)
-    verification = Verifier(scene.waypost.destinations, client, prober, application_name="RedoxEngine")
+    prober = Prober(scene.waypost.ground.db, scene.waypost.ground.vault, sender, scene.waypost.ground.settings)
+    verification = Verifier(
+        scene.waypost.configuration.destinations, client, prober, application_name="RedoxEngine"
+    )
     try:
         await verification.verify(CALLER, scene.destination, {"endpoint": url, "verificationToken": "t0ken"})
     except (Conflict, Invalid) as error:
@@ -154,9 +160,9 @@ async def shake_hands(scene: Scene, client: Client, url: str) -> str | None:
 
 
 async def notify(scene: Scene, client: Client, url: str) -> str | None:
-    notice = Notice(new_id(), scene.environment, "Clinic", Flag.development.value, Kind.tested, 1)
-    opened = notices.Opened(Webhook(url, has_secret=False), None)
-    return await notices.Sender(client, Clock()).send(opened, [notice])
+    notice = Notice(new_id(), scene.environment, "Clinic", Flag.development.value, NoticeKind.tested, 1)
+    opened = notices.OpenChannel(Webhook(url, has_secret=False), None)
+    return await notices.NoticeSender(client, Clock()).send(opened, [notice])
 
 
 async def sign_in(scene: Scene, client: Client, url: str) -> str | None:

@@ -39,7 +39,7 @@ words = st.text(st.sampled_from("aZ-: \t\r\n\x00\x0b\x7f\x85é\u2028\ud800💊")
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(headers=st.dictionaries(words, words, max_size=3), target=words)
 def test_a_head_has_one_line_for_each_header_whatever_they_are(headers: dict[str, str], target: str) -> None:
-    place = requests.place(f"http://ward.example.com/{target}")
+    place = requests.parts_of(f"http://ward.example.com/{target}")
     if place is None:
         return
     try:
@@ -80,7 +80,9 @@ async def test_no_setting_of_a_credential_becomes_a_second_header(
                 assert isinstance(grant, NotAuthorized) or _is_written_in_lines(grant), (field, value)
 
 
-@pytest.mark.parametrize("name", [name for name, each in STRATEGIES.items() if name in CASES and not each.each_time])
+@pytest.mark.parametrize(
+    "name", [name for name, each in STRATEGIES.items() if name in CASES and not each.each_time]
+)
 async def test_no_token_that_comes_back_becomes_a_second_header(
     name: str, client: Client, clock: SetClock
 ) -> None:

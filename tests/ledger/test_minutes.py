@@ -86,7 +86,7 @@ async def test_a_minute_is_written_once_and_not_kept_for_ever(counters: Counters
 
 def test_the_minutes_can_be_read_over_http(house: House, route: dict[str, Any]) -> None:
     path = f"/waypost/v1/environments/{house.environments['Development']}/ledger/minutes"
-    house.run(house.waypost.minutes.run())
+    house.run(house.waypost.engine.minutes.run())
     answered = house.call("GET", f"{path}?_count=3", by="viewer")
     assert answered.status == 200
     assert [(each["accepted"], each["delivered"]) for each in answered.payload["minutes"]] == [(0, 0)] * 3

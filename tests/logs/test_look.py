@@ -14,7 +14,7 @@ from waypost.ids import new_id
 from waypost.logs import look
 from waypost.logs import store as logs
 from waypost.logs.look import Look, Position
-from waypost.logs.store import Search, State
+from waypost.logs.store import LogQuery, LogState
 
 COUNT = 7
 NEWEST_FIRST = [f"log-{number:02d}" for number in range(20, 0, -1)]
@@ -39,13 +39,13 @@ class Shelf:
         ]  # fmt: skip
         await self.traffic.db.write(lambda tx: tx.execute(logs.log.insert(), rows) and None)
 
-    async def one(self, wanted: Search, *, most: int, before: Position | None = None, at: str = "") -> Look:
+    async def one(self, wanted: LogQuery, *, most: int, before: Position | None = None, at: str = "") -> Look:
         environment_id = at or self.traffic.environment_id
         return await self.traffic.db.read(
             lambda tx: look.page(tx, environment_id, wanted, before=before, count=COUNT, most=most)
         )
 
-    async def walk(self, wanted: Search, most: int) -> tuple[list[str], int]:
+    async def walk(self, wanted: LogQuery, most: int) -> tuple[list[str], int]:
         """Everything found, in its order, and in how many calls."""
         before: Position | None = None
         found: list[str] = []
@@ -67,12 +67,12 @@ async def shelf(db: Store, clock: SetClock) -> Shelf:
 
 @pytest.mark.parametrize("most", [1, 3, 20, 1000])
 async def test_everything_is_found_once_newest_first(shelf: Shelf, most: int) -> None:
-    for wanted in (Search(), Search(destination_id="d")):
+    for wanted in (LogQuery(), LogQuery(destination_id="d")):
         assert (await shelf.walk(wanted, most))[0] == NEWEST_FIRST
 
 
 async def test_what_is_rare_takes_several_calls(shelf: Shelf) -> None:
-    for wanted in (Search(states=(State.skipped,)), Search(states=(State.skipped,), destination_id="d")):
+    for wanted in (LogQuery(states=(LogState.skipped,)), LogQuery(states=(LogState.skipped,), destination_id="d")):
         found, calls = await shelf.walk(wanted, 3)
         assert found == SKIPPED
         assert calls > 4
@@ -80,21 +80,21 @@ async def test_what_is_rare_takes_several_calls(shelf: Shelf) -> None:
 
 
 async def test_a_look_ends_where_the_range_begins(shelf: Shelf) -> None:
-    wanted = Search(created_after=1_008, created_before=1_009, states=(State.skipped,))
+    wanted = LogQuery(created_after=1_008, created_before=1_009, states=(LogState.skipped,))
     assert await shelf.walk(wanted, 100) == ([], 1)
-    assert await shelf.walk(Search(created_after=1_009, created_before=1_009), 2) == (["log-19", "log-18"], 1)
+    assert await shelf.walk(LogQuery(created_after=1_009, created_before=1_009), 2) == (["log-19", "log-18"], 1)
 
 
 async def test_a_look_says_how_far_it_came(shelf: Shelf) -> None:
-    found = await shelf.one(Search(states=(State.parked,)), most=4)
+    found = await shelf.one(LogQuery(states=(LogState.parked,)), most=4)
     assert (found.logs, found.back_to) == ([], 1_008)
-    found = await shelf.one(Search(states=(State.parked,), destination_id="d"), most=4)
+    found = await shelf.one(LogQuery(states=(LogState.parked,), destination_id="d"), most=4)
     assert (found.logs, found.back_to) == ([], 1_008)
-    assert (await shelf.one(Search(states=(State.parked,)), most=20)).back_to is None
+    assert (await shelf.one(LogQuery(states=(LogState.parked,)), most=20)).back_to is None
 
 
 async def test_the_logs_of_another_environment_are_not_found(shelf: Shelf) -> None:
-    for wanted in (Search(), Search(destination_id="d")):
+    for wanted in (LogQuery(), LogQuery(destination_id="d")):
         assert (await shelf.one(wanted, most=100, at="elsewhere")).logs == []
 
 
@@ -102,17 +102,17 @@ async def test_the_logs_of_another_environment_are_not_found(shelf: Shelf) -> No
 async def test_a_destinations_logs_are_the_same_by_time_and_by_its_index(shelf: Shelf, many: int) -> None:
     environment_id = shelf.traffic.environment_id
 
-    async def found(wanted: Search, before: Position | None = None) -> list[str]:
+    async def found(wanted: LogQuery, before: Position | None = None) -> list[str]:
         def read(tx: Any) -> list[Any]:
             return logs.page(tx, environment_id, wanted, before=before, count=COUNT, many=many)
 
         return [log.id for log in await shelf.traffic.db.read(read)]
 
-    assert await found(Search(destination_id="d")) == NEWEST_FIRST[: COUNT + 1]
-    assert await found(Search(destination_id="d"), (1_007, "log-14")) == NEWEST_FIRST[7 : 8 + COUNT]
-    assert await found(Search(destination_id="d", states=(State.skipped,))) == SKIPPED
-    assert await found(Search(destination_id="d", created_before=1_000)) == ["log-01"]
-    assert await found(Search(destination_id="e")) == []
+    assert await found(LogQuery(destination_id="d")) == NEWEST_FIRST[: COUNT + 1]
+    assert await found(LogQuery(destination_id="d"), (1_007, "log-14")) == NEWEST_FIRST[7 : 8 + COUNT]
+    assert await found(LogQuery(destination_id="d", states=(LogState.skipped,))) == SKIPPED
+    assert await found(LogQuery(destination_id="d", created_before=1_000)) == ["log-01"]
+    assert await found(LogQuery(destination_id="e")) == []
 
 
 async def attempts(shelf: Shelf, *made: Mapping[str, Any]) -> None:
@@ -134,7 +134,7 @@ async def test_failures_are_the_newest_of_the_environment_whatever_has_failed_el
     )
 
     async def reasons(*also: str, among: int = 20, count: int = 5) -> list[str | None]:
-        def read(tx: Any) -> list[look.Failure]:
+        def read(tx: Any) -> list[look.FailedAttempt]:
             return look.failures(tx, shelf.traffic.environment_id, count=count, also=also, among=among)
 
         return [each.reason for each in await shelf.traffic.db.read(read)]

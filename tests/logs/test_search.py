@@ -230,7 +230,7 @@ async def test_other_tenants_logs_are_not_found(archive: Archive) -> None:
     theirs = Traffic(archive.traffic.db, archive.clock, ELSEWHERE, OTHER_ORGANIZATION)
     given = theirs.message(await theirs.subscription())
     await theirs.db.write(lambda tx: theirs.hot.accept(tx, given))
-    log_id = given.targets[0].log_id
+    log_id = given.addressees[0].log_id
     assert archive.found() == []
     assert archive.get(log_id).status == 404
     assert archive.get(log_id, of=OTHER_ORGANIZATION).status == 404

@@ -48,7 +48,7 @@ class Slow:
 
 
 def used(house: House) -> int:
-    found: int = house.waypost.http.state.bodies.used
+    found: int = house.waypost.faces.http.state.bodies.used
     return found
 
 

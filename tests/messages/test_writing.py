@@ -18,7 +18,7 @@ from waypost.subscriptions.model import Subscription
 
 
 def plan(given: Accept) -> Plan:
-    return Plan(None, Acceptance(given, {"Logs": [target.log_id for target in given.targets]}))
+    return Plan(None, Acceptance(given, {"Logs": [addressee.log_id for addressee in given.addressees]}))
 
 
 async def routes_of(world: World) -> Routes:
@@ -46,15 +46,16 @@ async def test_messages_that_come_at_once_share_few_writes(world: World) -> None
 async def test_a_message_that_does_harm_is_refused_alone(world: World) -> None:
     made = await world.traffic.subscription()
     writing, routes = Writing(world.db, world.traffic.hot), await routes_of(world)
-    given = [world.traffic.message(made) for _ in range(30)]
-    [taken] = given[0].targets
-    given[20] = replace(given[20], targets=(replace(given[20].targets[0], log_id=taken.log_id),))
+    before, *given = [world.traffic.message(made) for _ in range(31)]
+    await writing.settled([plan(before)], routes)
+    [taken] = before.addressees
+    given[20] = replace(given[20], addressees=(replace(given[20].addressees[0], log_id=taken.log_id),))
     settled = await asyncio.gather(
         *(writing.settled([plan(each)], routes) for each in given), return_exceptions=True
     )
     assert isinstance(settled.pop(20), (sa.exc.IntegrityError, library().IntegrityError))
     assert [each for each in settled if isinstance(each, BaseException)] == []
-    taken_in = [each.targets[0].log_id for each in given[:20] + given[21:]]
+    taken_in = [each.addressees[0].log_id for each in [before, *given[:20], *given[21:]]]
     assert sorted(await in_queue(world.traffic, made)) == sorted(taken_in)
 
 
@@ -69,7 +70,7 @@ async def test_whoever_leaves_takes_nothing_along(world: World) -> None:
     done = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(each) for each in done[::2]] == [asyncio.CancelledError] * 10
     assert [each for each in done[1::2] if isinstance(each, BaseException)] == []
-    assert set(await in_queue(world.traffic, made)) >= {each.targets[0].log_id for each in given[1::2]}
+    assert set(await in_queue(world.traffic, made)) >= {each.addressees[0].log_id for each in given[1::2]}
     await writing.settled([plan(world.traffic.message(made))], routes)  # and the next one finds its way
 
 

@@ -17,8 +17,8 @@ from waypost.db.postgresql.database import PostgresqlDatabase
 from waypost.ids import new_id
 from waypost.queues import operations, shards, store
 from waypost.queues import postgresql as hot
-from waypost.queues.model import Ended, Fence, Pending, State
-from waypost.queues.port import accepting, settling
+from waypost.queues.model import Ended, Fence, Pending, QueueState
+from waypost.queues.port import rows_of_accept, rows_of_settle
 from waypost.subscriptions.model import Subscription
 
 SECONDS = 20
@@ -77,23 +77,25 @@ class Nodes:
 
     def accept(self, node: PostgresqlDatabase, *to: Subscription) -> asyncio.Task[Any]:
         given = self.traffic.message(*to)
-        return asyncio.create_task(node.write(lambda tx: hot.accept(tx, given), beside=accepting(given.targets)))
+        return asyncio.create_task(
+            node.write(lambda tx: hot.accept(tx, given), beside=rows_of_accept(given.addressees))
+        )
 
     def held_accept(self, node: PostgresqlDatabase, *to: Subscription) -> Gate:
         given = self.traffic.message(*to)
-        return self.gate(node, lambda tx: hot.accept(tx, given), accepting(given.targets))
+        return self.gate(node, lambda tx: hot.accept(tx, given), rows_of_accept(given.addressees))
 
     async def read_from(self, queue_id: str, cursor: int) -> list[Pending]:
         return await self.second.read(lambda tx: list(hot.waiting(tx, queue_id, cursor, 100)))
 
-    async def settle(self, queue_id: str) -> tuple[Callable[[Tx], State | None], Beside]:
+    async def settle(self, queue_id: str) -> tuple[Callable[[Tx], QueueState | None], Beside]:
         """What settles the message at the head as delivered."""
         head = await self.first.read(lambda tx: hot.head(tx, queue_id))
         assert head is not None
         [sent, *_] = await self.read_from(queue_id, head.cursor)
         fence = Fence(head.shard, self.epochs[head.shard], queue_id, head.cursor)
         ended = Ended(new_id(), 1, 2, "delivered", 200, None, None)
-        return lambda tx: hot.advance(tx, fence, sent, ended, head.now), settling(queue_id)
+        return lambda tx: hot.advance(tx, fence, sent, ended, head.now), rows_of_settle(queue_id)
 
 
 @pytest.fixture
@@ -170,11 +172,11 @@ async def test_a_queue_that_empties_while_a_message_comes_in_does_not_fall_aslee
     await held.reached()
     late = nodes.accept(nodes.second, made)
     await nodes.waits("the accept")
-    assert await held.open() is State.idle
+    assert await held.open() is QueueState.idle
     await asyncio.wait_for(late, SECONDS)
     head = await nodes.first.read(lambda tx: hot.head(tx, made.id))
     assert head is not None
-    assert (head.state, head.due_at is not None) == (State.ready, True)
+    assert (head.state, head.due_at is not None) == (QueueState.ready, True)
 
 
 async def test_a_message_that_comes_in_while_a_queue_empties_keeps_it_awake(nodes: Nodes) -> None:
@@ -186,7 +188,7 @@ async def test_a_message_that_comes_in_while_a_queue_empties_keeps_it_awake(node
     settling_ = asyncio.create_task(nodes.first.write(settle, beside=beside))
     await nodes.waits("the settle")
     await held.open()
-    assert await asyncio.wait_for(settling_, SECONDS) is State.ready
+    assert await asyncio.wait_for(settling_, SECONDS) is QueueState.ready
 
 
 async def test_a_message_never_enters_a_queue_that_another_node_is_giving_up(nodes: Nodes) -> None:
@@ -225,7 +227,7 @@ async def test_pausing_while_a_delivery_is_recorded_keeps_both(nodes: Nodes) -> 
     await asyncio.wait_for(pausing, SECONDS)
     head = await nodes.first.read(lambda tx: hot.head(tx, made.id))
     assert head is not None
-    assert (head.state, head.cursor, head.due_at) == (State.paused, 1, None)
+    assert (head.state, head.cursor, head.due_at) == (QueueState.paused, 1, None)
 
 
 async def test_configuration_is_changed_by_one_node_at_a_time(nodes: Nodes, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Watch:
 
     def look(self) -> None:
         """Have the house look at its queues now."""
-        self.house.run(self.house.waypost.notifier.look())
+        self.house.run(self.house.waypost.configuration.notifier.look())
 
     def later(self, seconds: float) -> None:
         """Move the clock and look."""

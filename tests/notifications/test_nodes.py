@@ -19,8 +19,8 @@ from tests.support.waiting import until
 from waypost.db.database import Tx
 from waypost.folder import SEALING_KEY
 from waypost.notifications import outbox, store
-from waypost.notifications.model import Channel, Settings, Webhook
-from waypost.notifications.notice import Kind, Raised
+from waypost.notifications.model import Channel, NotificationSettings, Webhook
+from waypost.notifications.notice import NoticeKind, Raised
 from waypost.vault.vault import Vault
 
 
@@ -32,7 +32,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[House, House]]:
         place.mkdir()
     with House(first, on="postgresql", allowed_networks=LOOPBACK, retry_schedule=(36000,)) as one:
         shared: dict[str, Any] = {
-            "database_url": one.waypost.settings.database_url,
+            "database_url": one.waypost.ground.settings.database_url,
             "master_key_file": first / SEALING_KEY,
         }
         with House(second, keep=one.household, deliver=False, allowed_networks=LOOPBACK, **shared) as two:
@@ -55,7 +55,7 @@ def test_two_nodes_that_look_at_the_same_time_tell_once(
         lane.send(1)
         lane.until("held")
         one.clock.ahead_ms = two.clock.ahead_ms = 301_000
-        two.run(two.waypost.notifier.start())
+        two.run(two.waypost.configuration.notifier.start())
         look(one, two)
         hook.wait(1)
         ward.behave(answer(200))
@@ -100,13 +100,13 @@ def test_an_end_while_sending_repeats_the_id_and_a_restart_repeats_nothing(
 async def environment(db: Store, vault: Vault, clock: SetClock) -> str:
     """An environment with a webhook."""
     made = (await tenants.found(db, clock)).development
-    kept = Settings(made, webhook=Webhook("https://hooks.example.com/", False))
+    kept = NotificationSettings(made, webhook=Webhook("https://hooks.example.com/", False))
     await db.write(lambda tx: store.put(tx, vault, kept, {}, clock.now))
     return made
 
 
 def raised(environment: str) -> Raised:
-    return Raised(environment, Kind.disk_low, {"node": "a"}, open_key="disk.low a")
+    return Raised(environment, NoticeKind.disk_low, {"node": "a"}, open_key="disk.low a")
 
 
 async def test_what_is_claimed_goes_to_nobody_else_until_the_lease_ends(
@@ -145,7 +145,7 @@ async def test_while_the_first_waits_nothing_behind_it_is_due(
 
     def twice(tx: Tx) -> None:
         for key in ("a", "b"):
-            told = Raised(environment, Kind.disk_low, {"node": key}, open_key=key)
+            told = Raised(environment, NoticeKind.disk_low, {"node": key}, open_key=key)
             outbox.raise_(tx, told, clock.now)
 
     await db.write(twice)

@@ -12,23 +12,25 @@ from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver
 from waypost.folder import SEALING_KEY
-from waypost.notifications.watching import Standing, after
+from waypost.notifications.watching import ToldHold, after
 from waypost.vault import keyring
+
+NEVER_ENOUGH = 10**18
 
 
 @pytest.mark.parametrize(
     ("queue", "becomes"),
     [
-        (Standing(is_there=False, is_held=False), "drained"),
-        (Standing(True, is_held=True, cursor=1, last_seq=5), "held"),
-        (Standing(True, is_held=True, cursor=1, last_seq=5, mark=4), "held"),
-        (Standing(True, is_held=False, cursor=5, last_seq=5), "drained"),
-        (Standing(True, is_held=False, cursor=2, last_seq=5), 5),
-        (Standing(True, is_held=False, cursor=4, last_seq=90, mark=5), 5),
-        (Standing(True, is_held=False, cursor=5, last_seq=90, mark=5), "drained"),
+        (ToldHold(is_there=False, is_held=False), "drained"),
+        (ToldHold(True, is_held=True, cursor=1, last_seq=5), "held"),
+        (ToldHold(True, is_held=True, cursor=1, last_seq=5, mark=4), "held"),
+        (ToldHold(True, is_held=False, cursor=5, last_seq=5), "drained"),
+        (ToldHold(True, is_held=False, cursor=2, last_seq=5), 5),
+        (ToldHold(True, is_held=False, cursor=4, last_seq=90, mark=5), 5),
+        (ToldHold(True, is_held=False, cursor=5, last_seq=90, mark=5), "drained"),
     ],
 )
-def test_what_becomes_of_a_hold_that_was_told(queue: Standing, becomes: str | int) -> None:
+def test_what_becomes_of_a_hold_that_was_told(queue: ToldHold, becomes: str | int) -> None:
     assert after(queue) == becomes
 
 
@@ -94,8 +96,8 @@ def test_a_disk_under_its_floor_is_told_once_to_every_environment_that_is_told(
 ) -> None:
     watch, staging = Watch(plain), Watch(plain, "Staging")
     watch.set_up(webhook={"url": hook.url})
-    is_low = True
-    plain.waypost.disk_is_low = lambda: is_low
+    disk = plain.waypost.ground.disk
+    disk.floor_bytes, floor = NEVER_ENOUGH, disk.floor_bytes
     watch.look()
     (told,) = hook.wait(1)
     watch.look()
@@ -103,14 +105,14 @@ def test_a_disk_under_its_floor_is_told_once_to_every_environment_that_is_told(
     assert len(watch.notices("disk.low")) == 1
     assert staging.notices() == []
 
-    is_low = False
+    disk.floor_bytes = floor
     watch.look()
     assert [each["lasts"] for each in watch.notices("disk.low")] == [False]
-    is_low = True
+    disk.floor_bytes = NEVER_ENOUGH
     watch.look()
     hook.wait(2)
     assert len(watch.notices("disk.low")) == 2
-    plain.waypost.disk_is_low = lambda: False
+    disk.floor_bytes = floor
     watch.look()
 
 

@@ -13,7 +13,7 @@ from tests.support.serving import Answer
 from waypost.access import operator
 from waypost.clock import iso
 from waypost.payloads import search as searching
-from waypost.payloads.search import PayloadSearches, Place
+from waypost.payloads.search import Bookmark, PayloadSearches
 from waypost.web.routes import cursor
 
 NAME = "Quillfeather"
@@ -109,12 +109,12 @@ def test_a_call_stops_when_its_time_is_up_and_the_next_one_goes_on(house: House,
     wanted = logs.send(house, route, Patient=patient(NAME))
     logs.send_many(house, route, 5)
     waypost = house.waypost
-    hurried = PayloadSearches(waypost.db, waypost.vault, waypost.clock, seconds_a_call=0)
+    hurried = PayloadSearches(waypost.ground.db, waypost.ground.vault, waypost.ground.clock, seconds_a_call=0)
 
     async def look() -> tuple[list[str], list[int]]:
         seen: list[str] = []
         examined: list[int] = []
-        place: Place | None = None
+        place: Bookmark | None = None
         while not examined or place is not None:
             environment_id = house.environments["Development"]
             shown, found = await hurried.search(
@@ -131,9 +131,9 @@ def test_a_call_stops_when_its_time_is_up_and_the_next_one_goes_on(house: House,
 def test_a_day_is_the_day_of_the_first_call(house: House, route: dict[str, Any]) -> None:
     sent = [logs.send(house, route, Patient=patient(NAME)) for _ in range(2)]
     clock = MovedClock()
-    searches = PayloadSearches(house.waypost.db, house.waypost.vault, clock)
+    searches = PayloadSearches(house.waypost.ground.db, house.waypost.ground.vault, clock)
 
-    async def look(place: Place | None) -> tuple[list[str], Place | None]:
+    async def look(place: Bookmark | None) -> tuple[list[str], Bookmark | None]:
         environment_id = house.environments["Development"]
         shown, found = await searches.search(
             operator("test"), environment_id, of(route, NAME), place=place, count=1
@@ -196,7 +196,7 @@ def test_few_search_at_a_time(house: House, route: dict[str, Any]) -> None:
     logs.send_many(house, route, 20)
 
     async def one() -> int:
-        searches, environment_id = house.waypost.payload_searches, house.environments["Development"]
+        searches, environment_id = house.waypost.engine.payload_searches, house.environments["Development"]
         _, found = await searches.search(operator("test"), environment_id, of(route, NAME), place=None, count=1)
         return found.examined
 
@@ -239,5 +239,5 @@ def test_a_made_up_cursor_is_refused(house: House, made_up: str) -> None:
 
 
 def test_a_place_behind_the_range_finds_nothing(house: House) -> None:
-    place = Place(0, "", None)
+    place = Bookmark(0, "", None)
     assert ids(search(house, {}, f"?_cursor={cursor.write((place.accepted_at, '/'))}")) == []

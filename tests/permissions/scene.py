@@ -179,7 +179,7 @@ class World:
 
     def answer_of(self, route: str) -> int:
         """What the route answers to whoever may ask."""
-        if route == OF_A_WORKER and self.house.waypost.db.shared:
+        if route == OF_A_WORKER and self.house.waypost.ground.db.shared:
             return 503
         return ASKED.get(route, Ask()).answer
 
@@ -201,7 +201,7 @@ class World:
             organization_role=role,
             environment_roles={self.house.environments[each]: held for each, held in environments.items()},
         )
-        added = self.house.run(self.house.waypost.users.add(operator("users add"), new))
+        added = self.house.run(self.house.waypost.people.users.add(operator("users add"), new))
         self.house.household.clients[name] = added.key.client_id
         return added.user.id
 

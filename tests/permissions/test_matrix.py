@@ -30,7 +30,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_route_has_a_line_and_every_line_a_route(world: World) -> None:
-    routes = {f"{method} {path}" for method, path in unbuilt.served(world.house.waypost.http.routes)}
+    routes = {f"{method} {path}" for method, path in unbuilt.served(world.house.waypost.faces.http.routes)}
     assert {line.route for line in LINES} == routes
     assert all(line.answers.keys() == CALLERS.keys() for line in matrix.lines())
 
@@ -100,7 +100,9 @@ def test_who_may_not_change_a_destination_makes_no_data_key_for_its_environment(
 def test_what_is_documented_and_not_built_answers_as_the_table_says(world: World, caller: str) -> None:
     wanted = {line.path: line.answers[caller] for line in matrix.lines() if line.section == UNBUILT}
     names = {"user": "those of users", "source": "those of sources", "nobody": "those of nobody"}
-    served = {(method, unbuilt.shape(path)) for method, path in unbuilt.served(world.house.waypost.http.routes)}
+    served = {
+        (method, unbuilt.shape(path)) for method, path in unbuilt.served(world.house.waypost.faces.http.routes)
+    }
     for operation in vendor.OPERATIONS:
         if operation.method and operation.path and (operation.method, unbuilt.shape(operation.path)) not in served:
             path = operation.path.replace("{", "").replace("}", "")

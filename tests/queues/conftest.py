@@ -11,8 +11,8 @@ from tests.support.traffic import Traffic
 from waypost.db.database import Database
 from waypost.ids import new_id
 from waypost.queues import shards, store
-from waypost.queues.model import Ended, Fence, Head, Pending, QueueView, State, Versions
-from waypost.queues.port import Hot, settling
+from waypost.queues.model import Ended, Fence, Head, Pending, QueueState, QueueView, Versions
+from waypost.queues.port import Hot, rows_of_settle
 
 
 @dataclass
@@ -68,11 +68,11 @@ class World:
 
     async def advance(
         self, queue_id: str, fence: Fence | None = None, sent: Pending | None = None
-    ) -> State | None:
+    ) -> QueueState | None:
         """Settle the first message as delivered."""
         fence, sent = fence or await self.fence(queue_id), sent or await self.first(queue_id)
         ended, seen = self.ended(), (await self.head(queue_id)).now
-        beside = settling(queue_id)
+        beside = rows_of_settle(queue_id)
         return await self.db.write(lambda tx: self.hot.advance(tx, fence, sent, ended, seen), beside=beside)
 
     async def hold(
@@ -84,7 +84,7 @@ class World:
         attempts: int = 1,
         reason: str = "The endpoint answered 503.",
         seen: Versions | None = None,
-    ) -> State | None:
+    ) -> QueueState | None:
         """Settle the first message as failed."""
         fence, sent = fence or await self.fence(queue_id), await self.first(queue_id)
         ended = self.ended(outcome="failed", status=503, reason=reason, answer=b"sealed")
@@ -92,7 +92,7 @@ class World:
         due = self.clock.now_ms() + 10_000 if due_at is None else due_at
         return await self.db.write(
             lambda tx: self.hot.hold(tx, fence, sent, ended, seen=met, attempts=attempts, due_at=due),
-            beside=settling(queue_id),
+            beside=rows_of_settle(queue_id),
         )
 
     async def everything(self) -> dict[str, list[Any]]:

@@ -12,8 +12,8 @@ from waypost.clock import Clock
 from waypost.db.database import Tx
 from waypost.db.sqlite import library
 from waypost.ids import new_id
-from waypost.queues.model import Accept, State, Target
-from waypost.queues.port import accepting
+from waypost.queues.model import Accept, Addressee, QueueState
+from waypost.queues.port import rows_of_accept
 
 
 async def test_a_message_leaves_one_log_and_one_entry_for_each_destination(world: World) -> None:
@@ -21,10 +21,10 @@ async def test_a_message_leaves_one_log_and_one_entry_for_each_destination(world
     made = [await world.traffic.subscription(source) for _ in range(3)]
     given = world.traffic.message(*made, facility_code="RX")
     numbers = await world.db.write(lambda tx: world.hot.accept(tx, given))
-    assert numbers == {target.log_id: 1 for target in given.targets}
+    assert numbers == {addressee.log_id: 1 for addressee in given.addressees}
     rows = await world.everything()
     assert (len(rows["message"]), len(rows["log"]), len(rows["entry"])) == (1, 3, 3)
-    assert set(rows["entry"]) == {(target.queue_id, 1, target.log_id) for target in given.targets}
+    assert set(rows["entry"]) == {(addressee.queue_id, 1, addressee.log_id) for addressee in given.addressees}
     assert set(rows["queue_tail"]) == {(each.id, each.destination_id, 1, 1, 0, 0) for each in made}
 
 
@@ -52,12 +52,14 @@ async def test_many_at_once_leave_what_one_after_the_other_leaves(world: World) 
     numbers = await world.db.write(lambda tx: world.hot.accept(tx, *given))
     assert len(numbers) == sum(map(len, drawn))
     for one, other in zip(ones, others, strict=True):
-        logs = [target.log_id for each in given for target in each.targets if target.queue_id == other.id]
+        logs = [
+            addressee.log_id for each in given for addressee in each.addressees if addressee.queue_id == other.id
+        ]
         waiting = await world.waiting(other.id)
         assert [each.log_id for each in waiting] == logs
         assert [each.seq for each in waiting] == [numbers[log_id] for log_id in logs]
         assert [each.seq for each in waiting] == [each.seq for each in await world.waiting(one.id)]
-        assert (await world.head(other.id)).state == (await world.head(one.id)).state == State.ready
+        assert (await world.head(other.id)).state == (await world.head(one.id)).state == QueueState.ready
     tails = "SELECT last_seq, accepted FROM queue_tail WHERE queue_id = :id"
     for one, other in zip(ones, others, strict=True):
         assert await world.traffic.rows(tails, id=one.id) == await world.traffic.rows(tails, id=other.id)
@@ -91,14 +93,14 @@ async def test_concurrent_accepts_leave_no_gap(world: World) -> None:
 
 async def test_a_reader_in_the_order_of_positions_never_passes_one_that_comes_later(world: World) -> None:
     made = await world.traffic.subscription()
-    accepting = asyncio.gather(*(world.traffic.accept(made) for _ in range(400)))
+    rows_of_accept = asyncio.gather(*(world.traffic.accept(made) for _ in range(400)))
     seen = 0
     while seen < 400:
         seqs = [pending.seq for pending in await world.waiting(made.id)]
         assert seqs == list(range(1, len(seqs) + 1))
         assert len(seqs) >= seen
         seen = len(seqs)
-    await accepting
+    await rows_of_accept
 
 
 async def test_the_order_of_positions_is_the_order_of_acknowledgement(world: World) -> None:
@@ -117,9 +119,9 @@ async def test_a_message_is_stored_whole_or_not_at_all(world: World, broken: int
     [taken] = await world.traffic.accept(made[0])
     before = await world.everything()
     given = world.traffic.message(*made)
-    targets = list(given.targets)
-    targets[broken] = replace(targets[broken], log_id=taken)
-    bad = replace(given, targets=tuple(targets))
+    addressees = list(given.addressees)
+    addressees[broken] = replace(addressees[broken], log_id=taken)
+    bad = replace(given, addressees=tuple(addressees))
     with pytest.raises((sa.exc.IntegrityError, library().IntegrityError)):
         await world.db.write(lambda tx: world.hot.accept(tx, bad))
     assert await world.everything() == before
@@ -134,15 +136,15 @@ async def test_many_accepts_share_a_commit(world: World) -> None:
 
 async def test_an_idle_queue_becomes_ready_and_due(world: World) -> None:
     made = await world.traffic.subscription()
-    assert (await world.head(made.id)).state is State.idle
+    assert (await world.head(made.id)).state is QueueState.idle
     await world.traffic.accept(made)
     head = await world.head(made.id)
-    assert (head.state, head.due_at) == (State.ready, world.clock.now_ms())
+    assert (head.state, head.due_at) == (QueueState.ready, world.clock.now_ms())
     assert head.may_run(world.clock.now_ms())
 
 
-@pytest.mark.parametrize("state", [State.ready, State.held, State.paused])
-async def test_a_queue_in_another_state_stays_in_it(world: World, state: State) -> None:
+@pytest.mark.parametrize("state", [QueueState.ready, QueueState.held, QueueState.paused])
+async def test_a_queue_in_another_state_stays_in_it(world: World, state: QueueState) -> None:
     made = await world.traffic.subscription()
     await world.traffic.accept(made)
     await world.traffic.execute("UPDATE queue_head SET state = :state, due_at = 5", state=state.value)
@@ -177,7 +179,7 @@ async def test_what_waits_is_read_with_what_the_request_needs(world: World) -> N
     given: Accept = world.traffic.message(made, body=b"the body", meta_start=3, meta_end=9)
     await world.db.write(lambda tx: world.hot.accept(tx, given))
     [pending] = await world.waiting(made.id)
-    assert (pending.message_id, pending.log_id) == (given.message_id, given.targets[0].log_id)
+    assert (pending.message_id, pending.log_id) == (given.message_id, given.addressees[0].log_id)
     assert (pending.source_id, pending.source_name, pending.replay_of) == (source, "Lab", None)
     assert (pending.body, pending.meta_start, pending.meta_end) == (b"the body", 3, 9)
     assert (pending.subscription_id, pending.data_model) == (made.id, made.data_model)
@@ -202,10 +204,10 @@ async def test_one_message_is_read_however_large_it_is(world: World) -> None:
 
 
 def test_an_accept_holds_every_counter_and_every_tail_whatever_it_is_told_of_them_by() -> None:
-    targets = [Target("log", f"queue {n}", "subscription", f"destination {n}") for n in range(2)]
+    addressees = [Addressee("log", f"queue {n}", "subscription", f"destination {n}") for n in range(2)]
     expected = {("destination_seq", f"destination {n}") for n in range(2)}
     expected |= {("queue_tail", f"queue {n}") for n in range(2)}
-    assert set(accepting(each for each in targets).rows) == expected
+    assert set(rows_of_accept(each for each in addressees).rows) == expected
 
 
 async def test_a_message_is_due_when_it_is_there_though_a_node_is_ahead_of_the_database(world: World) -> None:

@@ -7,8 +7,8 @@ import pytest
 from tests.queues.conftest import World
 from waypost.queues import children, recount
 from waypost.queues.children import Generation
-from waypost.queues.model import Accept, Fence, State, Target
-from waypost.queues.port import accepting
+from waypost.queues.model import Accept, Addressee, Fence, QueueState
+from waypost.queues.port import rows_of_accept
 from waypost.subscriptions.model import Subscription
 
 KEY = bytes(range(32))
@@ -23,16 +23,18 @@ class Ward:
         self._subscription = subscription
 
     def queue(self, patient: str) -> str:
-        return self.generation.target([patient]).queue_id
+        return self.generation.addressee([patient]).queue_id
 
-    def message(self, target: Target) -> Accept:
-        return self.world.traffic.message(self._subscription, targets=(target,))
+    def message(self, addressee: Addressee) -> Accept:
+        return self.world.traffic.message(self._subscription, addressees=(addressee,))
 
-    async def accept(self, *patients: str) -> Target:
-        target = self.generation.target(patients)
-        given = self.message(target)
-        await self.world.db.write(lambda tx: self.world.hot.accept(tx, given), beside=accepting(given.targets))
-        return target
+    async def accept(self, *patients: str) -> Addressee:
+        addressee = self.generation.addressee(patients)
+        given = self.message(addressee)
+        await self.world.db.write(
+            lambda tx: self.world.hot.accept(tx, given), beside=rows_of_accept(given.addressees)
+        )
+        return addressee
 
     async def fence(self, queue_id: str, *others: str) -> Fence:
         cursors = tuple([(other, (await self.world.head(other)).cursor) for other in others])
@@ -50,10 +52,10 @@ async def ward(world: World) -> Ward:
 async def test_messages_of_patients_and_of_none_are_numbered_as_they_come(ward: Ward) -> None:
     traffic = ward.world.traffic
     other = await traffic.subscription(destination_id=ward.generation.destination_id, data_model="Results")
-    ann, both = ward.generation.target(["ann"]), ward.generation.target(["ann", "bob"])
+    ann, both = ward.generation.addressee(["ann"]), ward.generation.addressee(["ann", "bob"])
     given = [traffic.message(other), ward.message(ann), traffic.message(other), ward.message(both)]
     numbers = await ward.world.db.write(lambda tx: ward.world.hot.accept(tx, *given))
-    assert [numbers[target.log_id] for each in given for target in each.targets] == [1, 2, 3, 4]
+    assert [numbers[addressee.log_id] for each in given for addressee in each.addressees] == [1, 2, 3, 4]
     assert [each.seq for each in await ward.world.waiting(other.id)] == [1, 3]
     assert [each.seq for each in await ward.world.waiting(ward.queue("ann"))] == [2, 4]
     assert [each.seq for each in await ward.world.waiting(ward.queue("bob"))] == [4]
@@ -62,7 +64,7 @@ async def test_messages_of_patients_and_of_none_are_numbered_as_they_come(ward: 
 def test_a_childs_id_tells_nothing_and_is_the_same_everywhere() -> None:
     one = Generation("subscription", "destination", 1, 0, KEY)
     ids = {
-        name: generation.target([patient]).queue_id
+        name: generation.addressee([patient]).queue_id
         for name, generation, patient in (
             ("ann", one, "ann"),
             ("bob", one, "bob"),
@@ -73,18 +75,18 @@ def test_a_childs_id_tells_nothing_and_is_the_same_everywhere() -> None:
         )
     }
     assert len(set(ids.values())) == len(ids)
-    assert one.target(["ann"]).queue_id == ids["ann"]
-    assert one.target([]).queue_ids == (ids["nobody"],)
-    assert one.target(["ann", "bob", "ann"]).queue_ids == tuple(sorted((ids["ann"], ids["bob"])))
+    assert one.addressee(["ann"]).queue_id == ids["ann"]
+    assert one.addressee([]).queue_ids == (ids["nobody"],)
+    assert one.addressee(["ann", "bob", "ann"]).queue_ids == tuple(sorted((ids["ann"], ids["bob"])))
 
 
 async def test_a_merge_is_one_log_with_an_entry_in_each_queue(ward: Ward) -> None:
     await ward.accept("ann")
-    target = await ward.accept("ann", "bob")
-    first, other = target.queue_ids
+    addressee = await ward.accept("ann", "bob")
+    first, other = addressee.queue_ids
     assert {ward.queue("ann"), ward.queue("bob")} == {first, other}
     logs = await ward.world.traffic.rows("SELECT id, seq, queues FROM log ORDER BY seq")
-    assert [tuple(row) for row in logs][1] == (target.log_id, 2, f"{first} {other}")
+    assert [tuple(row) for row in logs][1] == (addressee.log_id, 2, f"{first} {other}")
     entries = await ward.world.traffic.rows("SELECT queue_id, seq FROM entry WHERE seq = 2 ORDER BY queue_id")
     assert [row.queue_id for row in entries] == [first, other]
     tails = await ward.world.traffic.rows("SELECT queue_id, accepted, joined FROM queue_tail WHERE joined > 0")
@@ -95,13 +97,13 @@ async def test_a_merge_is_one_log_with_an_entry_in_each_queue(ward: Ward) -> Non
 
 
 async def test_a_merge_moves_all_its_queues(ward: Ward) -> None:
-    target = await ward.accept("ann", "bob")
+    addressee = await ward.accept("ann", "bob")
     await ward.accept("bob")
-    first, other = target.queue_ids
+    first, other = addressee.queue_ids
     assert await ward.world.advance(first, await ward.fence(first, other)) is not None
     assert await ward.cursors(first, other) == [1, 1]
     states = {queue: (await ward.world.head(queue)).state for queue in (ward.queue("ann"), ward.queue("bob"))}
-    assert list(states.values()) == [State.idle, State.ready]
+    assert list(states.values()) == [QueueState.idle, QueueState.ready]
     counts = await ward.world.traffic.rows("SELECT sum(delivered) AS ended, sum(joined) AS joined FROM queue_head")
     assert [(int(row.ended), int(row.joined)) for row in counts] == [(1, 1)]
     assert await ward.world.db.read(recount.faults) == []
@@ -132,10 +134,10 @@ async def test_a_queue_waits_unless_it_is_paused_or_has_moved(ward: Ward) -> Non
     await ward.accept("ann")
     ann, now = ward.queue("ann"), ward.world.clock.now_ms()
     fence, hot = await ward.world.fence(ann), ward.world.hot
-    assert await ward.world.db.write(lambda tx: hot.wait(tx, fence, "words", now + 5)) is State.waiting
+    assert await ward.world.db.write(lambda tx: hot.wait(tx, fence, "words", now + 5)) is QueueState.waiting
     head = await ward.world.head(ann)
     assert (head.state, head.due_at, head.may_run(now), head.may_run(now + 5)) == (
-        State.waiting,
+        QueueState.waiting,
         now + 5,
         False,
         True,

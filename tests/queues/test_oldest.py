@@ -2,7 +2,7 @@
 
 from tests.queues.conftest import World
 from waypost.queues import oldest
-from waypost.queues.model import State
+from waypost.queues.model import QueueState
 from waypost.subscriptions.model import Subscription
 
 
@@ -44,7 +44,7 @@ async def test_far_behind_what_was_known_the_heads_say_it(world: World) -> None:
     queue = await world.traffic.subscription()
     times = await accepted(world, queue, queue, queue, queue)
     for _ in range(3):
-        assert await world.advance(queue.id) is State.ready
+        assert await world.advance(queue.id) is QueueState.ready
     assert await at(world, times[0], among=2) == times[3]
 
 

@@ -10,8 +10,8 @@ from tests.queues.conftest import World
 from waypost.db.database import Tx
 from waypost.ids import new_id
 from waypost.queues import store
-from waypost.queues.model import SHARDS, Delivery, State, Versions
-from waypost.queues.port import settling
+from waypost.queues.model import SHARDS, Delivery, QueueState, Versions
+from waypost.queues.port import rows_of_settle
 from waypost.subscriptions.model import Subscription
 
 
@@ -23,13 +23,13 @@ async def loaded(world: World, messages: int) -> tuple[Subscription, list[str]]:
 
 async def test_a_queue_goes_from_idle_over_ready_to_idle(world: World) -> None:
     made, _ = await loaded(world, 2)
-    assert await world.advance(made.id) is State.ready
-    assert await world.advance(made.id) is State.idle
+    assert await world.advance(made.id) is QueueState.ready
+    assert await world.advance(made.id) is QueueState.idle
     head = await world.head(made.id)
-    assert (head.state, head.due_at, head.cursor, await world.waiting(made.id)) == (State.idle, None, 2, [])
+    assert (head.state, head.due_at, head.cursor, await world.waiting(made.id)) == (QueueState.idle, None, 2, [])
     await world.traffic.accept(made)
-    assert (await world.head(made.id)).state is State.ready
-    assert await world.advance(made.id) is State.idle
+    assert (await world.head(made.id)).state is QueueState.ready
+    assert await world.advance(made.id) is QueueState.idle
 
 
 async def test_a_ready_queue_is_due_again_at_once(world: World) -> None:
@@ -57,9 +57,9 @@ async def test_the_end_of_a_message_is_recorded_in_log_and_attempt(world: World)
 async def test_a_failure_holds_the_queue_until_it_is_due(world: World) -> None:
     made, [log_id, _] = await loaded(world, 2)
     due_at = world.clock.now_ms() + 10_000
-    assert await world.hold(made.id, due_at=due_at, attempts=3) is State.held
+    assert await world.hold(made.id, due_at=due_at, attempts=3) is QueueState.held
     head, view = await world.head(made.id), await world.view(made.id)
-    assert (head.state, head.due_at, head.attempts, head.cursor) == (State.held, due_at, 3, 0)
+    assert (head.state, head.due_at, head.attempts, head.cursor) == (QueueState.held, due_at, 3, 0)
     assert (view.reason, view.last_status, view.held_since) == (
         "The endpoint answered 503.", 503, world.clock.now_ms(),
     )  # fmt: skip
@@ -93,7 +93,7 @@ async def test_a_delivery_clears_what_held_the_queue(world: World) -> None:
     await world.advance(made.id)
     view = await world.view(made.id)
     assert (view.state, view.reason, view.last_status, view.held_since, view.attempts) == (
-        State.ready, None, None, None, 0,
+        QueueState.ready, None, None, None, 0,
     )  # fmt: skip
 
 
@@ -137,13 +137,13 @@ async def test_many_are_recorded_as_each_alone(world: World) -> None:
             cases.setdefault(case, []).append(given)
     alone, together = zip(*cases.values(), strict=True)
 
-    def settle(tx: Tx) -> tuple[list[State | None], list[State | None]]:
+    def settle(tx: Tx) -> tuple[list[QueueState | None], list[QueueState | None]]:
         one_by_one = [world.hot.advance(tx, each.fence, each.sent, each.ended, each.seen) for each in alone]
         return one_by_one, world.hot.advance_many(tx, together)
 
     queue_ids = [each.fence.queue_id for pair in cases.values() for each in pair]
-    one_by_one, at_once = await world.db.write(settle, beside=settling(*queue_ids))
-    assert one_by_one == at_once == [State.idle, State.ready, State.paused, None, None]
+    one_by_one, at_once = await world.db.write(settle, beside=rows_of_settle(*queue_ids))
+    assert one_by_one == at_once == [QueueState.idle, QueueState.ready, QueueState.paused, None, None]
     for one, another in zip(alone, together, strict=True):
         assert await shown(world, one.fence.queue_id) == await shown(world, another.fence.queue_id)
 
@@ -154,8 +154,8 @@ async def test_more_than_a_statement_takes_are_recorded(world: World) -> None:
         Delivery(await world.fence(each), await world.first(each), world.ended(), Versions(1, 0))
         for each in queues
     ]
-    states = await world.db.write(lambda tx: world.hot.advance_many(tx, given), beside=settling(*queues))
-    assert states == [State.idle] * 70
+    states = await world.db.write(lambda tx: world.hot.advance_many(tx, given), beside=rows_of_settle(*queues))
+    assert states == [QueueState.idle] * 70
     assert await world.traffic.rows("SELECT 1 FROM log WHERE state = 'pending'") == []
     assert len(await world.traffic.rows("SELECT 1 FROM attempt")) == 70
 
@@ -197,7 +197,7 @@ async def test_the_same_settle_counts_once(world: World) -> None:
         await world.db.write(lambda tx: world.hot.advance(tx, fence, sent, ended, Versions(1, 0)))
         for _ in range(2)
     ]
-    assert results == [State.ready, None]
+    assert results == [QueueState.ready, None]
     assert (await world.view(made.id)).depth == 1
 
 
@@ -215,20 +215,20 @@ async def test_an_attempt_that_ends_in_a_paused_queue_leaves_it_paused(world: Wo
     made, _ = await loaded(world, 3)
     fence = await world.fence(made.id)
     await world.traffic.execute("UPDATE queue_head SET state = 'paused', due_at = NULL")
-    assert await world.advance(made.id, fence) is State.paused
-    assert await world.hold(made.id) is State.paused
+    assert await world.advance(made.id, fence) is QueueState.paused
+    assert await world.hold(made.id) is QueueState.paused
     head, view = await world.head(made.id), await world.view(made.id)
-    assert (head.state, head.due_at, head.cursor, view.depth) == (State.paused, None, 1, 2)
+    assert (head.state, head.due_at, head.cursor, view.depth) == (QueueState.paused, None, 1, 2)
     assert not head.may_run(world.clock.now_ms() + 10**9)
 
 
 async def test_the_last_message_of_a_paused_queue_leaves_it_paused(world: World) -> None:
     made, _ = await loaded(world, 1)
     await world.traffic.execute("UPDATE queue_head SET state = 'paused', due_at = NULL")
-    assert await world.advance(made.id) is State.paused
+    assert await world.advance(made.id) is QueueState.paused
     await world.traffic.accept(made)
     head = await world.head(made.id)
-    assert (head.state, head.due_at) == (State.paused, None)
+    assert (head.state, head.due_at) == (QueueState.paused, None)
 
 
 async def test_one_queue_settles_without_touching_another(world: World) -> None:
@@ -282,7 +282,7 @@ async def test_giving_up_a_subscription_ends_what_waits_as_skipped(world: World,
     assert {(row.ended_at, row.end_reason) for row in rows} <= {(now, "moved away")}
     [(bodies,)] = await world.traffic.rows("SELECT count(*) FROM message")
     view = await world.view(made.id)
-    assert (bodies, view.state, view.depth, view.next_attempt_at) == (3, State.idle, 0, None)
+    assert (bodies, view.state, view.depth, view.next_attempt_at) == (3, QueueState.idle, 0, None)
 
 
 async def test_an_attempt_in_flight_when_its_message_is_given_up_changes_nothing(world: World) -> None:

@@ -32,7 +32,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     first, second = tmp_path_factory.mktemp("owner"), tmp_path_factory.mktemp("other")
     with House(first, on="postgresql", allowed_networks=LOOPBACK, retry_schedule=(3600,)) as owner:
         shared: dict[str, Any] = {
-            "database_url": owner.waypost.settings.database_url,
+            "database_url": owner.waypost.ground.settings.database_url,
             "master_key_file": first / SEALING_KEY,
         }
         with House(second, keep=owner.household, deliver=False, allowed_networks=LOOPBACK, **shared) as other:
@@ -98,11 +98,11 @@ def test_when_nobody_answers_nothing_is_skipped_then_or_later(pair: Pair, receiv
     with Lane(pair.owner, endpoint=receiver.url) as lane:
         [first] = lane.send(1)
         lane.until("held")
-        pair.owner.run(pair.owner.waypost.skipping.stop())
+        pair.owner.run(pair.owner.waypost.engine.skipping.stop())
         try:
             found = pair.skip(lane, first)
         finally:
-            pair.owner.run(pair.owner.waypost.skipping.start())
+            pair.owner.run(pair.owner.waypost.engine.skipping.start())
         assert (found.status, found.json["type"]) == (503, "/problems/no_owner")
         assert int(found.headers["retry-after"]) > 0
         assert pair.skip(lane, first).status == 200  # and so the owner has looked again

@@ -10,7 +10,7 @@ from tests.support.stores import Store
 from tests.support.traffic import Traffic
 from waypost.destinations import listing
 from waypost.destinations import store as destinations
-from waypost.destinations.listing import State, Wanted
+from waypost.destinations.listing import DestinationQuery, Which
 from waypost.queues import standing, store
 from waypost.queues.standing import Standing
 
@@ -25,11 +25,11 @@ async def put(made: Traffic, queue_id: str, state: str, since: int | None = None
     await made.execute(statement, id=queue_id, state=state, since=since)
 
 
-def wanted(made: Traffic, state: State = "all", term: str = "") -> Wanted:
-    return Wanted(made.environment_id, standing.held_destinations(made.environment_id), term, state)
+def wanted(made: Traffic, state: Which = "all", term: str = "") -> DestinationQuery:
+    return DestinationQuery(made.environment_id, standing.held_destinations(made.environment_id), term, state)
 
 
-async def names(made: Traffic, search: Wanted, after: str | None = None, count: int = 10) -> list[str]:
+async def names(made: Traffic, search: DestinationQuery, after: str | None = None, count: int = 10) -> list[str]:
     found = await made.db.read(lambda tx: listing.page(tx, search, after=after, count=count))
     return [each.name for each in found]
 
@@ -79,7 +79,7 @@ async def test_they_are_counted_and_filtered_by_state(made: Traffic) -> None:
     await put(made, stuck.id, "waiting")
     counts = await made.db.read(lambda tx: listing.counts(tx, wanted(made)))
     assert counts == {"all": 4, "held": 1, "unfinished": 1, "unverified": 2}
-    found = {state: await names(made, wanted(made, state)) for state in get_args(State)}
+    found = {state: await names(made, wanted(made, state)) for state in get_args(Which)}
     assert found == {
         "all": ["half", "plain", "proved", "stuck"],
         "held": ["stuck"],

@@ -30,12 +30,12 @@ from waypost.delivery.model import Advance, Delivered, Failed, Park
 from waypost.delivery.waits import LOOK_AGAIN_MS, Waits
 from waypost.ids import new_id
 from waypost.ledger import store as ledger
-from waypost.logs.store import State as LogState
+from waypost.logs.store import LogState
 from waypost.queues import children, recount
 from waypost.queues import store as rows
 from waypost.queues.children import Generation
-from waypost.queues.model import SHARDS, Delivery, Ended, Fence, Pending, Replay, State, Versions
-from waypost.queues.port import settling
+from waypost.queues.model import SHARDS, Delivery, Ended, Fence, Pending, QueueState, Replay, Versions
+from waypost.queues.port import rows_of_settle
 from waypost.queues.service import Queues
 from waypost.replays.running import Running
 from waypost.replays.service import Replays
@@ -130,10 +130,10 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.has_children())
     def accept_of_patients(self, patients: frozenset[str]) -> None:
         """A message that names some patients, or nobody: one log, in the queue of each."""
-        target = self.children.target(patients)
-        self.run(self.world.traffic.accept(self.per_patient, targets=(target,)))
-        self.model.accept(target.log_id, self.per_patient.id, *target.queue_ids)
-        self.named[target.log_id] = patients
+        addressee = self.children.addressee(patients)
+        self.run(self.world.traffic.accept(self.per_patient, addressees=(addressee,)))
+        self.model.accept(addressee.log_id, self.per_patient.id, *addressee.queue_ids)
+        self.named[addressee.log_id] = patients
 
     @rule(pick=PICK)
     @precondition(lambda self: self.due())
@@ -150,8 +150,8 @@ class Engine(RuleBasedStateMachine):
         assert (others is None) == (flight is None)
         if flight is None:
             due_at = self.clock.now_ms() + LOOK_AGAIN_MS
-            wait, beside = lambda tx: self.world.hot.wait(tx, fence, "", due_at), settling()
-            assert self.run(self.db.write(wait, beside=beside)) is State.waiting
+            wait, beside = lambda tx: self.world.hot.wait(tx, fence, "", due_at), rows_of_settle()
+            assert self.run(self.db.write(wait, beside=beside)) is QueueState.waiting
             return False
         found = (sent.log_id, head.failures, head.refusals)
         assert found == (flight.log_id, flight.failures, flight.refused)
@@ -214,11 +214,11 @@ class Engine(RuleBasedStateMachine):
         log_id = self.ended()[pick % len(self.ended())]
         [queue_id, *_] = self.model.logs[log_id].queues
         if log_id in self.named:  # what finds the patients again is `replays/places.py`
-            target = self.children.target(self.named[log_id])
-            again = Replay(log_id, self.environment_id, target, self.clock.now_ms())
+            addressee = self.children.addressee(self.named[log_id])
+            again = Replay(log_id, self.environment_id, addressee, self.clock.now_ms())
             self.run(self.db.write(lambda tx: self.world.hot.replay(tx, again)))
-            self.model.accept(target.log_id, self.per_patient.id, *target.queue_ids, replay=True)
-            self.named[target.log_id] = self.named[log_id]
+            self.model.accept(addressee.log_id, self.per_patient.id, *addressee.queue_ids, replay=True)
+            self.named[addressee.log_id] = self.named[log_id]
             return
         shown = self.run(self.replays.one(OPERATOR, log_id))
         self.model.accept(shown["id"], queue_id, queue_id, replay=True)
@@ -279,14 +279,14 @@ class Engine(RuleBasedStateMachine):
             assert head is not None
             found = [(pending.seq, pending.log_id) for pending in hot.waiting(tx, queue_id, head.cursor, 1000)]
             assert (head.cursor, head.state, found) == (queue.cursor, queue.state, queue.waiting)
-            assert (head.due_at is None) == (queue.state in {State.idle, State.paused})
-            if head.state is State.held:
+            assert (head.due_at is None) == (queue.state in {QueueState.idle, QueueState.paused})
+            if head.state is QueueState.held:
                 assert (head.due_at, head.attempts) == (queue.held_until, queue.failures)
-            if head.state is State.waiting:
+            if head.state is QueueState.waiting:
                 assert head.due_at == queue.looks_at
             assert head.may_run(now) == self.model.is_due(queue_id)
             is_stale = queue_id in hot.stale(tx, head.destination_id, 100)
-            assert is_stale == (queue.state is State.held and head.seen != head.now)
+            assert is_stale == (queue.state is QueueState.held and head.seen != head.now)
             assert (queue_id in due or is_stale) == self.model.is_due(queue_id)  # no wake-up is lost
         counts = ledger.total(tx, self.world.traffic.environment_id)
         ended = [self.model.count(state) for state in LogState if state is not LogState.pending]
@@ -309,14 +309,14 @@ class Engine(RuleBasedStateMachine):
         )
         return [list(tx.execute(sa.text(each), {"id": self.environment_id})) for each in statements]
 
-    async def settle(self, attempt: Attempt, outcome: Delivered | Failed) -> State | None:
+    async def settle(self, attempt: Attempt, outcome: Delivered | Failed) -> QueueState | None:
         """As `delivery/settling.py` does it."""
         now, fence, hot = self.clock.now_ms(), attempt.fence, self.world.hot
         ended = Ended(new_id(), now, now, "delivered", outcome.status, None, None)
         if isinstance(outcome, Failed):
             ended = replace(ended, outcome="failed", reason=outcome.reason)
 
-        def write(tx: Tx) -> State | None:
+        def write(tx: Tx) -> QueueState | None:
             changed = hot.versions(tx, [attempt.destination_id]).get(attempt.destination_id) != attempt.seen
             match tiny.decided(attempt.flight, outcome, changed=changed, now_ms=now):
                 case Advance() if not fence.others:
@@ -332,7 +332,7 @@ class Engine(RuleBasedStateMachine):
                     )  # fmt: skip
 
         others = [queue_id for queue_id, _ in fence.others]
-        return await self.db.write(write, beside=settling(fence.queue_id, *others))
+        return await self.db.write(write, beside=rows_of_settle(fence.queue_id, *others))
 
     @property
     def environment_id(self) -> str:

@@ -5,7 +5,7 @@ import pytest
 from tests.queues.conftest import World
 from waypost.ids import new_id
 from waypost.queues import store
-from waypost.queues.model import SHARDS, State, Versions
+from waypost.queues.model import SHARDS, QueueState, Versions
 
 CREDENTIAL = """
 INSERT INTO credential (id, organization_id, environment_id, name, strategy, settings, secret_names, version,
@@ -119,7 +119,7 @@ async def test_a_paused_or_ready_queue_is_never_stale(world: World) -> None:
     await touch(world, "destination", destination)
     assert await stale(world, destination) == []
     assert await stale_destinations(world) == []
-    assert (await world.head(paused.id)).state is State.paused
+    assert (await world.head(paused.id)).state is QueueState.paused
     assert not (await world.head(paused.id)).may_run(world.clock.now_ms())
 
 

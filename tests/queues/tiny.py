@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from waypost.delivery.model import Advance, Delivered, Failed, Park, Parking, Schedule, Step, next_step
 from waypost.delivery.waits import LOOK_AGAIN_MS
-from waypost.logs.store import State as LogState
-from waypost.queues.model import State
+from waypost.logs.store import LogState
+from waypost.queues.model import QueueState
 
 SCHEDULE = Schedule((10, 60))
 PARKING = Parking((422,), after=2)
@@ -37,14 +37,14 @@ class Queue:
         return [entry for entry in self.entries if entry[0] > self.cursor]
 
     @property
-    def state(self) -> State:
+    def state(self) -> QueueState:
         if self.paused:
-            return State.paused
+            return QueueState.paused
         if not self.waiting:
-            return State.idle
+            return QueueState.idle
         if self.looks_at is not None:
-            return State.waiting
-        return State.ready if self.held_until is None else State.held
+            return QueueState.waiting
+        return QueueState.ready if self.held_until is None else QueueState.held
 
     def go_on(self, *, seen: int | None = None) -> None:
         """Nothing holds it."""
@@ -178,9 +178,9 @@ class Engine:
 
     def retry(self, queue_id: str) -> None:
         queue = self.queues[queue_id]
-        if queue.state is State.held:
+        if queue.state is QueueState.held:
             queue.held_until = self.now
-        if queue.state is State.waiting:
+        if queue.state is QueueState.waiting:
             queue.looks_at = self.now
 
     def close(self, owner: str) -> None:
@@ -195,7 +195,9 @@ class Engine:
 
     def tidy(self) -> int:
         """Child queues in which nothing waits go, their counters to the subscription's own; how many."""
-        gone = [each for each, queue in self.queues.items() if each != queue.owner and queue.state is State.idle]
+        gone = [
+            each for each, queue in self.queues.items() if each != queue.owner and queue.state is QueueState.idle
+        ]
         for queue_id in gone:
             queue = self.queues.pop(queue_id)
             self.queues[queue.owner].replayed += queue.replayed
@@ -206,8 +208,8 @@ class Engine:
 
     def _is_free(self, queue: Queue) -> bool:
         """Whether nothing holds it back but what another queue has to do first."""
-        held = queue.state is State.held and (queue.held_until or 0) > self.now
-        return queue.state in {State.ready, State.held, State.waiting} and not (
+        held = queue.state is QueueState.held and (queue.held_until or 0) > self.now
+        return queue.state in {QueueState.ready, QueueState.held, QueueState.waiting} and not (
             held and queue.seen == self.versions[queue.destination_id]
         )
 

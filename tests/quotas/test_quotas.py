@@ -29,7 +29,7 @@ LINES = {"content-type": "application/x-ndjson"}
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("quotas")
     with House(folder, on=request.param, allowed_networks=LOOPBACK, retry_schedule=(3600,)) as made:
-        made.run(made.waypost.meter.start())
+        made.run(made.waypost.engine.meter.start())
         yield made
 
 
@@ -207,8 +207,8 @@ def test_the_metrics_tell_quotas_and_who_reached_them(house: House, receiver: Re
 @pytest.mark.parametrize("house", ["postgresql"], indirect=True)
 def test_a_quota_that_was_set_on_another_node_counts_here(house: House, receiver: Receiver) -> None:
     async def there() -> None:
-        async with app.opened(house.waypost.settings) as other:
-            await other.quotas.change(
+        async with app.opened(house.waypost.ground.settings) as other:
+            await other.engine.quotas.change(
                 operator("quotas set"), house.environments["Development"], {"pendingLogs": 1}
             )
 

@@ -16,7 +16,7 @@ from waypost.ids import new_id
 from waypost.logs.search import MetadataSearch
 from waypost.queues import recount
 from waypost.replays import running, service, store
-from waypost.replays.model import Progress, State
+from waypost.replays.model import ReplayOfMany, ReplayState
 
 MANY = 2 * running.LOGS_A_PAGE + 30
 """So many that they take three pages."""
@@ -129,7 +129,7 @@ def test_nothing_to_replay_is_done_at_once(house: House) -> None:
 def begun(house: House, count: int) -> str:
     """The id of a replay of everything that nobody carries out yet."""
     environment_id, now = house.environments["Development"], house.clock.now_ms()
-    made = Progress(new_id(), environment_id, State.running, {}, count, 0, now, None)
+    made = ReplayOfMany(new_id(), environment_id, ReplayState.running, {}, count, 0, now, None)
 
     def insert(tx: Tx) -> None:
         shares = store.shares(tx, environment_id, MetadataSearch(), now)
@@ -148,7 +148,7 @@ async def twice(running_: running.Running, replay_id: str) -> None:
 def test_two_that_carry_it_out_replay_each_log_once(house: House, receiver: Receiver, many: list[str]) -> None:
     replay_id = begun(house, MANY)
     while progress(house, replay_id).payload["replay"]["state"] != "done":
-        house.run(twice(house.waypost.replaying, replay_id))
+        house.run(twice(house.waypost.engine.replaying, replay_id))
     assert progress(house, replay_id).payload["replay"]["replayed"] == MANY
     receiver.wait(2 * MANY)
     assert numbers(receiver, MANY) == list(range(MANY))
@@ -160,7 +160,7 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path, receiver: Receiver) -> N
         logs.until_state(house, logs.send_many(house, route, MANY)[-1], "delivered")
         house.call("POST", f"/waypost/v1/queues/{route['id']}/pause")  # a stop in mid-delivery may repeat one
         replay_id = begun(house, MANY)
-        house.run(house.waypost.replaying.step(replay_id))
+        house.run(house.waypost.engine.replaying.step(replay_id))
         assert progress(house, replay_id).payload["replay"]["replayed"] == running.LOGS_A_PAGE
         household = house.household
     with House(tmp_path, allowed_networks=LOOPBACK, keep=household) as house:
@@ -190,7 +190,7 @@ def test_a_subscription_deleted_meanwhile_takes_no_more(
 ) -> None:
     replay_id = begun(house, 12)
     house.call("DELETE", f"/waypost/v1/subscriptions/{route['id']}")
-    while house.run(house.waypost.replaying.step(replay_id)):
+    while house.run(house.waypost.engine.replaying.step(replay_id)):
         pass
     done = progress(house, replay_id).payload["replay"]
     assert (done["state"], done["count"], done["replayed"]) == ("done", 12, 0)

@@ -12,7 +12,7 @@ from tests.support.tenants import Tenant
 
 from waypost.access import EnvironmentRole, OrganizationRole, Principal, operator
 from waypost.audit import store as audit
-from waypost.audit.store import Filter
+from waypost.audit.store import EventQuery
 from waypost.clock import iso
 from waypost.db.database import Database, Tx
 from waypost.errors import Unauthenticated
@@ -78,7 +78,7 @@ class World:
         """Type, environment and details of every event since the users were made; the chain holds."""
         number = self.clinic.id
         assert await self.db.read(lambda tx: audit.broken_link(tx, number)) is None
-        rows = await self.db.read(lambda tx: audit.page(tx, number, Filter(), offset=0, count=50))
+        rows = await self.db.read(lambda tx: audit.page(tx, number, EventQuery(), offset=0, count=50))
         return [
             (row["type"], row["environment_id"], json.loads(row["details"]))
             for row in reversed(rows)

@@ -10,14 +10,14 @@ from tests.support import authenticator, keys, tenants
 from tests.support.tenants import Tenant
 from waypost.access import Caller, OrganizationRole, operator
 from waypost.audit import store as audit
-from waypost.audit.store import Filter
+from waypost.audit.store import EventQuery
 from waypost.db.database import Database
 from waypost.sessions import invitations as inviting
 from waypost.sessions import totp
 from waypost.sessions.accounts import Accounts, WithCodes
 from waypost.sessions.gate import Gate
 from waypost.sessions.invitations import Invitations
-from waypost.sessions.model import Expired, NeedsCode, Refused, Session, SignedIn
+from waypost.sessions.model import Expired, NeedsCode, NotSignedIn, Session, SignedIn
 from waypost.sessions.oidc import Provider
 from waypost.sessions.opening import Opening
 from waypost.sessions.passwords import Cost, Passwords
@@ -33,7 +33,7 @@ CLI = operator("users add")
 IP = "192.0.2.7"
 PASSWORD = "seven wild geese"
 
-Entered = SignedIn | NeedsCode | Refused | Expired
+Entered = SignedIn | NeedsCode | NotSignedIn | Expired
 
 
 class World:
@@ -80,7 +80,7 @@ class World:
 
     async def enter(
         self, email: str = "ann@clinic.test", password: str = PASSWORD, *, ip: str = IP
-    ) -> SignedIn | NeedsCode | Refused:
+    ) -> SignedIn | NeedsCode | NotSignedIn:
         return await self.sessions.sign_in(email, password, ip=ip, request_id="a-request", route="POST /sign-in")
 
     async def inside(self, email: str = "ann@clinic.test", password: str = PASSWORD, *, ip: str = IP) -> SignedIn:
@@ -111,7 +111,7 @@ class World:
     async def events(self, *types: str, tenant: Tenant | None = None) -> list[dict[str, Any]]:
         """The audit events of these types, oldest first."""
         number = (tenant or self.tenant).id
-        rows = await self.db.read(lambda tx: audit.page(tx, number, Filter(types=types), offset=0, count=500))
+        rows = await self.db.read(lambda tx: audit.page(tx, number, EventQuery(types=types), offset=0, count=500))
         return [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
 
 

@@ -10,14 +10,14 @@ from waypost.access import OrganizationRole
 from waypost.errors import Conflict, Invalid, Unauthenticated
 from waypost.sessions import factors, totp
 from waypost.sessions.accounts import WithCodes
-from waypost.sessions.model import STEP_MS, Expired, Means, NeedsCode, Refused, SignedIn
+from waypost.sessions.model import STEP_MS, Expired, Means, NeedsCode, NotSignedIn, SignedIn
 from waypost.sessions.totp import Enrolment
 from waypost.users import memberships
 
 NEW = "nine lazy foxes"
 
 
-async def with_code(world: World, code: str) -> SignedIn | Refused | Expired:
+async def with_code(world: World, code: str) -> SignedIn | NotSignedIn | Expired:
     entered = await world.enter()
     assert isinstance(entered, NeedsCode)
     return await world.sessions.second_step(entered.step, code, ip=IP, request_id="a-request", route="POST /code")
@@ -45,7 +45,7 @@ async def test_another_password_for_whoever_knows_the_one_so_far(world: World) -
     assert await world.back(changed) == changed.session
     assert changed.session.ends_at_ms == mine.session.ends_at_ms
     assert [await world.back(one) for one in (mine, other)] == [None, None]
-    assert await world.enter() == Refused(0)
+    assert await world.enter() == NotSignedIn(0)
     assert isinstance(await world.enter(password=NEW), SignedIn)
     event = (await world.events("password-set"))[-1]
     assert (event["user_id"], event["details"]) == (user_id, {"id": user_id, "after": "changed"})
@@ -58,11 +58,11 @@ async def test_a_wrong_password_changes_nothing_and_is_counted(world: World) -> 
 
     for _ in range(5):
         refused = await world.accounts.change_password(caller, mine.session, "wrong password", NEW)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, NotSignedIn)
 
-    assert refused == Refused(2)
+    assert refused == NotSignedIn(2)
     assert await world.back(mine) is not None
-    assert await world.enter() == Refused(2)
+    assert await world.enter() == NotSignedIn(2)
 
 
 async def test_a_new_password_has_to_be_one(world: World) -> None:
@@ -107,9 +107,9 @@ async def test_a_code_is_used_once(world: World) -> None:
     code = world.code(enrolment)
 
     assert isinstance(await with_code(world, code), SignedIn)
-    assert await with_code(world, code) == Refused(0)
+    assert await with_code(world, code) == NotSignedIn(0)
     world.clock.advance(totp.STEP_SECONDS)
-    assert await with_code(world, code) == Refused(0)
+    assert await with_code(world, code) == NotSignedIn(0)
     assert isinstance(await with_code(world, world.code(enrolment)), SignedIn)
 
 
@@ -130,7 +130,7 @@ async def test_the_code_that_confirmed_a_factor_is_used(world: World) -> None:
     code = world.code(begun)
     await world.accounts.confirm_factor(world.caller(session), session, code)
 
-    assert await with_code(world, code) == Refused(0)
+    assert await with_code(world, code) == NotSignedIn(0)
 
 
 async def test_a_recovery_code_works_once_and_is_on_record(world: World) -> None:
@@ -141,7 +141,7 @@ async def test_a_recovery_code_works_once_and_is_on_record(world: World) -> None
     signed_in = await with_code(world, f" {code.upper()} ")
 
     assert isinstance(signed_in, SignedIn)
-    assert await with_code(world, code) == Refused(0)
+    assert await with_code(world, code) == NotSignedIn(0)
     assert (await world.accounts.look(signed_in.session)).recovery_codes_left == 9
     [event] = await world.events("recovery-code-used")
     assert event["details"] == {"id": user_id, "left": 9}
@@ -171,7 +171,7 @@ async def test_a_factor_counts_only_once_a_code_was_seen(world: World) -> None:
 
     assert await world.accounts.begun_factor(session) == begun
     assert isinstance(await world.enter(), SignedIn)
-    assert await world.accounts.confirm_factor(world.caller(session), session, "000000") == Refused(0)
+    assert await world.accounts.confirm_factor(world.caller(session), session, "000000") == NotSignedIn(0)
     assert isinstance(await world.enter(), SignedIn)
 
 
@@ -186,7 +186,7 @@ async def test_a_secret_belongs_to_the_session_that_began_with_it(world: World) 
 
     assert await world.accounts.begun_factor(other) is None
     assert await world.accounts.confirm_factor(world.caller(other), other, world.code(begun)) == Expired()
-    assert await world.accounts.confirm_factor(world.caller(mine), mine, world.code(stolen)) == Refused(0)
+    assert await world.accounts.confirm_factor(world.caller(mine), mine, world.code(stolen)) == NotSignedIn(0)
     assert isinstance(await world.accounts.confirm_factor(world.caller(mine), mine, world.code(begun)), WithCodes)
 
 
@@ -194,7 +194,7 @@ async def test_a_second_factor_is_begun_with_the_password(world: World) -> None:
     await world.person()
     session = (await world.inside()).session
 
-    assert await world.accounts.begin_factor(world.caller(session), session, "wrong password") == Refused(0)
+    assert await world.accounts.begin_factor(world.caller(session), session, "wrong password") == NotSignedIn(0)
     assert await world.accounts.begun_factor(session) is None
 
 
@@ -234,7 +234,7 @@ async def test_there_is_one_factor_until_it_is_removed_with_a_code(world: World)
     caller = world.caller(session)
     with pytest.raises(Conflict):
         await world.accounts.begin_factor(caller, session, PASSWORD)
-    assert await world.accounts.remove_factor(caller, session, "000000") == Refused(0)
+    assert await world.accounts.remove_factor(caller, session, "000000") == NotSignedIn(0)
 
     removed = await world.accounts.remove_factor(caller, session, world.code(enrolment))
 
@@ -257,7 +257,7 @@ async def test_fresh_recovery_codes_end_the_old_ones(world: World) -> None:
 
     assert isinstance(renewed, WithCodes)
     assert not set(renewed.recovery_codes) & set(done.recovery_codes)
-    assert await with_code(world, done.recovery_codes[0]) == Refused(0)
+    assert await with_code(world, done.recovery_codes[0]) == NotSignedIn(0)
     assert isinstance(await with_code(world, renewed.recovery_codes[0]), SignedIn)
     assert len(await world.events("recovery-codes-renewed")) == 1
 

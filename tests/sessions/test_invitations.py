@@ -8,7 +8,7 @@ from waypost import ids
 from waypost.access import Caller, OrganizationRole, Source, User, operator
 from waypost.errors import Forbidden, Invalid, NotFound
 from waypost.sessions import store
-from waypost.sessions.model import NeedsCode, Refused, SignedIn
+from waypost.sessions.model import NeedsCode, NotSignedIn, SignedIn
 
 OWNER, ADMIN, MEMBER = OrganizationRole.owner, OrganizationRole.admin, OrganizationRole.member
 NEW = "nine lazy foxes"
@@ -92,7 +92,7 @@ async def test_until_it_is_used_the_old_password_holds_and_then_all_sessions_end
     await world.invitations.accept(invitation.token, NEW, ip=IP)
 
     assert await world.back(before) is None
-    assert await world.enter() == Refused(0)
+    assert await world.enter() == NotSignedIn(0)
     assert isinstance(await world.enter(password=NEW), SignedIn)
 
 

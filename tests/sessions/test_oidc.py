@@ -16,7 +16,7 @@ from waypost.access import OrganizationRole
 from waypost.db.database import Database
 from waypost.egress.client import Client
 from waypost.egress.policy import Policy
-from waypost.sessions.model import Means, Refused, SignedIn
+from waypost.sessions.model import Means, NotSignedIn, SignedIn
 from waypost.sessions.oidc import CALLBACK, Flow, NotVouched, Provider, Registration
 from waypost.settings import load
 
@@ -62,10 +62,10 @@ class Browser:
         assert isinstance(flow, Flow)
         return flow
 
-    async def come_back(self, flow: str, back: dict[str, str]) -> SignedIn | Refused | NotVouched:
+    async def come_back(self, flow: str, back: dict[str, str]) -> SignedIn | NotSignedIn | NotVouched:
         return await self.sessions.come_from_provider(flow, back, ip=IP, request_id="a-request", route="GET /x")
 
-    async def sign_in(self, **other: str) -> SignedIn | Refused | NotVouched:
+    async def sign_in(self, **other: str) -> SignedIn | NotSignedIn | NotVouched:
         flow = await self.start()
         return await self.come_back(flow.secret, self.theirs.visit(flow.url) | other)
 
@@ -287,7 +287,7 @@ async def test_one_address_cannot_have_us_call_the_provider_without_end(browser:
     """A flow needs nothing of ours, so that anybody can make one up."""
     found = [await browser.sign_in(code="made up") for _ in range(21)]
 
-    assert found[-1] == Refused(2)
+    assert found[-1] == NotSignedIn(2)
     assert browser.theirs.requests.count("/token") == 20
 
 

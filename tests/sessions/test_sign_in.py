@@ -6,7 +6,7 @@ from tests.support.stores import commits_of
 from waypost import ids
 from waypost.access import EnvironmentRole, OrganizationRole, operator
 from waypost.sessions import store
-from waypost.sessions.model import HOUR_MS, Means, Refused, SignedIn
+from waypost.sessions.model import HOUR_MS, Means, NotSignedIn, SignedIn
 from waypost.sessions.passwords import Cost, Passwords
 from waypost.users import memberships
 from waypost.users.store import get
@@ -42,7 +42,7 @@ async def test_a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing
         await world.enter("x" * 10_000, "y" * 10_000),
     ]
 
-    assert found == [Refused(0)] * 5
+    assert found == [NotSignedIn(0)] * 5
 
 
 async def test_the_cookie_is_nowhere_in_the_store(world: World) -> None:
@@ -126,7 +126,7 @@ async def test_whoever_belongs_to_no_organization_any_more_is_out(world: World) 
     await world.db.write(lambda tx: memberships.leave(tx, world.tenant.id, user_id))
 
     assert await world.back(entered) is None
-    assert await world.enter() == Refused(0)
+    assert await world.enter() == NotSignedIn(0)
 
 
 async def test_a_removed_user_who_is_added_again_has_to_be_invited_again(world: World) -> None:
@@ -139,7 +139,7 @@ async def test_a_removed_user_who_is_added_again_has_to_be_invited_again(world: 
     assert await world.person(password=None) == user_id
 
     assert await world.back(entered) is None
-    assert await world.enter() == Refused(0)
+    assert await world.enter() == NotSignedIn(0)
     assert await world.db.read(lambda tx: store.invited(tx, left.token, world.clock.now_ms())) is None
     await world.users.remove(CLI, user_id)
 

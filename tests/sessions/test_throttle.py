@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.sessions.conftest import CLI, IP, PASSWORD, World
-from waypost.sessions.model import NeedsCode, Refused, SignedIn
+from waypost.sessions.model import NeedsCode, NotSignedIn, SignedIn
 
 WRONG = "wrong password"
 
@@ -15,7 +15,7 @@ async def guess(world: World, times: int, email: str = "ann@clinic.test", *, ip:
     waits = []
     for _ in range(times):
         refused = await world.enter(email, WRONG, ip=ip)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, NotSignedIn)
         waits.append(refused.wait_seconds)
         world.clock.advance(refused.wait_seconds)
     return waits
@@ -34,9 +34,9 @@ async def test_while_one_waits_the_right_password_does_not_count_and_the_wait_gr
     await guess(world, 5)
     await world.enter(password=WRONG)
 
-    assert await world.enter() == Refused(4)
+    assert await world.enter() == NotSignedIn(4)
     world.clock.advance(3)
-    assert await world.enter() == Refused(1)
+    assert await world.enter() == NotSignedIn(1)
     world.clock.advance(1)
     assert isinstance(await world.enter(), SignedIn)
 
@@ -71,7 +71,7 @@ async def test_one_account_waits_wherever_the_guesses_come_from(world: World) ->
     for number in range(5):
         await world.enter(password=WRONG, ip=f"198.51.100.{number}")
 
-    assert await world.enter(ip="203.0.113.9") == Refused(2)
+    assert await world.enter(ip="203.0.113.9") == NotSignedIn(2)
 
 
 async def test_one_address_that_tries_many_accounts_waits(world: World) -> None:
@@ -79,7 +79,7 @@ async def test_one_address_that_tries_many_accounts_waits(world: World) -> None:
     for number in range(20):
         await world.enter(f"somebody{number}@clinic.test", WRONG)
 
-    assert await world.enter() == Refused(2)
+    assert await world.enter() == NotSignedIn(2)
     assert isinstance(await world.enter(ip="203.0.113.9"), SignedIn)
 
 
@@ -88,7 +88,7 @@ async def test_an_account_of_ones_own_gives_an_address_no_further_guesses(world:
     waits = []
     for number in range(24):
         refused = await world.enter(f"somebody{number}@clinic.test", WRONG)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, NotSignedIn)
         waits.append(refused.wait_seconds)
         world.clock.advance(refused.wait_seconds)
         await world.inside()
@@ -102,7 +102,7 @@ async def test_a_hundred_at_once_are_no_more_than_one_after_the_other(world: Wor
 
     found = await asyncio.gather(*(world.enter(password=WRONG) for _ in range(20)))
 
-    judged = [one for one in found if isinstance(one, Refused) and one.wait_seconds == 0]
+    judged = [one for one in found if isinstance(one, NotSignedIn) and one.wait_seconds == 0]
     assert len(judged) <= 4
     assert len(await world.events("sign-in-refused")) == 5
 
@@ -126,15 +126,15 @@ async def test_codes_are_counted_as_passwords_are(world: World) -> None:
     waits = []
     for _ in range(6):
         refused = await world.sessions.second_step(entered.step, "000000", ip=IP)
-        assert isinstance(refused, Refused)
+        assert isinstance(refused, NotSignedIn)
         waits.append(refused.wait_seconds)
         world.clock.advance(refused.wait_seconds)
     assert waits == [0, 0, 0, 0, 2, 4]
 
     again = await world.enter()  # knowing the password is no way round
     assert isinstance(again, NeedsCode)
-    assert await world.sessions.second_step(again.step, "000000", ip=IP) == Refused(8)
-    assert await world.sessions.second_step(again.step, "000000", ip=IP) == Refused(8)
+    assert await world.sessions.second_step(again.step, "000000", ip=IP) == NotSignedIn(8)
+    assert await world.sessions.second_step(again.step, "000000", ip=IP) == NotSignedIn(8)
 
 
 async def test_an_invitation_ends_the_wait(world: World) -> None:

@@ -34,7 +34,7 @@ def email_of(who: str) -> str:
 
 def invited(house: House, who: str) -> str:
     """The path of a link for one of PEOPLE, who begins afresh with it."""
-    caller, invite = operator("users invite"), house.waypost.invitations.invite
+    caller, invite = operator("users invite"), house.waypost.people.invitations.invite
     return house.run(invite(caller, email_of(who), drops_factor=True)).path
 
 

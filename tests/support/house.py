@@ -101,23 +101,23 @@ class House(Callers, AbstractContextManager["House"]):
 
     @property
     def commits(self) -> int:
-        assert isinstance(self.waypost.db, SqliteDatabase | PostgresqlDatabase)
-        return self.waypost.db.commits
+        assert isinstance(self.waypost.ground.db, SqliteDatabase | PostgresqlDatabase)
+        return self.waypost.ground.db.commits
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What the work gives, done in the application's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
 
     def read(self, fn: Callable[[Tx], T]) -> T:
-        return self.run(self.waypost.db.read(fn))
+        return self.run(self.waypost.ground.db.read(fn))
 
     def write(self, fn: Callable[[Tx], T]) -> T:
-        return self.run(self.waypost.db.write(fn))
+        return self.run(self.waypost.ground.db.write(fn))
 
     def events(self, about: str | None = None, *, tenant: Tenant | None = None) -> list[dict[str, Any]]:
         """The organization's audit events, oldest first, `details` decoded; only those with that id in them."""
         number = (tenant or self.household.clinic).id
-        rows = self.read(lambda tx: audit.page(tx, number, audit.Filter(), offset=0, count=100_000))
+        rows = self.read(lambda tx: audit.page(tx, number, audit.EventQuery(), offset=0, count=100_000))
         events = [{**row, "details": json.loads(row["details"])} for row in reversed(rows)]
         return [event for event in events if about in (None, event["details"].get("id"))]
 
@@ -135,26 +135,26 @@ class House(Callers, AbstractContextManager["House"]):
     async def _serve(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        self.waypost.bound("127.0.0.1", self.port, tls=False)
+        self.waypost.ground.whereabouts.bound("127.0.0.1", self.port, tls=False)
         if self._deliver:
-            await self.waypost.worker.start()
-            await self.waypost.skipping.start()
-            await self.waypost.replaying.start()
-            await self.waypost.notifier.start()
-        running = Server(server.config(self.waypost.http))
+            await self.waypost.engine.worker.start()
+            await self.waypost.engine.skipping.start()
+            await self.waypost.engine.replaying.start()
+            await self.waypost.configuration.notifier.start()
+        running = Server(server.config(self.waypost.faces.http))
         serving = asyncio.create_task(running.serve(sockets=[listener]))
         self._ready.set()
         await self._stop.wait()
-        self.waypost.live.stop()
+        self.waypost.faces.live.stop()
         running.end()
         await serving
-        await self.waypost.worker.stop(within_seconds=0)
+        await self.waypost.engine.worker.stop(within_seconds=0)
 
     async def _move_in(self) -> Household:
         """Two organizations, everybody, and an API key for sources of the first one's Development."""
         waypost = self.waypost
-        clinic = await tenants.found(waypost.db, self.clock)
-        made = Household(clinic, await tenants.found(waypost.db, self.clock, "Laboratory"))
+        clinic = await tenants.found(waypost.ground.db, self.clock)
+        made = Household(clinic, await tenants.found(waypost.ground.db, self.clock, "Laboratory"))
         for name, person in PEOPLE.items():
             tenant = made.elsewhere if person.elsewhere else clinic
             held = person.environments if person.role else ()
@@ -165,10 +165,10 @@ class House(Callers, AbstractContextManager["House"]):
                 organization_role=person.organization_role,
                 environment_roles={tenant.environments[each]: person.role for each in held if person.role},
             )
-            added = await waypost.users.add(operator("users add"), new)
+            added = await waypost.people.users.add(operator("users add"), new)
             made.clients[name] = added.key.client_id
         source = ApiKey(new_id(), clinic.development, Flag.development, "Feed", None, key_set("source"))
-        await waypost.db.write(lambda tx: apikeys.insert(tx, source, self.clock.now_ms()))
+        await waypost.ground.db.write(lambda tx: apikeys.insert(tx, source, self.clock.now_ms()))
         made.clients["source"] = source.id
         return made
 

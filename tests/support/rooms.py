@@ -61,7 +61,9 @@ class Room:
 
     async def events(self) -> list[dict[str, Any]]:
         """The organization's audit events, oldest first."""
-        rows = await self.db.read(lambda tx: audit.page(tx, ORGANIZATION, audit.Filter(), offset=0, count=1000))
+        rows = await self.db.read(
+            lambda tx: audit.page(tx, ORGANIZATION, audit.EventQuery(), offset=0, count=1000)
+        )
         return [dict(row) for row in reversed(rows)]
 
 

@@ -13,8 +13,8 @@ from waypost.environments import store as environments
 from waypost.environments.store import Flag
 from waypost.ids import new_id
 from waypost.queues import store as queues
-from waypost.queues.model import Accept, Target
-from waypost.queues.port import Hot, accepting
+from waypost.queues.model import Accept, Addressee
+from waypost.queues.port import Hot, rows_of_accept
 from waypost.sources import store as sources
 from waypost.sources.model import Source
 from waypost.subscriptions import store as subscriptions
@@ -85,19 +85,19 @@ class Traffic:
 
     def message(self, *to: Subscription, body: bytes = b"sealed", **more: Any) -> Accept:
         """A message for these subscriptions, ready to be accepted."""
-        targets = tuple(Target(new_id(), each.id, each.id, each.destination_id) for each in to)
+        addressees = tuple(Addressee(new_id(), each.id, each.id, each.destination_id) for each in to)
         values = {
             "message_id": new_id(), "environment_id": self.environment_id, "source_id": to[0].source_id,
             "data_model": to[0].data_model, "event_type": "NewPatient", "facility_code": None,
             "meta_start": 1, "meta_end": 2, "now_ms": self.clock.now_ms(),
         }  # fmt: skip
-        return Accept(**(values | {"body": body, "targets": targets} | more))
+        return Accept(**(values | {"body": body, "addressees": addressees} | more))
 
     async def accept(self, *to: Subscription, **more: Any) -> list[str]:
         """The log ids of a message accepted for these subscriptions."""
         given = self.message(*to, **more)
-        await self.db.write(lambda tx: self.hot.accept(tx, given), beside=accepting(given.targets))
-        return [target.log_id for target in given.targets]
+        await self.db.write(lambda tx: self.hot.accept(tx, given), beside=rows_of_accept(given.addressees))
+        return [addressee.log_id for addressee in given.addressees]
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
         """What a query finds."""

@@ -67,7 +67,7 @@ class Visitor:
     def __init__(self, house: House, who: str | None = "engineer") -> None:
         self.house = house
         self.cookies: dict[str, str] = {}
-        house.waypost.resume = lambda cookie, ip, used=True: resumed(house, cookie)
+        house.waypost.faces.resume = lambda cookie, ip, used=True: resumed(house, cookie)
         if who is not None:
             self.cookies[cookies.SESSION] = who.replace(" ", "_")
 
@@ -149,7 +149,7 @@ async def resumed(house: House, cookie: str) -> Session | None:
     client_id = house.household.clients.get(who)
     if client_id is None:
         return None
-    user = await house.waypost.db.read(lambda tx: memberships.principal(tx, client_id))
+    user = await house.waypost.ground.db.read(lambda tx: memberships.principal(tx, client_id))
     if user is None:
         return None
     email, now = f"{who.replace(' ', '.')}@clinic.test", house.clock.now_ms()

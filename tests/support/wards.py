@@ -54,7 +54,7 @@ class Ward(AbstractContextManager["Ward"]):
         """Pause a queue, and wait for the end of what it has on its way."""
         found = self.house.call("POST", f"/waypost/v1/queues/{queue_id}/pause")
         assert found.payload["queue"]["state"] == "paused"
-        until(lambda: not self.house.waypost.worker.is_running(queue_id), "the end of its attempt")
+        until(lambda: not self.house.waypost.engine.worker.is_running(queue_id), "the end of its attempt")
 
     def send(self, *messages: Patients) -> list[str]:
         """Send a message for each, numbered from 1 on; their log ids."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from tests.support.waiting import until
 from tests.support.waypost import Server
 from torture import nodes
-from torture.clock import HOUR, Clock
+from torture.clock import HOUR, SharedClock
 
 
 def test_a_node_goes_by_the_clock_that_it_is_given(tmp_path: Path) -> None:
-    clock = Clock(tmp_path / "clock")
+    clock = SharedClock(tmp_path / "clock")
     with ExitStack() as stack:
         [server] = nodes.one(tmp_path, stack, clock.environment).servers
         before = _time_of(server)

@@ -6,15 +6,15 @@ import pytest
 from rich.console import Console
 
 from crash.load import Form
-from crash.verdict import Lane
+from crash.verdict import QueueTally
 from torture import faults, page, trial
 from torture.network import faults as of_the_network
 from torture.results import Result, keep
-from torture.trial import Found, Size
+from torture.trial import Size, TrialResult
 
 MIXED = Form(lanes=8, ahead=60, batch=20, calm_seconds=0.2)
 """Two of the lanes send one by one."""
-GOOD = Lane(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
+GOOD = QueueTally(accepted=10, delivered=10, lost=0, unasked=0, repeated=0, inverted=0)
 
 
 def test_nothing_is_lost_while_exchanges_are_torn(tmp_path: Path) -> None:
@@ -30,31 +30,36 @@ def test_nothing_is_lost_while_exchanges_are_torn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (Found("f", "sqlite", lanes=(GOOD,)), []),
-        (Found("f", "sqlite", lanes=(Lane(10, 9, 1, 0, 0, 0),)), ["1 messages acknowledged and lost"]),
-        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 0, 2), GOOD)), ["2 messages out of order"]),
-        (Found("f", "sqlite", lanes=(Lane(10, 11, 0, 1, 0, 0),)), ["1 messages delivered and never acknowledged"]),
+        (TrialResult("f", "sqlite", lanes=(GOOD,)), []),
+        (TrialResult("f", "sqlite", lanes=(QueueTally(10, 9, 1, 0, 0, 0),)), ["1 messages acknowledged and lost"]),
+        (TrialResult("f", "sqlite", lanes=(QueueTally(10, 10, 0, 0, 0, 2), GOOD)), ["2 messages out of order"]),
         (
-            Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 3, 0),), repeats=2),
+            TrialResult("f", "sqlite", lanes=(QueueTally(10, 11, 0, 1, 0, 0),)),
+            ["1 messages delivered and never acknowledged"],
+        ),
+        (
+            TrialResult("f", "sqlite", lanes=(QueueTally(10, 10, 0, 0, 3, 0),), repeats=2),
             ["one queue repeats 3 times, where 2 can be explained"],
         ),
-        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),), repeats=2), []),
-        (Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=4), []),
+        (TrialResult("f", "sqlite", lanes=(QueueTally(10, 10, 0, 0, 2, 0),), repeats=2), []),
+        (TrialResult("f", "sqlite", lanes=(QueueTally(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=4), []),
         (
-            Found("f", "sqlite", lanes=(Lane(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=3),
+            TrialResult("f", "sqlite", lanes=(QueueTally(10, 10, 0, 0, 2, 0),) * 2, repeats=4, together=3),
             ["4 repeats, where 3 can be explained"],
         ),
-        (Found("f", "sqlite", faults=("a node ended badly",)), ["a node ended badly"]),
-        (Found("f", "sqlite", skipped="only root can"), []),
+        (TrialResult("f", "sqlite", faults=("a node ended badly",)), ["a node ended badly"]),
+        (TrialResult("f", "sqlite", skipped="only root can"), []),
     ],
 )
-def test_a_broken_promise_is_named(found: Found, words: list[str]) -> None:
+def test_a_broken_promise_is_named(found: TrialResult, words: list[str]) -> None:
     assert found.broken == words
 
 
 def test_every_fault_has_a_line_and_what_was_skipped_says_why() -> None:
-    done = Found("cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), usual=(0.2,), repeats=2)
-    shown = page.table([done, Found("full", "postgresql", skipped="only root can")]).splitlines()
+    done = TrialResult(
+        "cut", "sqlite", rounds=2, lanes=(GOOD, GOOD), recovered=(0.5, 1.5), usual=(0.2,), repeats=2
+    )
+    shown = page.table([done, TrialResult("full", "postgresql", skipped="only root can")]).splitlines()
     assert shown[2] == "| cut | sqlite | 2 | 20 | 20 | 0 | 0 | 0 | 0 (≤ 2) | 1.0 / 1.5 s | 0.2 s |"
     assert shown[3].startswith("| full | postgresql | skipped: only root can |")
     assert len({line.count("|") for line in shown}) == 1
@@ -73,7 +78,7 @@ def test_what_is_run_again_takes_its_own_place_and_leaves_the_others(tmp_path: P
     kept = tmp_path / "faults.json"
 
     def run(name: str, rounds: int) -> list[Result]:
-        found = Found(name, "sqlite", rounds=rounds, lanes=(GOOD,), recovered=(0.5,))
+        found = TrialResult(name, "sqlite", rounds=rounds, lanes=(GOOD,), recovered=(0.5,))
         return keep({name: Result(found, f"2026-11-26 11:0{rounds}", "light load")}, ["cut", "full"], kept)
 
     run("full", 1)

@@ -58,24 +58,24 @@ class Store:
     async def change(self, *statements: str) -> None:
         """Damage it: SQL on the store, past all our code."""
         for statement in statements:
-            await self.waypost.db.write(partial(_run, statement))
+            await self.waypost.ground.db.write(partial(_run, statement))
 
     async def accept_another(self) -> None:
         """One more message like the others."""
-        opened_body = await self.waypost.db.read(self._newest_body)
-        await self.waypost.intake.accept(self.tenant.development, opened_body)
+        opened_body = await self.waypost.ground.db.read(self._newest_body)
+        await self.waypost.engine.intake.accept(self.tenant.development, opened_body)
 
     def _newest_body(self, tx: Tx) -> bytes:
         row = tx.exec_driver_sql("SELECT id, body FROM message ORDER BY id DESC LIMIT 1").one()
-        return self.waypost.vault.open(tx, row.body, table="message", row=row.id)
+        return self.waypost.ground.vault.open(tx, row.body, table="message", row=row.id)
 
     async def value(self, statement: str) -> Any:
-        return await self.waypost.db.read(lambda tx: tx.exec_driver_sql(statement).scalar())
+        return await self.waypost.ground.db.read(lambda tx: tx.exec_driver_sql(statement).scalar())
 
     async def events(self) -> list[tuple[str, str]]:
         """Type and route of each audit event of the organization, oldest first."""
-        rows = await self.waypost.db.read(
-            lambda tx: audit.page(tx, self.tenant.id, audit.Filter(), offset=0, count=1000)
+        rows = await self.waypost.ground.db.read(
+            lambda tx: audit.page(tx, self.tenant.id, audit.EventQuery(), offset=0, count=1000)
         )
         return [(row["type"], row["route"]) for row in reversed(rows)]
 
@@ -91,7 +91,7 @@ def settings(folder: Path, url: str | None = None, **more: Any) -> Settings:
 
 async def checked(waypost: Waypost) -> dict[str, Any]:
     """What a check finds, without an event of it."""
-    return await checking.run(waypost.db, waypost.clock, waypost.settings.key_file)
+    return await checking.run(waypost.ground.db, waypost.ground.clock, waypost.ground.settings.key_file)
 
 
 def damage(file: Path, at: int, data: bytes) -> None:
@@ -173,32 +173,32 @@ async def _filled(folder: Path, url: str | None = None) -> Made:
     with Receiver(*[answer()] * DELIVERED, answer(500, b"a kept answer")) as receiver:
         async with opened(settings(folder, url), clock=SetClock(), new=True) as waypost:
             tenant = await _made(waypost, receiver.url)
-            await waypost.worker.start()
+            await waypost.engine.worker.start()
             await receiver.arrived(DELIVERED + 1)
-            await waypost.worker.stop()
+            await waypost.engine.worker.stop()
     return Made(folder, tenant, url)
 
 
 async def _made(waypost: Waypost, url: str) -> tenants.Tenant:
-    tenant = await tenants.found(waypost.db, waypost.clock)
+    tenant = await tenants.found(waypost.ground.db, waypost.ground.clock)
     environment = tenant.development
-    source = await waypost.sources.create(CALLER, environment, {"name": "A source"})
-    await waypost.credentials.create(
+    source = await waypost.configuration.sources.create(CALLER, environment, {"name": "A source"})
+    await waypost.configuration.credentials.create(
         CALLER,
         {
             "name": "A credential", "environmentId": environment, "grantType": "client_credentials",
             "url": "https://tokens.example.org/", "clientId": "client", "clientSecret": SECRET,
         },
     )  # fmt: skip
-    destination = await waypost.destinations.create(
+    destination = await waypost.configuration.destinations.create(
         CALLER, environment, {"name": "A destination", "endpoint": url, "verificationToken": TOKEN}
     )
     ends = {"source": {"id": source.id}, "destination": {"id": destination.id}}
-    await waypost.subscriptions.create(CALLER, environment, {**ends, "dataModel": "PatientAdmin"})
+    await waypost.configuration.subscriptions.create(CALLER, environment, {**ends, "dataModel": "PatientAdmin"})
     for number in range(DELIVERED + WAITING):
         sent = message({"id": destination.id}, {"id": source.id}, number)
         sent["Patient"]["Demographics"] = {"LastName": FAMILY_NAME}
-        await waypost.intake.accept(environment, json.dumps(sent).encode())
+        await waypost.engine.intake.accept(environment, json.dumps(sent).encode())
     return tenant
 
 

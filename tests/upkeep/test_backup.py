@@ -59,7 +59,7 @@ def place(store: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Place
 
 
 async def taken(store: Store, file: Path) -> dict[str, Any]:
-    return await store.waypost.upkeep.backup(file)
+    return await store.waypost.engine.upkeep.backup(file)
 
 
 async def rows(waypost: Waypost) -> dict[str, list[tuple[Any, ...]]]:
@@ -70,7 +70,7 @@ async def rows(waypost: Waypost) -> dict[str, list[tuple[Any, ...]]]:
         kept = [name for name in names if not name.startswith("audit_") and name != "writer_turn"]
         return {name: sorted(map(tuple, tx.exec_driver_sql(f"SELECT * FROM {name}")), key=repr) for name in kept}
 
-    return await waypost.db.read(read)
+    return await waypost.ground.db.read(read)
 
 
 def _bytes(file: Path) -> bytes:
@@ -162,7 +162,8 @@ async def test_a_restored_store_is_the_one_that_was_backed_up(store: Store, file
     async with place.opened(store.key_file) as again:
         assert await checked(again) == before
         assert await rows(again) == held
-        events = await again.db.read(lambda tx: tx.exec_driver_sql("SELECT type FROM audit_event").scalars().all())
+        query = "SELECT type FROM audit_event"
+        events = await again.ground.db.read(lambda tx: tx.exec_driver_sql(query).scalars().all())
     assert "backup-restored" in events
 
 
@@ -182,7 +183,7 @@ async def test_a_backup_from_before_a_rotation_opens_with_todays_key_file(
     store: Store, file: Path, place: Place
 ) -> None:
     await taken(store, file)
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     await place.filled(file, store.key_file)
     async with place.opened(store.key_file) as again:
         assert (await checked(again))["ok"]
@@ -203,7 +204,7 @@ async def test_a_restore_with_a_key_file_from_before_a_rotation_names_the_key_th
     store: Store, file: Path, place: Place, tmp_path: Path
 ) -> None:
     shutil.copy(store.key_file, tmp_path / "old.key")
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     await taken(store, file)
     with pytest.raises(UpkeepRefused, match=keyring.load(store.key_file).current):
         await place.filled(file, tmp_path / "old.key")

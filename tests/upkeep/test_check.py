@@ -16,7 +16,7 @@ FoundIn = Callable[[dict[str, Any], str], list[str]]
 
 
 async def test_a_sound_store_holds(store: Store) -> None:
-    report = await store.waypost.upkeep.check()
+    report = await store.waypost.engine.upkeep.check()
     assert report["findings"] == []
     assert report["ok"]
     assert report["checked"] == {
@@ -47,7 +47,7 @@ async def test_a_ledger_that_does_not_add_up_is_found(
     store: Store, found_in: FoundIn, harm: str, words: str
 ) -> None:
     await store.change(harm)
-    report = await store.waypost.upkeep.check()
+    report = await store.waypost.engine.upkeep.check()
     assert not report["ok"]
     assert any(words in detail for detail in found_in(report, "ledger")), report
 
@@ -63,7 +63,7 @@ async def test_a_ledger_that_does_not_add_up_is_found(
 )
 async def test_a_damaged_audit_trail_is_found(store: Store, found_in: FoundIn, harm: str) -> None:
     await store.change(harm)
-    report = await store.waypost.upkeep.check()
+    report = await store.waypost.engine.upkeep.check()
     assert [detail.split(" breaks")[0] for detail in found_in(report, "audit")] == [
         f"The audit chain of organization {store.tenant.id}"
     ]
@@ -71,7 +71,7 @@ async def test_a_damaged_audit_trail_is_found(store: Store, found_in: FoundIn, h
 
 async def test_a_check_that_cannot_be_written_down_still_tells(store: Store, found_in: FoundIn) -> None:
     await store.change("DROP TABLE audit_head")
-    report = await store.waypost.upkeep.check()
+    report = await store.waypost.engine.upkeep.check()
     assert not report["ok"]
     assert "This check could not be written to the trail." in found_in(report, "audit")
 
@@ -80,7 +80,7 @@ async def test_a_missing_sealing_key_is_found_and_named(store: Store, found_in: 
     lost = keyring.load(store.key_file).current
     store.key_file.unlink()
     keyring.create(store.key_file)
-    details = found_in(await store.waypost.upkeep.check(), "secrets")
+    details = found_in(await store.waypost.engine.upkeep.check(), "secrets")
     reason = f"do not open: The sealing key {lost} is not in the key file."
     assert details == [
         f"1 data keys {reason}",
@@ -93,7 +93,7 @@ async def test_a_missing_sealing_key_is_found_and_named(store: Store, found_in: 
 
 async def test_a_missing_key_file_is_found(store: Store, found_in: FoundIn) -> None:
     store.key_file.unlink()
-    details = found_in(await store.waypost.upkeep.check(), "secrets")
+    details = found_in(await store.waypost.engine.upkeep.check(), "secrets")
     assert details == [f"There is no key file at {store.key_file}."]
 
 
@@ -111,7 +111,7 @@ async def test_a_sealed_value_that_was_changed_or_moved_is_found(
     store: Store, found_in: FoundIn, harm: str, name: str
 ) -> None:
     await store.change(harm)
-    details = found_in(await store.waypost.upkeep.check(), "secrets")
+    details = found_in(await store.waypost.engine.upkeep.check(), "secrets")
     assert len(details) == 1
     assert details[0].startswith(name)
 
@@ -120,22 +120,22 @@ async def test_a_row_that_points_nowhere_is_found(embedded: Store, found_in: Fou
     raw = library().connect(embedded.folder / DATABASE)
     with closing(raw), raw:
         raw.execute("UPDATE credential SET environment_id = 'nowhere'")
-    details = found_in(await embedded.waypost.upkeep.check(), "integrity")
+    details = found_in(await embedded.waypost.engine.upkeep.check(), "integrity")
     assert details == ["A row of credential points to a row of environment that is not there."]
 
 
 async def test_a_damaged_file_is_found(embedded: Store, found_in: FoundIn) -> None:
     page = await embedded.value("SELECT rootpage FROM sqlite_schema WHERE name = 'ix_log_message_id'")
     size = await embedded.value("PRAGMA page_size")
-    await embedded.waypost.db.close()
+    await embedded.waypost.ground.db.close()
     damage(embedded.folder / DATABASE, (page - 1) * size, b"\xff" * size)
     async with opened(settings(embedded.folder)) as damaged:
-        report = await damaged.upkeep.check()
+        report = await damaged.engine.upkeep.check()
     assert not report["ok"]
     assert found_in(report, "integrity") != []
 
 
 async def test_an_index_that_postgresql_holds_invalid_is_found(shared: Store, found_in: FoundIn) -> None:
     await shared.change("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_log_message_id'::regclass")
-    details = found_in(await shared.waypost.upkeep.check(), "integrity")
+    details = found_in(await shared.waypost.engine.upkeep.check(), "integrity")
     assert details == ["The index ix_log_message_id is invalid: REINDEX it."]

@@ -146,7 +146,7 @@ def full_and_free_again(folder: Path, room: Room) -> None:
         logs.until_state(house, last, "delivered")
         assert len(receiver.requests) == taken + 1
         waypost = house.waypost
-        report = house.run(checking.run(waypost.db, waypost.clock, waypost.settings.key_file))
+        report = house.run(checking.run(waypost.ground.db, waypost.ground.clock, waypost.ground.settings.key_file))
         assert report["findings"] == []
 
 

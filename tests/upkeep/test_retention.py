@@ -18,11 +18,10 @@ from waypost.ids import new_id
 from waypost.messages import idempotency
 from waypost.metrics import Metrics
 from waypost.queues import operations, recount
-from waypost.queues.model import Replay, Target
+from waypost.queues.model import Addressee, Replay
 from waypost.queues.purged import purged
 from waypost.replays import store as replays
-from waypost.replays.model import Part, Progress
-from waypost.replays.model import State as ReplayState
+from waypost.replays.model import Part, ReplayOfMany, ReplayState
 from waypost.replays.running import Running
 from waypost.subscriptions.model import Subscription
 from waypost.tokens import store as tokens
@@ -138,7 +137,7 @@ async def test_a_message_goes_with_the_last_of_its_logs(world: World) -> None:
 async def test_the_counters_stay_and_what_was_removed_is_counted_by_its_end(world: World) -> None:
     to = await world.traffic.subscription()
     [first, *_] = await delivered(world, to, 4)
-    target = Target(new_id(), to.id, to.id, to.destination_id)
+    target = Addressee(new_id(), to.id, to.id, to.destination_id)
     again = Replay(first, world.traffic.environment_id, target, world.clock.now_ms())
     await world.db.write(lambda tx: world.hot.replay(tx, again))
     await world.advance(to.id)
@@ -287,7 +286,7 @@ async def test_a_replay_of_many_leaves_out_what_was_removed_meanwhile(world: Wor
     to = await world.traffic.subscription()
     await delivered(world, to, 2)
     now = world.clock.now_ms()
-    made = Progress(new_id(), world.traffic.environment_id, ReplayState.running, {}, 2, 0, now, None)
+    made = ReplayOfMany(new_id(), world.traffic.environment_id, ReplayState.running, {}, 2, 0, now, None)
     part = Part(made.id, to.destination_id, 0, 2)
     await world.db.write(lambda tx: replays.insert(tx, made, [part]))
     world.clock.advance(TERM * DAY)

@@ -33,7 +33,7 @@ def purged_to(house: House, logs: int) -> None:
     """Let passes run until so many logs are left."""
 
     def left() -> bool:
-        house.run(house.waypost.retention.run())
+        house.run(house.waypost.engine.retention.run())
         return rows(house, log) == logs
 
     until(left, f"{logs} logs left")
@@ -70,7 +70,7 @@ def test_messages_are_delivered_in_order_while_others_are_purged(house: House) -
     with Ward(house) as ward:
         for _ in range(4):
             ward.send(*["ann"] * 10)
-            house.run(house.waypost.retention.run())
+            house.run(house.waypost.engine.retention.run())
         ward.arrived(40)
         purged_to(house, 0)
         assert ward.of("ann") == list(range(1, 41))

@@ -18,12 +18,12 @@ MORE = 20
 
 async def kek_ids(store: Store) -> set[str]:
     query = sa.select(data_key.c.kek_id)
-    return set(await store.waypost.db.read(lambda tx: tx.scalars(query).all()))
+    return set(await store.waypost.ground.db.read(lambda tx: tx.scalars(query).all()))
 
 
 async def test_every_data_key_is_wrapped_under_the_new_key(store: Store) -> None:
     before = keyring.load(store.key_file)
-    result = await store.waypost.upkeep.rotate_keys()
+    result = await store.waypost.engine.upkeep.rotate_keys()
     after = keyring.load(store.key_file)
     assert result["previous"] == before.current
     assert result["key"] == after.current != before.current
@@ -33,7 +33,7 @@ async def test_every_data_key_is_wrapped_under_the_new_key(store: Store) -> None
 
 
 async def test_everything_opens_after_a_rotation_and_a_restart(store: Store) -> None:
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     async with opened(settings(store.folder, store.url)) as reopened:
         report = await checked(reopened)
     assert report["ok"], report
@@ -44,7 +44,7 @@ async def test_a_rotation_killed_before_anything_was_wrapped_harms_nothing(store
     keyring.save(store.key_file, keyring.load(store.key_file).with_new_current())
     async with opened(settings(store.folder, store.url)) as reopened:
         assert (await checked(reopened))["ok"]
-        result = await reopened.upkeep.rotate_keys()
+        result = await reopened.engine.upkeep.rotate_keys()
         assert (await checked(reopened))["ok"]
     assert await kek_ids(store) == {result["key"]}
 
@@ -53,7 +53,7 @@ async def test_a_rotation_keeps_the_keys_in_use_when_the_file_was_exchanged(stor
     in_use = keyring.load(store.key_file)
     store.key_file.unlink()
     keyring.create(store.key_file)
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     assert in_use.keys.items() <= keyring.load(store.key_file).keys.items()
     assert (await checked(store.waypost))["ok"]
 
@@ -62,30 +62,32 @@ async def test_messages_come_and_go_while_the_key_is_changed_again_and_again(sto
     """Each is taken, delivered and opens, whichever key was the newest at its moment."""
     with Receiver() as receiver:
         waypost, seen = store.waypost, set()
-        await waypost.destinations.update(CALLER, await _destination(store), {"endpoint": receiver.url})
-        await waypost.worker.start()
+        await waypost.configuration.destinations.update(
+            CALLER, await _destination(store), {"endpoint": receiver.url}
+        )
+        await waypost.engine.worker.start()
         sending = asyncio.create_task(_sent(store, MORE))
         while not sending.done():
-            seen.add((await waypost.upkeep.rotate_keys())["key"])
+            seen.add((await waypost.engine.upkeep.rotate_keys())["key"])
         await sending
         await receiver.arrived(WAITING + MORE)
-        await waypost.worker.stop()
+        await waypost.engine.worker.stop()
     assert len(seen) > 2
     async with opened(settings(store.folder, store.url)) as reopened:
         report = await checked(reopened)
-        lost = await reopened.db.read(reopened.vault.newest_lost)
+        lost = await reopened.ground.db.read(reopened.ground.vault.newest_lost)
     assert (report["ok"], lost) == (True, None), report
     assert report["checked"]["messages"] == DELIVERED + WAITING + MORE
 
 
 async def _destination(store: Store) -> str:
-    [found] = await store.waypost.destinations.of_environment(CALLER, store.tenant.development)
+    [found] = await store.waypost.configuration.destinations.of_environment(CALLER, store.tenant.development)
     return str(found["id"])
 
 
 async def _sent(store: Store, count: int) -> None:
     for _ in range(count):
-        store.waypost.clock.advance(24 * 3600)  # type: ignore[attr-defined] # so that each has a data key of its own
+        store.waypost.ground.clock.advance(24 * 3600)  # type: ignore[attr-defined] # so that each has a data key of its own
         await store.accept_another()
 
 
@@ -93,7 +95,7 @@ async def test_a_lost_key_does_not_stand_in_the_way_of_a_rotation(store: Store) 
     await store.change(
         "INSERT INTO data_key SELECT 'lost', 'nowhere', 'kek-lost', wrapped, created_at FROM data_key LIMIT 1"
     )
-    result = await store.waypost.upkeep.rotate_keys()
+    result = await store.waypost.engine.upkeep.rotate_keys()
     assert result["lostDataKeys"] == 1
     assert await kek_ids(store) == {"kek-lost", result["key"]}
 
@@ -101,12 +103,12 @@ async def test_a_lost_key_does_not_stand_in_the_way_of_a_rotation(store: Store) 
 async def test_a_missing_key_file_is_said_in_words(store: Store) -> None:
     store.key_file.unlink()
     with pytest.raises(UpkeepRefused, match="There is no key file"):
-        await store.waypost.upkeep.rotate_keys()
+        await store.waypost.engine.upkeep.rotate_keys()
     assert ("sealing-key-rotated", "waypost keys rotate") not in await store.events()
 
 
 async def test_a_rotation_is_in_the_audit_trail_without_any_key(store: Store) -> None:
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     assert (await store.events())[-1] == ("sealing-key-rotated", "waypost keys rotate")
     details = await store.value("SELECT details FROM audit_event WHERE type = 'sealing-key-rotated'")
     secrets = json.loads(store.key_file.read_bytes())["keys"].values()
@@ -115,9 +117,9 @@ async def test_a_rotation_is_in_the_audit_trail_without_any_key(store: Store) ->
 
 async def test_the_wrong_key_file_is_known_by_the_key_that_it_lacks(store: Store) -> None:
     old = keyring.load(store.key_file)
-    vault, db = store.waypost.vault, store.waypost.db
+    vault, db = store.waypost.ground.vault, store.waypost.ground.db
     assert await db.read(vault.newest_lost) is None
-    await store.waypost.upkeep.rotate_keys()
+    await store.waypost.engine.upkeep.rotate_keys()
     new = keyring.load(store.key_file)
     forged = keyring.Keyring(new.current, {new.current: bytes(32)})
     for ring, missing in (

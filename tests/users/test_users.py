@@ -11,7 +11,7 @@ from tests.support.tenants import Tenant
 
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, User, operator
 from waypost.audit import store as audit
-from waypost.audit.store import Filter
+from waypost.audit.store import EventQuery
 from waypost.db.database import Database
 from waypost.errors import Conflict, Forbidden, Invalid, NotFound
 from waypost.ids import is_uuid
@@ -38,7 +38,7 @@ class World:
 
     async def events(self) -> list[tuple[str, dict[str, Any]]]:
         number = self.tenant.id
-        rows = await self.db.read(lambda tx: audit.page(tx, number, Filter(), offset=0, count=50))
+        rows = await self.db.read(lambda tx: audit.page(tx, number, EventQuery(), offset=0, count=50))
         assert await self.db.read(lambda tx: audit.broken_link(tx, number)) is None
         return [(row["type"], json.loads(row["details"])) for row in reversed(rows)]
 

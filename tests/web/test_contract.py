@@ -43,12 +43,12 @@ def test_every_documented_refusal_can_be_had_of_every_operation(
     with House(tmp_path_factory.mktemp("refusals"), deliver=False, egress_proxy=CLOSED_PROXY) as house:
         made = Contract(house, asking(house))
         found = {place: _refusals(made, *place) for place in made.paths()}
-        house.waypost.http.state.limits = Limits({"platform": 0, "endpoint": 0, "open": 0})
+        house.waypost.faces.http.state.limits = Limits({"platform": 0, "endpoint": 0, "open": 0})
         for method, path in made.paths():
             found[method, path].add(made.plainly(method, path))
-        house.waypost.http.state.limits = Limits("roomy")
+        house.waypost.faces.http.state.limits = Limits("roomy")
         house.clock.ahead_ms = 10_000  # who calls is looked up again
-        house.run(house.waypost.db.close())
+        house.run(house.waypost.ground.db.close())
         for method, path in made.paths():
             found[method, path].add(made.plainly(method, path))
     documented = {

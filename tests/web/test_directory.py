@@ -126,7 +126,7 @@ def test_what_is_not_as_plain_as_that_is_left_to_fastapi() -> None:
 
 
 def test_the_directory_finds_the_route_that_would_have_been_asked_first(house: House) -> None:
-    directory, *routes = house.waypost.http.routes
+    directory, *routes = house.waypost.faces.http.routes
     assert isinstance(directory, Directory)
     for route in (each for each in routes if isinstance(each, Route)):
         for method in route.methods or ():
@@ -140,7 +140,7 @@ def test_the_directory_finds_the_route_that_would_have_been_asked_first(house: H
 
 def test_the_directory_knows_what_is_served(house: House) -> None:
     scope = {"type": "http", "method": "PATCH", "path": "/platform/v1/destinations/1"}
-    assert house.waypost.http.routes[0].matches(scope)[0] is Match.FULL
+    assert house.waypost.faces.http.routes[0].matches(scope)[0] is Match.FULL
 
 
 def test_a_route_that_takes_the_rest_of_a_path_is_not_lost_behind_the_directory() -> None:

@@ -4,16 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.types import Receive, Scope, Send
+from tests.support import tenants
 from tests.support.house import LOOPBACK, House
 from tests.support.lanes import Lane
 from tests.support.receiver import Receiver, answer
-from tests.support.serving import Client
+from tests.support.serving import Client, Serving
 from tests.support.stores import STORES
 
 from waypost.metrics import Metrics
+from waypost.web import root
 
 Figures = dict[tuple[str, frozenset[str]], float]
 """Values by name and by the labels' values."""
+NEVER_ENOUGH = 10**18
 
 
 def figures(text: str) -> Figures:
@@ -80,9 +84,27 @@ def test_every_environment_stands_as_its_queues_do(house: House) -> None:
 
 def test_a_disk_under_its_floor_is_seen(house: House) -> None:
     assert scrape(house)["waypost_disk_low", frozenset()] == 0
-    house.waypost.disk_is_low = lambda: True
+    disk = house.waypost.ground.disk
+    disk.floor_bytes, before = NEVER_ENOUGH, disk.floor_bytes
     assert scrape(house)["waypost_disk_low", frozenset()] == 1
-    house.waypost.disk_is_low = lambda: False
+    disk.floor_bytes = before
+
+
+@pytest.mark.parametrize(("token", "status"), [("scrape", 200), ("other", 401), (None, 401)])
+def test_from_elsewhere_figures_are_for_the_bearer_of_the_token(token: str | None, status: int) -> None:
+    async def ready() -> bool:
+        return True
+
+    async def exposed() -> bytes:
+        return b"figures"
+
+    app = tenants.app([root.router(ready, exposed, metrics_token="scrape")], tenants.words({}))
+
+    async def from_elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "client": ("192.0.2.7", 443)}, receive, send)
+
+    with Serving(from_elsewhere) as serving:
+        assert serving.client("GET", "/metrics", token=token).status == status
 
 
 def test_a_store_that_is_away_leaves_what_the_node_counts() -> None:

@@ -78,7 +78,7 @@ def test_everything_that_works_is_in_it(operations: list[Operation]) -> None:
 
 
 def test_nothing_is_in_it_that_is_not_served(house: House, operations: list[Operation]) -> None:
-    routes = {(method, shape(path)) for method, path in served(house.waypost.http.routes)}
+    routes = {(method, shape(path)) for method, path in served(house.waypost.faces.http.routes)}
     described = {(method, shape(path)) for method, path, _ in operations}
     assert sorted(described - routes) == []
     assert sorted(route for route in routes - described if route[1] not in NOT_IN_IT | {OLDER}) == []

@@ -194,7 +194,7 @@ def test_401_for_a_revoked_key(breakable: House) -> None:
     path = f"/platform/v1/destinations/{made['id']}"
     assert breakable.call("GET", path).status == 200
     client_id = breakable.household.clients["engineer"]
-    breakable.run(breakable.waypost.users.revoke_key(operator("users keys revoke"), client_id))
+    breakable.run(breakable.waypost.people.users.revoke_key(operator("users keys revoke"), client_id))
     answer = breakable.call("GET", path)
     assert (answer.status, "www-authenticate" in answer.headers) == (401, True)
 
@@ -239,7 +239,7 @@ def test_413_on_the_message_path_begins_at_10_mb(house: House) -> None:
 def test_429_says_the_limit_and_when_to_come_back(breakable: House) -> None:
     made = breakable.destination()
     path = f"/platform/v1/destinations/{made['id']}"
-    breakable.waypost.http.state.limits = Limits({"platform": 3, "endpoint": 2})
+    breakable.waypost.faces.http.state.limits = Limits({"platform": 3, "endpoint": 2})
     answers = [breakable.call("GET", path) for _ in range(4)]
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     assert answers[3].json["type"] == "/problems/rate_limited"
@@ -249,7 +249,7 @@ def test_429_says_the_limit_and_when_to_come_back(breakable: House) -> None:
 
 
 def test_429_on_the_message_path_has_the_same_headers(breakable: House) -> None:
-    breakable.waypost.http.state.limits = Limits({"platform": 3, "endpoint": 2})
+    breakable.waypost.faces.http.state.limits = Limits({"platform": 3, "endpoint": 2})
     answers = [breakable.call("POST", "/endpoint", {}, by="source") for _ in range(3)]
     assert [answer.status for answer in answers] == [400, 400, 429]
     assert (answers[2].headers["x-ratelimit-limit"], "retry-after" in answers[2].headers) == ("2", True)
@@ -266,7 +266,7 @@ def test_429_on_the_message_path_has_the_same_headers(breakable: House) -> None:
     ],
 )
 def test_429_where_no_token_is_asked_for_counts_the_address(breakable: House, method: str, path: str) -> None:
-    breakable.waypost.http.state.limits = Limits({"open": 2})
+    breakable.waypost.faces.http.state.limits = Limits({"open": 2})
     answers = [breakable.call(method, path, by=None) for _ in range(3)]
     assert 429 not in {answer.status for answer in answers[:2]}
     assert (answers[2].status, answers[2].json["type"]) == (429, "/problems/rate_limited")
@@ -299,7 +299,7 @@ def test_503_says_when_to_come_back_while_the_store_is_away(breakable: House) ->
     path = f"/platform/v1/destinations/{made['id']}"
     for who in ("engineer", "viewer", "source"):
         breakable.token(who)
-    breakable.run(breakable.waypost.db.close())
+    breakable.run(breakable.waypost.ground.db.close())
     for answer in (
         breakable.call("GET", path),
         breakable.call("PATCH", path, {"name": "Laboratory"}),

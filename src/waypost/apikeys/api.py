@@ -13,10 +13,10 @@ from waypost.web.document.openapi import problems_of
 from waypost.web.routes.body import JsonBody
 from waypost.web.routes.callers import UserCaller
 from waypost.web.routes.envelope import Envelope, EnvironmentShown, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
 TAG = "OAuth API keys"
 
-EnvironmentId = Annotated[str, Path(alias="environmentId")]
 ApiKeyId = Annotated[str, Path(alias="apikeyId", description="The client id.")]
 
 

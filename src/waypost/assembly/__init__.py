@@ -1,5 +1,6 @@
 """A node put together from the settings, in plain calls, from the ground up.
 
-Each file adds what it builds to what the one before it has: `ground`, `people`, `delivery`, `configuration`, and
-`faces`, whose `Waypost` has every part as an attribute. A part may use those that are there before it, no others.
+A file has the parts that it builds, and the function that builds them from earlier ones: `ground`; `people` and
+`engine`, which know nothing of each other; `configuration`; `faces`; and `node`, which is all of them. What a part
+leans on are the arguments of its function.
 """

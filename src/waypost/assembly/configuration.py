@@ -4,11 +4,12 @@ Rooms do not know each other: what one must have done by another is passed in he
 """
 
 import socket
+from dataclasses import dataclass
 
-from waypost.assembly.delivery import Delivery
-from waypost.clock import Clock
+from waypost.assembly.engine import Engine
+from waypost.assembly.ground import Ground
 from waypost.credentials.service import Credentials
-from waypost.db.database import Database, Tx
+from waypost.db.database import Tx
 from waypost.destinations import store as destination_rows
 from waypost.destinations.probing import Prober
 from waypost.destinations.service import Destinations, Waiting
@@ -17,83 +18,101 @@ from waypost.destinations.verification import Verifier
 from waypost.environments.service import EgressLists
 from waypost.notifications import moves
 from waypost.notifications.running import Notifier
-from waypost.notifications.sending import Sender as NoticeSender
+from waypost.notifications.sending import NoticeSender
 from waypost.notifications.service import Notifications
 from waypost.queues import store as queue_rows
 from waypost.samples.service import Samples
-from waypost.settings import Settings
 from waypost.sources.service import Sources
 from waypost.subscriptions import store as subscription_rows
 from waypost.subscriptions.model import Subscription
 from waypost.subscriptions.service import Subscriptions
-from waypost.vault import keyring
 
 
-class Configuration(Delivery):
+@dataclass(frozen=True, slots=True)
+class Configuration:
     """What is configured, over all that it changes."""
 
-    def __init__(self, settings: Settings, clock: Clock, db: Database, keys: keyring.Keyring) -> None:
-        super().__init__(settings, clock, db, keys)
-        self._build_destinations()
-        self._build_sources()
-        self._build_notifications()
+    destinations: Destinations
+    signing: SigningSecrets
+    verification: Verifier
+    egress_lists: EgressLists
+    credentials: Credentials
+    sources: Sources
+    subscriptions: Subscriptions
+    samples: Samples
+    notifications: Notifications
+    notifier: Notifier
 
-    def _build_destinations(self) -> None:
-        self.destinations = Destinations(
-            self.db,
-            self.vault,
-            self.clock,
-            self.policy,
-            wake=self.worker.wake,
-            waiting=Waiting(count=_pending, end=_end),
-            moved=lambda tx, before, after: moves.told(tx, before, after, self.clock.now_ms()),
-        )
-        self.signing = SigningSecrets(self.db, self.vault, self.clock, wake=self.worker.wake)
-        self.verification = Verifier(
-            self.destinations,
-            self.client,
-            Prober(self.db, self.vault, self.sender, self.settings),
-            application_name=self.settings.application_name,
-        )
-        self.egress_lists = EgressLists(
-            self.db, self.clock, self.policy, touch=destination_rows.touch_all, wake=self.worker.wake
-        )
-        self.credentials = Credentials(
-            self.db,
-            self.vault,
-            self.clock,
-            self.policy,
-            wake=self.wake_credential,
-            in_use=destination_rows.users_of_credential,
-        )
 
-    def _build_sources(self) -> None:
-        self.sources = Sources(self.db, self.clock, subscribed=_subscribed)
-        self.subscriptions = Subscriptions(
-            self.db,
-            self.vault,
-            self.clock,
-            pending=queue_rows.pending,
-            skip_all=queue_rows.skip_all,
-            opened=_open_queue,
-            closed=queue_rows.close_queue,
-            counted=queue_rows.count_of,
-        )
-        self.samples = Samples(self.db, self.clock, self.sources, self.subscriptions, self.intake)
+def build_configuration(ground: Ground, engine: Engine) -> Configuration:
+    """What is configured on this ground, for this engine: a change wakes whatever waits on it."""
+    db, vault, clock, policy = ground.db, ground.vault, ground.clock, ground.policy
+    wake = engine.worker.wake
+    destinations = _destinations(ground, engine)
+    sources = Sources(db, clock, subscribed=_subscribed)
+    subscriptions = _subscriptions(ground)
+    notice_sender = NoticeSender(ground.client, clock)
+    return Configuration(
+        destinations=destinations,
+        signing=SigningSecrets(db, vault, clock, wake=wake),
+        verification=_verification(ground, engine, destinations),
+        egress_lists=EgressLists(db, clock, policy, touch=destination_rows.touch_all, wake=wake),
+        credentials=Credentials(
+            db, vault, clock, policy, wake=engine.wake_credential, in_use=destination_rows.users_of_credential
+        ),
+        sources=sources,
+        subscriptions=subscriptions,
+        samples=Samples(db, clock, sources, subscriptions, engine.intake),
+        notifications=Notifications(db, vault, clock, policy, notice_sender),
+        notifier=_notifier(ground, notice_sender),
+    )
 
-    def _build_notifications(self) -> None:
-        sender = NoticeSender(self.client, self.clock)
-        self.notifications = Notifications(self.db, self.vault, self.clock, self.policy, sender)
-        self.notifier = Notifier(
-            self.db,
-            self.hot,
-            self.vault,
-            self.clock,
-            sender,
-            self.metrics,
-            is_low=lambda: self.disk_is_low(),
-            node=socket.gethostname(),
-        )
+
+def _destinations(ground: Ground, engine: Engine) -> Destinations:
+    return Destinations(
+        ground.db,
+        ground.vault,
+        ground.clock,
+        ground.policy,
+        wake=engine.worker.wake,
+        waiting=Waiting(count=_pending, end=_end),
+        moved=lambda tx, before, after: moves.told(tx, before, after, ground.clock.now_ms()),
+    )
+
+
+def _verification(ground: Ground, engine: Engine, destinations: Destinations) -> Verifier:
+    return Verifier(
+        destinations,
+        ground.client,
+        Prober(ground.db, ground.vault, engine.sender, ground.settings),
+        application_name=ground.settings.application_name,
+    )
+
+
+def _subscriptions(ground: Ground) -> Subscriptions:
+    return Subscriptions(
+        ground.db,
+        ground.vault,
+        ground.clock,
+        pending=queue_rows.pending,
+        skip_all=queue_rows.skip_all,
+        opened=_open_queue,
+        closed=queue_rows.close_queue,
+        counted=queue_rows.count_of,
+    )
+
+
+def _notifier(ground: Ground, sender: NoticeSender) -> Notifier:
+    return Notifier(
+        ground.db,
+        ground.hot,
+        ground.vault,
+        ground.clock,
+        sender,
+        ground.metrics,
+        is_low=ground.disk.is_low,
+        node=socket.gethostname(),
+    )
 
 
 def _subscribed(tx: Tx, source_id: str) -> list[str]:

@@ -1,9 +1,9 @@
 """The people of a node, and the machines that call it."""
 
+from dataclasses import dataclass
+
 from waypost.apikeys.service import ApiKeys
 from waypost.assembly.ground import Ground
-from waypost.clock import Clock
-from waypost.db.database import Database
 from waypost.roles.service import Roles
 from waypost.sessions import invitations
 from waypost.sessions.accounts import Accounts
@@ -13,45 +13,59 @@ from waypost.sessions.oidc import Provider, Registration
 from waypost.sessions.opening import Opening
 from waypost.sessions.passwords import Cost, Passwords
 from waypost.sessions.service import Sessions
-from waypost.settings import Settings
 from waypost.tokens.keysets import KeySets
 from waypost.tokens.service import Tokens
 from waypost.users.model import on_loopback
 from waypost.users.service import Users
-from waypost.vault import keyring
 
 PASSWORD_COST = Cost()
 """What it takes to try a password: some 40 ms and 19 MiB."""
 
 
-class People(Ground):
+@dataclass(frozen=True, slots=True)
+class People:
     """Who may call: tokens, users, roles and API keys; and signing in to the dashboard."""
 
-    def __init__(self, settings: Settings, clock: Clock, db: Database, keys: keyring.Keyring) -> None:
-        super().__init__(settings, clock, db, keys)
-        keysets = KeySets(self.client, self.clock)
-        self.tokens = Tokens(self.db, self.vault, self.clock, keysets, audiences=lambda: self._audiences)
-        self.users = Users(self.db, self.clock, self.tokens.forget, left=invitations.forget)
-        self.roles = Roles(self.db, self.clock, self.tokens.forget)
-        self.apikeys = ApiKeys(self.db, self.clock, self.policy, self.tokens.forget)
-        self._build_sign_in()
+    tokens: Tokens
+    users: Users
+    roles: Roles
+    apikeys: ApiKeys
+    passwords: Passwords
+    sessions: Sessions
+    accounts: Accounts
+    invitations: Invitations
 
-    def _build_sign_in(self) -> None:
-        settings = self.settings
-        provider = None
-        if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
-            us = Registration(settings.oidc_client_id, settings.oidc_secret)
-            provider = Provider(
-                self.client,
-                self.clock,
-                issuer=settings.oidc_issuer,
-                us=us,
-                home=lambda: self._address,
-                https_only=not on_loopback(settings.oidc_issuer),
-            )
-        self.passwords = Passwords(PASSWORD_COST)
-        gate = Gate(self.db, self.vault, self.clock, self.passwords)
-        opening = Opening(self.clock, exposed=lambda: self._is_exposed)
-        self.sessions = Sessions(self.db, self.clock, gate, opening, provider=provider)
-        self.accounts = Accounts(self.db, self.vault, self.clock, self.passwords, gate, opening)
-        self.invitations = Invitations(self.db, self.clock, self.passwords)
+
+def build_people(ground: Ground) -> People:
+    """What is known of callers."""
+    db, vault, clock = ground.db, ground.vault, ground.clock
+    keysets = KeySets(ground.client, clock)
+    tokens = Tokens(db, vault, clock, keysets, audiences=ground.whereabouts.audiences)
+    passwords = Passwords(PASSWORD_COST)
+    gate = Gate(db, vault, clock, passwords)
+    opening = Opening(clock, exposed=ground.whereabouts.is_exposed)
+    return People(
+        tokens=tokens,
+        users=Users(db, clock, tokens.forget, left=invitations.forget),
+        roles=Roles(db, clock, tokens.forget),
+        apikeys=ApiKeys(db, clock, ground.policy, tokens.forget),
+        passwords=passwords,
+        sessions=Sessions(db, clock, gate, opening, provider=_provider(ground)),
+        accounts=Accounts(db, vault, clock, passwords, gate, opening),
+        invitations=Invitations(db, clock, passwords),
+    )
+
+
+def _provider(ground: Ground) -> Provider | None:
+    """The identity provider; None where none is set."""
+    settings = ground.settings
+    if settings.oidc_issuer is None or settings.oidc_client_id is None:
+        return None
+    return Provider(
+        ground.client,
+        ground.clock,
+        issuer=settings.oidc_issuer,
+        us=Registration(settings.oidc_client_id, settings.oidc_secret),
+        home=ground.whereabouts.address,
+        https_only=not on_loopback(settings.oidc_issuer),
+    )

@@ -64,7 +64,7 @@ A_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class EventQuery:
     """Which events to list; None and the empty tuple leave a thing open. Times in ms."""
 
     user_id: int | None = None
@@ -180,19 +180,19 @@ def _chain(tx: Tx, organization_id: int) -> Iterator[sa.RowMapping]:
         rows = tx.execute(query.where(c.number > rows[-1]["number"])).mappings().all()
 
 
-def page(tx: Tx, organization_id: int, wanted: Filter, *, offset: int, count: int) -> list[sa.RowMapping]:
+def page(tx: Tx, organization_id: int, wanted: EventQuery, *, offset: int, count: int) -> list[sa.RowMapping]:
     """One page of events, newest first."""
     query = sa.select(audit_event).where(*_matching(organization_id, wanted))
     return list(tx.execute(query.order_by(audit_event.c.number.desc()).offset(offset).limit(count)).mappings())
 
 
-def total(tx: Tx, organization_id: int, wanted: Filter) -> int:
+def total(tx: Tx, organization_id: int, wanted: EventQuery) -> int:
     """How many events match."""
     query = sa.select(sa.func.count()).select_from(audit_event)
     return tx.scalar(query.where(*_matching(organization_id, wanted))) or 0
 
 
-def _matching(organization_id: int, wanted: Filter) -> list[sa.ColumnElement[bool]]:
+def _matching(organization_id: int, wanted: EventQuery) -> list[sa.ColumnElement[bool]]:
     c = audit_event.c
     found = [c.organization_id == organization_id]
     found += [

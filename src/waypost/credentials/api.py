@@ -14,6 +14,7 @@ from waypost.web.document.openapi import problems_of
 from waypost.web.routes.body import JsonBody
 from waypost.web.routes.callers import UserCaller, anybody
 from waypost.web.routes.envelope import Envelope, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
 CredentialId = Annotated[str, Path(alias="id", description="The credential's identifier.")]
 KEY_SET_SECONDS = 300
@@ -86,7 +87,7 @@ def _add_reads(routes: APIRouter, credentials: Credentials, one: Any) -> None:
         response_model=many,
         responses=problems_of(401, 403, 404, 429, 503),
     )
-    async def list_(caller: UserCaller, environment_id: Annotated[str, Path(alias="environmentId")]) -> Response:
+    async def list_(caller: UserCaller, environment_id: EnvironmentId) -> Response:
         found = await credentials.list(caller, environment_id)
         return answer({"credentials": [shown(each, credentials.strategies[each.strategy]) for each in found]})
 

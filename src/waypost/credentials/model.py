@@ -12,7 +12,7 @@ from waypost.clock import iso
 from waypost.credentials.strategies import DEFAULT
 from waypost.credentials.strategies.fields import one_line
 from waypost.credentials.strategies.strategy import Strategy
-from waypost.egress.urls import target
+from waypost.egress.urls import authority_of
 from waypost.errors import Fault
 from waypost.validation import Body
 
@@ -113,7 +113,7 @@ def difference(
 
 def origin(url: Any) -> tuple[bool, str, int] | None:
     """Scheme, host and port of a URL, as the egress policy reads them; None when it is no URL."""
-    found = target(url) if isinstance(url, str) else ""
+    found = authority_of(url) if isinstance(url, str) else ""
     return None if isinstance(found, str) else (found.https, found.name, found.port)
 
 

@@ -72,7 +72,7 @@ class Turn:
     previous: Grant | None
 
 
-Look = Kept | Failing | Busy | Turn
+Seen = Kept | Failing | Busy | Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Need:
 class Sharing(Protocol):
     """How nodes share the tokens of credentials. Never raises for a store that is away."""
 
-    async def look(self, credential: Credential, need: Need) -> Look:
+    async def look(self, credential: Credential, need: Need) -> Seen:
         """What there is, or the turn to fetch."""
         ...
 
@@ -103,7 +103,7 @@ class Sharing(Protocol):
 class Alone:
     """One node on its store: memory is enough."""
 
-    async def look(self, credential: Credential, need: Need) -> Look:
+    async def look(self, credential: Credential, need: Need) -> Seen:
         """See `Sharing.look`."""
         return Turn(need.known)
 
@@ -119,7 +119,7 @@ class Shared:
         self._vault = vault
         self._node = new_id()
 
-    async def look(self, credential: Credential, need: Need) -> Look:
+    async def look(self, credential: Credential, need: Need) -> Seen:
         """See `Sharing.look`. When the store is away the node fetches for itself."""
         try:
             return await self._db.write(lambda tx: self._look(tx, credential, need), beside=_beside(credential))
@@ -135,7 +135,7 @@ class Shared:
         except Unavailable as error:
             log.warning("token.unshared", credential_id=credential.id, detail=error.detail)
 
-    def _look(self, tx: Tx, credential: Credential, need: Need) -> Look:
+    def _look(self, tx: Tx, credential: Credential, need: Need) -> Seen:
         if store.version(tx, credential.id) != credential.version:
             return Turn(None)  # an attempt from before a change: what it gets is for itself
         t = credential_token.c

@@ -31,7 +31,7 @@ from waypost.errors import UnsupportedMedia
 from waypost.sessions.model import Session, csrf_of
 from waypost.web.routes.body import read
 from waypost.web.routes.callers import client_ip
-from waypost.web.routes.problems import Refused
+from waypost.web.routes.problems import OnRefusal
 
 STATIC = Path(__file__).parent / "static"
 FORM = "application/x-www-form-urlencoded"
@@ -39,7 +39,7 @@ FORM = "application/x-www-form-urlencoded"
 log = structlog.get_logger("waypost.dashboard")
 
 
-def routes(services: Services, resume: Resume, refused: Refused) -> list[BaseRoute]:
+def routes(services: Services, resume: Resume, refused: OnRefusal) -> list[BaseRoute]:
     """What the HTTP application serves of the dashboard. `refused` hears of each Forbidden, as the API's does."""
     assets = Assets(STATIC)
     view = View(assets, NAVIGATION, services.clock)
@@ -81,7 +81,7 @@ class Dashboard:
         view: View,
         assets: Assets,
         resume: Resume,
-        refused: Refused,
+        refused: OnRefusal,
         pages: Sequence[Page],
     ) -> None:
         self._services = services

@@ -27,7 +27,7 @@ MARGIN_SECONDS = 1.0
 
 log = structlog.get_logger("waypost.delivery")
 
-Busy = Callable[[int], bool]
+IsBusy = Callable[[int], bool]
 """Whether an attempt is under way in a shard."""
 
 
@@ -46,7 +46,7 @@ class Ownership:
         self._until = 0.0
         self._loop: Loop | None = None
 
-    async def begin(self, *, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
+    async def begin(self, *, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         """Take this node's share, and tell of shards gained and lost from now on. Raises errors.Unavailable."""
         await self._look(busy, changed)
         if self._db.shared:
@@ -79,11 +79,11 @@ class Ownership:
     def _holds(self) -> bool:
         return not self._db.shared or time.monotonic() < self._until
 
-    async def _renew(self, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> float:
+    async def _renew(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> float:
         await self._look(busy, changed)
         return HANDOVER_SECONDS if self._leaving else RENEW_SECONDS
 
-    async def _look(self, busy: Busy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
+    async def _look(self, busy: IsBusy, changed: Callable[[frozenset[int], frozenset[int]], None]) -> None:
         began = time.monotonic()
         back = [shard for shard in self._leaving if not busy(shard)]
 

@@ -12,7 +12,7 @@ from collections import deque
 MOST_A_TURN = 8
 
 
-class Pace:
+class Turnstile:
     """Lets so many through in each turn of the loop, in the order in which they came."""
 
     def __init__(self, most: int = MOST_A_TURN) -> None:

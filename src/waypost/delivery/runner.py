@@ -12,13 +12,13 @@ from waypost.delivery.attempt import Deliverer
 from waypost.delivery.item import Opened
 from waypost.delivery.loading import Load, Loader
 from waypost.delivery.model import Delivered, Failed, Outcome
-from waypost.delivery.pacing import Pace
+from waypost.delivery.pacing import Turnstile
 from waypost.delivery.settling import Attempted, Settled, Settling
 from waypost.delivery.slots import Slot
 from waypost.delivery.telling import Telling
 from waypost.delivery.waits import Cursors, Waits
 from waypost.ids import new_id
-from waypost.queues.model import Ended, Head, State
+from waypost.queues.model import Ended, Head, QueueState
 from waypost.vault.vault import Vault
 
 MESSAGES_A_TURN = 128
@@ -57,7 +57,7 @@ class Runner:
         self._deliverer = deliverer
         self._settling = settling
         self._telling = telling
-        self._pace = Pace()
+        self._pace = Turnstile()
 
     async def run(self, slot: Slot, stopping: Callable[[], bool]) -> bool:
         """Run a queue; whether it must be looked after again: its turn is over, or it is held. Raises NoRoom."""
@@ -81,7 +81,7 @@ class Runner:
                 settled = await self._settled(slot, load, message, turn)
                 left -= 1
                 roused = roused or bool(message.pending.merges)
-                if settled is None or (settled.moved and settled.state is not State.ready):
+                if settled is None or (settled.moved and settled.state is not QueueState.ready):
                     return roused
                 if not settled.moved and not settled.due_now:
                     return True
@@ -103,8 +103,8 @@ class Runner:
                 settled = await self._deliver(slot, load, message, turn, others)
             finally:
                 self._waits.end(pending)
-        if settled is not None and settled.state is State.idle:
-            await self._waits.drained(load.head)
+        if settled is not None and settled.state is QueueState.idle:
+            await self._waits.emptied(load.head)
         return settled
 
     async def _wait(self, load: Load, cursor: int, reason: str) -> Settled | None:

@@ -16,8 +16,8 @@ from waypost.db.gathering import Gathering
 from waypost.delivery.due import DueClock
 from waypost.delivery.model import Advance, Delivered, Hold, Outcome, Park, Parking, Schedule, Step, next_step
 from waypost.errors import Unavailable
-from waypost.queues.model import Delivery, Ended, Fence, Pending, State, Versions
-from waypost.queues.port import Hot, settling
+from waypost.queues.model import Delivery, Ended, Fence, Pending, QueueState, Versions
+from waypost.queues.port import Hot, rows_of_settle
 
 AT_ONCE = 2
 """Writes of delivered messages under way: one is made ready while the other is synced."""
@@ -50,7 +50,7 @@ class Attempted:
 class Settled:
     """How a queue stands after an attempt was recorded."""
 
-    state: State
+    state: QueueState
     unchanged: bool
     due_now: bool
     parked: bool = False
@@ -58,7 +58,7 @@ class Settled:
     @property
     def moved(self) -> bool:
         """Whether the message is done."""
-        return self.state not in {State.held, State.waiting}
+        return self.state not in {QueueState.held, QueueState.waiting}
 
 
 class Settling:
@@ -106,7 +106,7 @@ class Settling:
         queue_ids = [queue_id for queue_id, _ in given.fence.others]
         if given.last:
             queue_ids.append(given.fence.queue_id)
-        return await self._db.write(lambda tx: self._settle(tx, given), beside=settling(*queue_ids))
+        return await self._db.write(lambda tx: self._settle(tx, given), beside=rows_of_settle(*queue_ids))
 
     def _settle(self, tx: Tx, given: Attempted) -> Settled | None:
         unchanged = self._hot.versions(tx, [given.destination_id]).get(given.destination_id) == given.begun
@@ -124,7 +124,7 @@ class Settling:
         due_now = isinstance(step, Hold) and step.due_at <= now_ms
         return None if state is None else Settled(state, unchanged, due_now, isinstance(step, Park))
 
-    def _write(self, tx: Tx, given: Attempted, step: Step) -> State | None:
+    def _write(self, tx: Tx, given: Attempted, step: Step) -> QueueState | None:
         """Carry out what was decided."""
         sent, ended, begun = given.sent, given.ended, given.begun
         match step:
@@ -141,7 +141,9 @@ class Settling:
         if len({each.fence.queue_id for each in given}) < len(given):  # of two owners: only one of them is right
             return [await self._alone(each) for each in given]
         last = [each.fence.queue_id for each in given if each.last]
-        return await self._db.write(lambda tx: self._advance(tx, given), beside=settling(*last, size=len(given)))
+        return await self._db.write(
+            lambda tx: self._advance(tx, given), beside=rows_of_settle(*last, size=len(given))
+        )
 
     def _advance(self, tx: Tx, given: Sequence[Attempted]) -> list[Settled | None]:
         now = self._hot.versions(tx, {each.destination_id for each in given})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from waypost.delivery.model import Delivered, Outcome
-from waypost.memory import Budget, Hold
+from waypost.memory import Budget, Share
 from waypost.queues.model import Pending
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class _Standing:
 class Slot:
     """A queue's place, from `Slots.begin` to `Slots.end`."""
 
-    def __init__(self, slots: "Slots", queue_id: str, destination_id: str, bodies: Hold, *, slow: bool) -> None:
+    def __init__(self, slots: "Slots", queue_id: str, destination_id: str, bodies: Share, *, slow: bool) -> None:
         self.queue_id = queue_id
         self.destination_id = destination_id
         self.slow = slow
@@ -134,7 +134,7 @@ class Slots:
             if standing.slow:
                 self._kept_back.add(destination_id)
             return None
-        slot = Slot(self, queue_id, destination_id, Hold(self._budgets[standing.slow]), slow=standing.slow)
+        slot = Slot(self, queue_id, destination_id, Share(self._budgets[standing.slow]), slow=standing.slow)
         if not standing.running:
             standing.since = slot.since
         standing.running += 1

@@ -9,8 +9,8 @@ import asyncio
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
 from waypost.queues import children
-from waypost.queues.model import Fence, Head, Pending, State
-from waypost.queues.port import Hot, settling
+from waypost.queues.model import Fence, Head, Pending, QueueState
+from waypost.queues.port import Hot, rows_of_settle
 
 LOOK_AGAIN_MS = 10_000
 
@@ -61,31 +61,31 @@ class Waits:
         """The attempt that was begun is recorded, or never will be."""
         self._sending.discard(pending.log_id)
 
-    async def wait(self, head: Head, fence: Fence, reason: str, *, behind: bool) -> State | None:
+    async def wait(self, head: Head, fence: Fence, reason: str, *, behind: bool) -> QueueState | None:
         """Have the queue look again later, or sooner when it is roused; None when it has moved meanwhile.
 
         Nor does it wait when it was `behind` an older generation, and is no more.
         """
         due_at = self._due.now_ms() + LOOK_AGAIN_MS
 
-        def wait(tx: Tx) -> State | None:
+        def wait(tx: Tx) -> QueueState | None:
             if behind and not self.is_behind(tx, head):
                 return None
             return self._hot.wait(tx, fence, reason, due_at)
 
-        return await self._db.write(wait, beside=settling())
+        return await self._db.write(wait, beside=rows_of_settle())
 
     def _others(self, tx: Tx, head: Head, cursor: int, pending: Pending) -> Cursors | None:
         found = [(head.queue_id, cursor)]
         for queue_id in pending.merges:
             if queue_id != head.queue_id:
                 other = self._hot.head(tx, queue_id)
-                if other is None or not (other.state is State.waiting or other.may_run(self._due.now_ms())):
+                if other is None or not (other.state is QueueState.waiting or other.may_run(self._due.now_ms())):
                     return None
                 found.append((queue_id, other.cursor))
         return tuple(found[1:]) if self._hot.are_next(tx, found, pending.seq) else None
 
-    async def drained(self, head: Head) -> None:
+    async def emptied(self, head: Head) -> None:
         """Hear that a queue is empty: the generation behind its own goes on, if that was the last of it."""
         mine, behind = -1 if head.since is None else head.since, self._behind.get(head.subscription_id, set())
         since = min((each for each in behind if each > mine), default=None)
@@ -93,4 +93,4 @@ class Waits:
             return
         behind.discard(since)
         now = self._due.now_ms()
-        await self._db.write(lambda tx: children.rouse(tx, head.subscription_id, now), beside=settling())
+        await self._db.write(lambda tx: children.rouse(tx, head.subscription_id, now), beside=rows_of_settle())

@@ -13,7 +13,7 @@ from types import FrameType
 from rich.console import Console
 
 from waypost.demo import table
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 from waypost.demo.server import DemoFailed
 from waypost.demo.story import Story
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(console: Console, folder: Path, *, stop_after_table: bool) -> int:
     console.print("Waypost demo: one feed, one broken credential, one PATCH", style="bold")
-    with Story(folder, Progress(console)) as story:
+    with Story(folder, Steps(console)) as story:
         try:
             story.tell()
             table.show(console, story)

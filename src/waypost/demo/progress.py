@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from rich import progress
 from rich.console import Console
 
-Advance = Callable[[int], None]
+Further = Callable[[int], None]
 
 
-class Progress:
+class Steps:
     """Says each step, on a terminal also while it is going on."""
 
     def __init__(self, console: Console) -> None:
@@ -26,13 +26,13 @@ class Progress:
             yield
 
     @contextmanager
-    def bar(self, words: str, total: int) -> Iterator[Advance]:
+    def bar(self, words: str, total: int) -> Iterator[Further]:
         """Something that is counted; gives the function that takes the number reached."""
         with self._shown(words, total) as advance:
             yield advance
 
     @contextmanager
-    def _shown(self, words: str, total: int | None) -> Iterator[Advance]:
+    def _shown(self, words: str, total: int | None) -> Iterator[Further]:
         columns = [progress.SpinnerColumn(), progress.TextColumn("{task.description}", markup=False)]
         if total is not None:
             columns += [progress.BarColumn(), progress.MofNCompleteColumn()]

@@ -37,7 +37,7 @@ def waypost(*arguments: str, **settings: str) -> str:
     return ran.stdout
 
 
-class Server(AbstractContextManager["Server"]):
+class ServerProcess(AbstractContextManager["ServerProcess"]):
     """`waypost serve` on a data folder and a free port; `with` starts and stops it."""
 
     def __init__(self, folder: Path, log: Path) -> None:
@@ -47,7 +47,7 @@ class Server(AbstractContextManager["Server"]):
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> "ServerProcess":
         command = [sys.executable, "-m", "waypost", "serve", "--data", str(self._folder), "--port", str(self.port)]
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the demo alone, which then stops the server.

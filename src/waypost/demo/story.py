@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from waypost.demo import messages, server
-from waypost.demo.progress import Progress
+from waypost.demo.progress import Steps
 from waypost.demo.receiver import Receiver, TokenServer
-from waypost.demo.server import Api, DemoFailed, Server
+from waypost.demo.server import Api, DemoFailed, ServerProcess
 from waypost.demo.verdict import Got, Sent, Verdict, judge
 
 SENT_FIRST = 60
@@ -22,7 +22,7 @@ ENVIRONMENT = "Development"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldQueue:
     """The queue as the queue list gave it while it held."""
 
     reason: str
@@ -30,23 +30,23 @@ class Held:
 
 
 @dataclass(slots=True)
-class Account:
+class Report:
     """What happened, for the table at the end."""
 
     sent: list[Sent] = field(default_factory=list)
-    held: Held = Held("", 0)
+    held: HeldQueue = HeldQueue("", 0)
     drain_seconds: float = 0.0
 
 
 class Story(AbstractContextManager["Story"]):
     """Everything the demo runs: Waypost, a token server and two receivers. `with` stops all of it."""
 
-    def __init__(self, folder: Path, progress: Progress) -> None:
+    def __init__(self, folder: Path, progress: Steps) -> None:
         self.data = folder / "data"
         self._log = folder / "server.log"
         self._progress = progress
         self._open = ExitStack()
-        self.account = Account()
+        self.account = Report()
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
@@ -82,7 +82,7 @@ class Story(AbstractContextManager["Story"]):
             self.organization_id: int = made["organization"]["id"]
             self.email: str = made["user"]["email"]
             self.environment_id: str = made["environments"][ENVIRONMENT]
-            self.server = self._open.enter_context(Server(self.data, self._log))
+            self.server = self._open.enter_context(ServerProcess(self.data, self._log))
         words = "Keys and access tokens for an engineer and for the hospital's system"
         with self._progress.step(words), ThreadPoolExecutor() as pool:
             ours, theirs = pool.submit(self.token), pool.submit(self._source_token)
@@ -183,10 +183,10 @@ class Story(AbstractContextManager["Story"]):
             self.account.sent.append(Sent(answer["Meta"]["Logs"][0]["ID"], body))
             advance(number)
 
-    def _look(self) -> Held:
+    def _look(self) -> HeldQueue:
         """What the queue list says while the queue is held; nothing otherwise."""
         queue = self._queue()
-        return Held(queue["reason"], queue["depth"]) if queue["state"] == "held" else Held("", 0)
+        return HeldQueue(queue["reason"], queue["depth"]) if queue["state"] == "held" else HeldQueue("", 0)
 
     def _queue(self) -> dict[str, Any]:
         found = self.engineer("GET", f"/waypost/v1/environments/{self.environment_id}/queues")

@@ -7,7 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from waypost.demo.story import SENT_FIRST, SENT_WHILE_HELD, Account, Story
+from waypost.demo.story import SENT_FIRST, SENT_WHILE_HELD, Report, Story
 from waypost.demo.verdict import Got, Sent, Verdict
 
 HEADINGS = ("sent", "held", "delivered", "sequence", "in order", "repeated", "lost")
@@ -22,7 +22,7 @@ def show(console: Console, story: Story) -> None:
     )
 
 
-def sentence(account: Account, verdict: Verdict) -> Text:
+def sentence(account: Report, verdict: Verdict) -> Text:
     """The verdict in a sentence."""
     if verdict.holds:
         count = len(account.sent)

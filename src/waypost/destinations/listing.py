@@ -10,21 +10,21 @@ from waypost.destinations import store
 from waypost.destinations.model import Destination
 from waypost.destinations.store import destination
 
-State = Literal["all", "held", "unfinished", "unverified"]
+Which = Literal["all", "held", "unfinished", "unverified"]
 _own = destination.c
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DestinationQuery:
     """What to list. `term` is looked for in name, id and endpoint; `held` is a query for the ids of held ones."""
 
     environment_id: str
     held: sa.Select[tuple[str]]
     term: str = ""
-    state: State = "all"
+    state: Which = "all"
 
 
-def counts(tx: Tx, wanted: Wanted) -> dict[State, int]:
+def counts(tx: Tx, wanted: DestinationQuery) -> dict[Which, int]:
     """How many there are in each state, whatever the term."""
     held = wanted.held.distinct().subquery()
     query = sa.select(
@@ -37,7 +37,7 @@ def counts(tx: Tx, wanted: Wanted) -> dict[State, int]:
     return {"all": row.all, "held": row.held, "unfinished": row.unfinished, "unverified": row.unverified}
 
 
-def page(tx: Tx, wanted: Wanted, *, after: str | None, count: int) -> list[Destination]:
+def page(tx: Tx, wanted: DestinationQuery, *, after: str | None, count: int) -> list[Destination]:
     """Destinations in the order of their names, behind the one with that id; one more if there are more."""
     ids = sa.select(_own.id).where(
         _own.environment_id == wanted.environment_id, _own.deleted_at.is_(None), *_conditions(wanted)
@@ -50,7 +50,7 @@ def page(tx: Tx, wanted: Wanted, *, after: str | None, count: int) -> list[Desti
     return store.some(tx, found)
 
 
-def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+def _conditions(wanted: DestinationQuery) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.term:
         escaped = wanted.term.replace("/", "//").replace("%", "/%").replace("_", "/_")
@@ -64,7 +64,7 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _is(state: State) -> sa.ColumnElement[bool]:
+def _is(state: Which) -> sa.ColumnElement[bool]:
     if state == "unfinished":
         return _own.setup.is_not(None)
     return sa.and_(_own.setup.is_(None), _own.verification_state != "verified")

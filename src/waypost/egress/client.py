@@ -26,9 +26,9 @@ from waypost.egress.http1 import requests
 from waypost.egress.http1.answers import Answer, Malformed, Reading
 from waypost.egress.http1.connection import Connection
 from waypost.egress.http1.pool import Pool
-from waypost.egress.http1.requests import Place, Unwritable
+from waypost.egress.http1.requests import Unwritable, UrlParts
 from waypost.egress.lists import OPEN, EgressList
-from waypost.egress.opening import Proxy, Wanted
+from waypost.egress.opening import ConnectionWanted, Proxy
 from waypost.egress.policy import Policy
 from waypost.egress.resolver import Names, Resolver
 
@@ -109,7 +109,7 @@ class Client:
         fault = self._policy.fault(url, https_only=https_only, pointer="")
         if fault is not None:
             return Unreached(fault.code, fault.detail, False)
-        place = requests.place(url)
+        place = requests.parts_of(url)
         if place is None:
             return Unreached("invalid_url", "The URL cannot be called; write its host plainly.", False)
         wire = self._wire()
@@ -165,7 +165,7 @@ class Client:
         """A new connection, made in a part of the time at most."""
         left = until - asyncio.get_running_loop().time()
         seconds = min(_CONNECT_SECONDS, call.seconds, left)
-        wanted = Wanted(call.place.host, call.place.port, call.tls, wire.proxy, seconds)
+        wanted = ConnectionWanted(call.place.host, call.place.port, call.tls, wire.proxy, seconds)
         return await opening.opened(self._way(wire, call.url), wanted, wire.pool)
 
     def _wire(self) -> _Wire:
@@ -185,7 +185,7 @@ class Client:
 class _Call:
     method: str
     url: str
-    place: Place
+    place: UrlParts
     head: bytes = field(repr=False)
     body: bytes = field(repr=False)
     most_bytes: int
@@ -193,7 +193,7 @@ class _Call:
     seconds: float
 
 
-def _head(method: str, place: Place, by: Proxy | None, headers: Mapping[str, str], length: int) -> bytes:
+def _head(method: str, place: UrlParts, by: Proxy | None, headers: Mapping[str, str], length: int) -> bytes:
     """The head, as the host is told it, or as the proxy is that asks for us what is not under TLS."""
     if by is None or place.https:
         return requests.head(method, place.target, place.authority, headers, length)

@@ -17,7 +17,7 @@ from waypost.egress.addresses import IpAddress
 from waypost.egress.failures import HOST, PROXY, Unreached, unconnected, unresolved
 from waypost.egress.resolver import Names
 
-Refusal = Callable[[IpAddress, int], str | None]
+Judge = Callable[[IpAddress, int], str | None]
 """Why an address may not be dialled; None when it may."""
 
 _MOST_HEAD = 16_384
@@ -30,7 +30,7 @@ class Way:
     """How connections are made: who looks names up and judges addresses; the proxy, if it is the only way out."""
 
     names: Names
-    refusal: Refusal
+    refusal: Judge
     proxy: URL | None
 
 

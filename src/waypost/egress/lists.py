@@ -59,8 +59,8 @@ class EgressList:
     def names(self, host: str) -> bool:
         """Whether it names this host: in lower case, without a trailing dot."""
         return any(
-            host.endswith(entry[1:]) and len(host) >= len(entry) if entry.startswith("*.") else host == entry
-            for entry in self.hosts
+            host.endswith(each[1:]) and len(host) >= len(each) if each.startswith("*.") else host == each
+            for each in self.hosts
         )
 
     def holds(self, ip: IpAddress) -> bool:
@@ -93,7 +93,7 @@ def loaded(text: str | None) -> EgressList:
 
 
 def network(text: str) -> Network | str:
-    """The network that an entry stands for, or the words for what is wrong with it."""
+    """The network that a line of the list stands for, or the words for what is wrong with it."""
     try:
         found = ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -109,7 +109,7 @@ def network(text: str) -> Network | str:
 
 
 def host(text: str) -> str | None:
-    """What is wrong with an entry for a host, in words; None when nothing is."""
+    """What is wrong with a line for a host, in words; None when nothing is."""
     if _NUMERIC.fullmatch(text) or ":" in text:
         return "This is an address; put it among the cidrs, with /32 or /128 behind it."
     if not _HOST.fullmatch(text):

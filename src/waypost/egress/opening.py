@@ -41,7 +41,7 @@ def proxy(url: URL, tls: ssl.SSLContext) -> Proxy:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConnectionWanted:
     """Which connection: to `host`, under `tls` if given, through `by` if given, with so much time to be made."""
 
     host: str
@@ -51,7 +51,7 @@ class Wanted:
     seconds: float
 
 
-async def opened(way: Way, wanted: Wanted, pool: Pool) -> Connection | Unreached:
+async def opened(way: Way, wanted: ConnectionWanted, pool: Pool) -> Connection | Unreached:
     """The connection, counted in `pool`; never raises for what the other side does."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wanted.seconds
@@ -79,7 +79,7 @@ async def opened(way: Way, wanted: Wanted, pool: Pool) -> Connection | Unreached
         raise
 
 
-async def _spoken(link: socket.socket, to: Wanted | Proxy, pool: Pool) -> Connection:
+async def _spoken(link: socket.socket, to: ConnectionWanted | Proxy, pool: Pool) -> Connection:
     """A connection over that socket. Raises OSError, ssl.SSLError."""
     made = Connection(link, pool.ended)
     name = to.host.rstrip(".") if to.tls is not None else None
@@ -89,7 +89,7 @@ async def _spoken(link: socket.socket, to: Wanted | Proxy, pool: Pool) -> Connec
 
 
 async def _through(
-    made: Connection, wanted: Wanted, by: Proxy, tls: ssl.SSLContext, until: float
+    made: Connection, wanted: ConnectionWanted, by: Proxy, tls: ssl.SSLContext, until: float
 ) -> Connection | Unreached:
     """The same connection as a tunnel to the host, under its TLS. Raises OSError, ssl.SSLError, Malformed."""
     authority = f"[{wanted.host}]:{wanted.port}" if ":" in wanted.host else f"{wanted.host}:{wanted.port}"

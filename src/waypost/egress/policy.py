@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from waypost.egress import lists
 from waypost.egress.addresses import IpAddress, carried, meant, special
 from waypost.egress.lists import OPEN, EgressList
-from waypost.egress.urls import Target, target
+from waypost.egress.urls import Authority, authority_of
 from waypost.errors import Fault
 from waypost.settings import Network
 
@@ -98,8 +98,8 @@ class Policy:
 
     def names(self, url: str) -> bool:
         """Whether the list names the host of a URL."""
-        found = target(url)
-        return isinstance(found, Target) and self._list.names(found.name)
+        found = authority_of(url)
+        return isinstance(found, Authority) and self._list.names(found.name)
 
     def unlistable(self, network: Network) -> tuple[str, str] | None:
         """Code and words for why no environment may list a network; None when it may."""
@@ -131,7 +131,7 @@ class Policy:
 
         The codes are `invalid_url`, `https_required` and `address_not_allowed`.
         """
-        found = target(url)
+        found = authority_of(url)
         if isinstance(found, str):
             return [Fault(pointer, "invalid_url", found)]
         faults = []
@@ -170,14 +170,14 @@ class Policy:
                 return _OWN
         return None
 
-    def _refused(self, found: Target) -> str | None:
+    def _refused(self, found: Authority) -> str | None:
         if found.name in METADATA_NAMES:
             return _METADATA
         named = self._list.names(found.name)
         refusals = (self.refusal(ip, found.port, named=named) for ip in found.addresses)
         return next((words for words in refusals if words is not None), None) or self._unlisted(found, named)
 
-    def _unlisted(self, found: Target, named: bool) -> str | None:
+    def _unlisted(self, found: Authority, named: bool) -> str | None:
         """Why the list keeps a host from being called whatever address it leads to."""
         if self._list.ports and found.port not in self._list.ports:
             return _PORT
@@ -211,8 +211,8 @@ def _is_of_this_machine(ip: IpAddress) -> bool:
     """Whether the system would send from `ip` to `ip`; asking it this way sends no packet."""
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((str(ip), 9))
-            return ipaddress.ip_address(probe.getsockname()[0]) == ip
+        with socket.socket(family, socket.SOCK_DGRAM) as opened:
+            opened.connect((str(ip), 9))
+            return ipaddress.ip_address(opened.getsockname()[0]) == ip
     except OSError:
         return False

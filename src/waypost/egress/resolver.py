@@ -15,14 +15,14 @@ _THREADS = 32
 _KEPT_SECONDS = 10.0
 _MOST_KEPT = 1000
 
-Found = Sequence[Mapping[str, object]]
+Addresses = Sequence[Mapping[str, object]]
 """The addresses of a name, each as `host`."""
 
 
 class Names(Protocol):
     """Who looks names up."""
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = ...) -> Found:
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = ...) -> Addresses:
         """Every address of `host`. Raises OSError when there is none."""
         ...
 
@@ -36,10 +36,12 @@ class Resolver:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="waypost-dns")
-        self._looking: dict[str, asyncio.Future[Found]] = {}
-        self._kept: dict[str, tuple[float, Found]] = {}
+        self._looking: dict[str, asyncio.Future[Addresses]] = {}
+        self._kept: dict[str, tuple[float, Addresses]] = {}
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> Found:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> Addresses:
         """Every address of `host`: one look-up for all who ask at the same time."""
         until, found = self._kept.get(host, (0.0, []))
         if time.monotonic() < until:
@@ -55,7 +57,7 @@ class Resolver:
         """See `Names.close`."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _found(self, host: str, done: "asyncio.Future[Found]") -> None:
+    def _found(self, host: str, done: "asyncio.Future[Addresses]") -> None:
         del self._looking[host]
         if not done.cancelled() and done.exception() is None:
             if len(self._kept) >= _MOST_KEPT:
@@ -63,7 +65,7 @@ class Resolver:
             self._kept[host] = (time.monotonic() + _KEPT_SECONDS, done.result())
 
 
-def _addresses(host: str, port: int, family: socket.AddressFamily) -> Found:
+def _addresses(host: str, port: int, family: socket.AddressFamily) -> Addresses:
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except UnicodeError as error:

@@ -26,7 +26,7 @@ _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost",
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Authority:
     """Where a URL leads.
 
     `name` is the host in its plainest form, `addresses` every address it can be read as without asking DNS.
@@ -41,7 +41,7 @@ class Target:
 
 
 @lru_cache(maxsize=4096)
-def target(url: str) -> Target | str:
+def authority_of(url: str) -> Authority | str:
     """Where `url` leads, or the words for what is wrong with it."""
     if len(url) > LONGEST:
         return f"A URL has at most {LONGEST} characters."
@@ -55,7 +55,7 @@ def target(url: str) -> Target | str:
     return _authority(found[1].lower() == "https", found[2])
 
 
-def _authority(https: bool, authority: str) -> Target | str:
+def _authority(https: bool, authority: str) -> Authority | str:
     if "@" in authority:
         return "A URL here has no user or password; use an auth credential for them."
     found = _AUTHORITY.fullmatch(authority)
@@ -75,22 +75,22 @@ def _port(text: str | None, https: bool) -> int | None:
     return int(text)
 
 
-def _bracketed(https: bool, host: str, port: int) -> Target | str:
+def _bracketed(https: bool, host: str, port: int) -> Authority | str:
     address, _, zone = unquote(host).partition("%")
     try:
         ip = ipaddress.IPv6Address(address)
     except ValueError:
         return "What stands in brackets must be an IPv6 address."
     wrong = None if address == host and not zone else "Write the IPv6 address without a zone and percent-encoding."
-    return Target(https, str(ip), port, (ip,), wrong)
+    return Authority(https, str(ip), port, (ip,), wrong)
 
 
-def _named(https: bool, host: str, port: int) -> Target:
+def _named(https: bool, host: str, port: int) -> Authority:
     ascii_host = _ascii(host)
     forms = dict.fromkeys([_plain(host), *([_plain(ascii_host)] if ascii_host else [])])
     readings = [ip for form in forms for ip in _addresses(form)]
     name = next(reversed(forms))
-    return Target(https, name, port, tuple(dict.fromkeys(readings)), _misspelled(host, ascii_host, readings))
+    return Authority(https, name, port, tuple(dict.fromkeys(readings)), _misspelled(host, ascii_host, readings))
 
 
 def _ascii(host: str) -> str | None:

@@ -38,8 +38,8 @@ def _distinct(values: list[E]) -> list[E]:
 
 
 Cidr = Annotated[str, StringConstraints(max_length=64), AfterValidator(_cidr)]
-Host = Annotated[str, StringConstraints(max_length=255), AfterValidator(_host)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+HostName = Annotated[str, StringConstraints(max_length=255), AfterValidator(_host)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
 class EgressPut(Body):
@@ -48,10 +48,10 @@ class EgressPut(Body):
     cidrs: Annotated[list[Cidr], Field(max_length=MOST_CIDRS), AfterValidator(_distinct)] = Field(
         [], description="Networks whose addresses may be called."
     )
-    hosts: Annotated[list[Host], Field(max_length=MOST_HOSTS), AfterValidator(_distinct)] = Field(
+    hosts: Annotated[list[HostName], Field(max_length=MOST_HOSTS), AfterValidator(_distinct)] = Field(
         [], description="Hosts that may be called: `ehr.example.org`, or `*.example.org` for all below it."
     )
-    ports: Annotated[list[Port], Field(max_length=MOST_PORTS), AfterValidator(_distinct)] = Field(
+    ports: Annotated[list[PortNumber], Field(max_length=MOST_PORTS), AfterValidator(_distinct)] = Field(
         [], description="Ports that may be called; any when empty."
     )
 

@@ -77,7 +77,7 @@ def router(db: Database, clock: Clock) -> APIRouter:
         require_environment(caller, environmentId, ANY_ROLE)
         _, after = cursors.read(cursor) or (0, "")
 
-        def read(tx: Tx) -> tuple[store.Counts, list[store.Line]]:
+        def read(tx: Tx) -> tuple[store.Counts, list[store.LedgerLine]]:
             return store.total(tx, environmentId), store.page(tx, environmentId, after=after, count=count)
 
         total, lines = await db.read(read)
@@ -110,7 +110,7 @@ def router(db: Database, clock: Clock) -> APIRouter:
     return routes
 
 
-def _line(line: store.Line) -> dict[str, Any]:
+def _line(line: store.LedgerLine) -> dict[str, Any]:
     return {
         "subscription": {"id": line.subscription_id},
         "destination": {"id": line.destination_id},

@@ -29,7 +29,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerLine:
     """One subscription's share, of all its queues; `closed_at` when it was deleted."""
 
     subscription_id: str
@@ -63,7 +63,7 @@ def totals(tx: Tx) -> dict[str, Counts]:
     return {row.environment_id: _counts(row) for row in rows}
 
 
-def page(tx: Tx, environment_id: str, *, after: str, count: int) -> list[Line]:
+def page(tx: Tx, environment_id: str, *, after: str, count: int) -> list[LedgerLine]:
     """The lines of subscriptions behind that id, in order of ids; one more than `count` when there are more."""
     c = queue_head.c
     query = (
@@ -75,7 +75,8 @@ def page(tx: Tx, environment_id: str, *, after: str, count: int) -> list[Line]:
         .limit(count + 1)
     )
     return [
-        Line(row.subscription_id, row.destination_id, row.closed_at, _counts(row)) for row in tx.execute(query)
+        LedgerLine(row.subscription_id, row.destination_id, row.closed_at, _counts(row))
+        for row in tx.execute(query)
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.logs.store import Search, State, attempt, log, matching
+from waypost.logs.store import LogQuery, LogState, attempt, log, matching
 
 MOST = 20_000
 MOST_RECENT = 1_000
@@ -32,7 +32,7 @@ class Look:
 
 
 def page(
-    tx: Tx, environment_id: str, wanted: Search, *, before: Position | None, count: int, most: int = MOST
+    tx: Tx, environment_id: str, wanted: LogQuery, *, before: Position | None, count: int, most: int = MOST
 ) -> Look:
     """As `store.page`, among the next so many logs.
 
@@ -63,7 +63,7 @@ def page(
 def _of_destination(
     tx: Tx,
     environment_id: str,
-    wanted: Search,
+    wanted: LogQuery,
     destination_id: str,
     before: Position | None,
     count: int,
@@ -94,7 +94,7 @@ _last_failed = (
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedAttempt:
     """A failed attempt, and where its log was going."""
 
     log_id: str
@@ -106,14 +106,14 @@ class Failure:
 
 def failures(
     tx: Tx, environment_id: str, *, count: int, also: Collection[str] = (), among: int = MOST_RECENT
-) -> list[Failure]:
+) -> list[FailedAttempt]:
     """The newest failed attempt of each of an environment's newest logs that has one, and of these others.
 
     They are found by the logs, as an attempt does not say where it was made: another environment may have failed
     a million times since.
     """
     c = log.c
-    is_tried = c.attempts > sa.case((c.state == State.delivered, 1), else_=0)
+    is_tried = c.attempts > sa.case((c.state == LogState.delivered, 1), else_=0)
     tried = sa.select(c.environment_id, c.destination_id, sa.case((is_tried, _last_failed)).label("attempt_id"))
     recent = tried.where(c.environment_id == environment_id).order_by(c.accepted_at.desc()).limit(among)
     rows = [*tx.execute(recent), *tx.execute(tried.where(c.id.in_(also)))]
@@ -124,6 +124,6 @@ def failures(
     }
     newest = sa.select(attempt).where(attempt.c.id.in_(to)).order_by(attempt.c.started_at.desc(), attempt.c.id)
     return [
-        Failure(row.log_id, to[row.id], row.ended_at, row.status, row.reason)
+        FailedAttempt(row.log_id, to[row.id], row.ended_at, row.status, row.reason)
         for row in tx.execute(newest.limit(count))
     ]

@@ -42,14 +42,14 @@ class MetadataSearch(Body):
     serviceRegion: Literal["AWS_USA_EAST_1", "AWS_CAN_CENTRAL", "GCP_USA_CENTRAL_1"] | None = None
     dataMode: Literal["realtime", "backfill"] = "realtime"
 
-    def filters(self) -> store.Search:
+    def filters(self) -> store.LogQuery:
         """The search in the store's terms."""
         states = tuple(state for state, word in store.VENDOR_STATUS.items() if word == self.status)
 
         def at(text: str | None) -> int | None:
             return None if text is None else from_iso(text)
 
-        return store.Search(
+        return store.LogQuery(
             data_model_key=None if self.dataModel is None else model_key(self.dataModel),
             event_type=self.eventType,
             source_id=self.sourceId and self.sourceId.lower(),

@@ -12,7 +12,7 @@ from waypost.destinations.store import destination
 from waypost.sources.store import source
 
 
-class State(StrEnum):
+class LogState(StrEnum):
     """Where a log stands; every state but `pending` is terminal."""
 
     pending = "pending"
@@ -23,11 +23,11 @@ class State(StrEnum):
 
 
 VENDOR_STATUS = {
-    State.pending: "pending",
-    State.delivered: "succeeded",
-    State.filtered: "filtered",
-    State.skipped: "failed",
-    State.parked: "failed",
+    LogState.pending: "pending",
+    LogState.delivered: "succeeded",
+    LogState.filtered: "filtered",
+    LogState.skipped: "failed",
+    LogState.parked: "failed",
 }
 """The vendor's four status words; `failed` there means that it is not tried again."""
 
@@ -76,7 +76,7 @@ attempt = sa.Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class LogQuery:
     """What to look for; None leaves a thing open. Times in ms, inclusive."""
 
     data_model_key: str | None = None
@@ -84,7 +84,7 @@ class Search:
     source_id: str | None = None
     destination_id: str | None = None
     facility_code: str | None = None
-    states: tuple[State, ...] = ()
+    states: tuple[LogState, ...] = ()
     created_after: int | None = None
     created_before: int | None = None
     updated_after: int | None = None
@@ -131,7 +131,7 @@ def attempts_of(tx: Tx, log_id: str, *, before: tuple[int, str] | None, count: i
 def page(
     tx: Tx,
     environment_id: str,
-    wanted: Search,
+    wanted: LogQuery,
     *,
     before: tuple[int, str] | None,
     count: int,
@@ -158,7 +158,9 @@ def behind(tx: Tx, destination_id: str, *, after: int, count: int) -> list[sa.Ro
     return list(tx.execute(query.order_by(log.c.seq).limit(count + 1)))
 
 
-def matching(environment_id: str, wanted: Search, *, is_time_first: bool = False) -> list[sa.ColumnElement[bool]]:
+def matching(
+    environment_id: str, wanted: LogQuery, *, is_time_first: bool = False
+) -> list[sa.ColumnElement[bool]]:
     """The conditions on logs of an environment that a search makes.
 
     `is_time_first` has the store walk through the environment by time, and not by the index of the destination.

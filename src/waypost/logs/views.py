@@ -61,7 +61,7 @@ def shown(tx: Tx, logs: list[sa.Row[Any]]) -> list[dict[str, Any]]:
 
 
 def _one(log: sa.Row[Any], names: dict[str, str], newest: sa.Row[Any] | None) -> dict[str, Any]:
-    status = store.VENDOR_STATUS[store.State(log.state)]
+    status = store.VENDOR_STATUS[store.LogState(log.state)]
     attempt = None
     if newest is not None:
         ended = "succeeded" if newest.outcome == "delivered" else "failed"

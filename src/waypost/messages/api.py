@@ -18,7 +18,7 @@ from waypost.errors import Fault, Invalid, TooLarge
 from waypost.messages import batch, refusal
 from waypost.messages.batch import Batch
 from waypost.messages.model import MessageInvalid
-from waypost.messages.routing import Unroutable
+from waypost.messages.routing import NotAccepted, Unroutable
 from waypost.messages.service import Intake
 from waypost.metrics import Metrics
 from waypost.web.document.openapi import problems_of
@@ -165,6 +165,6 @@ def _require_type(request: Request, wanted: str, words: str) -> None:
         raise errors.UnsupportedMedia(f"{words} with Content-Type: {wanted}.")
 
 
-def _refusal(error: refusal.Refused) -> Response:
+def _refusal(error: NotAccepted) -> Response:
     headers = problems.headers_of(error) if isinstance(error, errors.WaypostError) else {}
     return Response(_encode({"Meta": refusal.meta(error)}), refusal.status_of(error), headers, MEDIA_TYPE)

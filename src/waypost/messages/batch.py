@@ -14,9 +14,10 @@ import msgspec
 from starlette.requests import ClientDisconnect
 
 from waypost.errors import RateLimited, TooLarge, Unavailable, WaypostError
-from waypost.memory import Budget, Hold
+from waypost.memory import Budget, Share
 from waypost.messages import refusal
-from waypost.messages.ndjson import Line, Lines
+from waypost.messages.ndjson import Lines, NumberedLine
+from waypost.messages.routing import NotAccepted
 from waypost.messages.service import Given, Intake
 from waypost.metrics import Metrics
 from waypost.web.routes.body import no_room
@@ -45,8 +46,8 @@ class Batch:
         self._key = key
         self._lines = Lines(MOST_LINE_BYTES)
         self._away: Unavailable | RateLimited | None = None
-        self._hold = Hold(bodies)
-        self._waiting: deque[Line] = deque()
+        self._share = Share(bodies)
+        self._waiting: deque[NumberedLine] = deque()
         self._ahead = 0
         self._changed = asyncio.Event()
 
@@ -69,7 +70,7 @@ class Batch:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            self._hold.drop()
+            self._share.drop()
 
     async def _read(self, chunks: AsyncIterator[bytes]) -> bytes | None:
         """Read to the end; the last result, when nothing is read from there on."""
@@ -78,7 +79,7 @@ class Batch:
             size += len(chunk)
             if size > MOST_BYTES:
                 return self._too_much(f"At most {MOST_BYTES // 1_000_000} MB are taken here.")
-            if not await self._hold.reserve(len(chunk), ROOM_SECONDS):
+            if not await self._share.reserve(len(chunk), ROOM_SECONDS):
                 return self._result(self._lines.number + 1, no_room())
             self._take_in(self._lines.feed(chunk))
             if self._lines.number > MOST_LINES:
@@ -89,22 +90,22 @@ class Batch:
         self._take_in(self._lines.end())
         return None
 
-    def _take_in(self, lines: Sequence[Line]) -> None:
+    def _take_in(self, lines: Sequence[NumberedLine]) -> None:
         self._waiting += lines
         self._ahead += sum(map(_size, lines))
         self._changed.set()
 
-    def _next(self) -> list[Line]:
+    def _next(self) -> list[NumberedLine]:
         """The lines of the next commit."""
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), LINES_A_COMMIT))]
 
-    def _ended(self, lines: Sequence[Line]) -> None:
+    def _ended(self, lines: Sequence[NumberedLine]) -> None:
         """These are answered, and leave room for others."""
         self._ahead -= sum(map(_size, lines))
-        self._hold.shrink(self._ahead + self._lines.unfinished)
+        self._share.shrink(self._ahead + self._lines.unfinished)
         self._changed.set()
 
-    async def _window(self, lines: Sequence[Line]) -> list[tuple[int, dict[str, Any] | refusal.Refused]]:
+    async def _window(self, lines: Sequence[NumberedLine]) -> list[tuple[int, dict[str, Any] | NotAccepted]]:
         given = [
             Given(line.body, None if self._key is None else f"{self._key}:{line.number}")
             for line in lines
@@ -114,7 +115,7 @@ class Batch:
         too_long = TooLarge(f"At most {MOST_LINE_BYTES // 1_000_000} MB are taken for a message.")
         return [(line.number, too_long if line.body is None else next(taken)) for line in lines]
 
-    async def _take(self, given: Sequence[Given]) -> Sequence[dict[str, Any] | refusal.Refused]:
+    async def _take(self, given: Sequence[Given]) -> Sequence[dict[str, Any] | NotAccepted]:
         if self._away is None:
             try:
                 found = await self._intake.accept_all(self._environment_id, given)
@@ -130,7 +131,7 @@ class Batch:
         """The last result: nothing is read from here on."""
         return self._result(self._lines.number + 1, TooLarge(f"{words} Nothing from this line on was taken."))
 
-    def _result(self, number: int, outcome: dict[str, Any] | refusal.Refused) -> bytes:
+    def _result(self, number: int, outcome: dict[str, Any] | NotAccepted) -> bytes:
         if isinstance(outcome, dict):
             return _encode({"line": number, "status": 200, "Meta": outcome}) + b"\n"
         status = refusal.status_of(outcome)
@@ -138,5 +139,5 @@ class Batch:
         return _encode({"line": number, "status": status, "Meta": refusal.meta(outcome)}) + b"\n"
 
 
-def _size(line: Line) -> int:
+def _size(line: NumberedLine) -> int:
     return len(line.body or b"")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NumberedLine:
     """A line by its number, from 1; `body` is None when it was longer than is taken."""
 
     number: int
@@ -25,7 +25,7 @@ class Lines:
         """How many bytes of the unfinished line are kept."""
         return self._size if self._parts else 0
 
-    def feed(self, chunk: bytes) -> list[Line]:
+    def feed(self, chunk: bytes) -> list[NumberedLine]:
         """The lines that end in this chunk."""
         first, *others = chunk.split(b"\n")
         self._add(first)
@@ -37,7 +37,7 @@ class Lines:
         self._add(others[-1])
         return found
 
-    def end(self) -> list[Line]:
+    def end(self) -> list[NumberedLine]:
         """The last line, when no newline ends it."""
         return self._take() if self._size else []
 
@@ -48,14 +48,14 @@ class Lines:
         elif part:
             self._parts.append(part)
 
-    def _take(self) -> list[Line]:
+    def _take(self) -> list[NumberedLine]:
         body, size = b"".join(self._parts), self._size
         self._parts, self._size = [], 0
         return self._line(body, size)
 
-    def _line(self, body: bytes, size: int) -> list[Line]:
+    def _line(self, body: bytes, size: int) -> list[NumberedLine]:
         """The next line, of so many bytes; `body` counts only if they are not too many."""
         self.number += 1
         if size > self._most_bytes:
-            return [Line(self.number, None)]
-        return [Line(self.number, body)] if body and not body.isspace() else []
+            return [NumberedLine(self.number, None)]
+        return [NumberedLine(self.number, body)] if body and not body.isspace() else []

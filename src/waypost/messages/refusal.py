@@ -4,19 +4,16 @@ from typing import Any
 
 from waypost import errors
 from waypost.messages.model import MessageInvalid
-from waypost.messages.routing import Unroutable
+from waypost.messages.routing import NotAccepted, Unroutable
 from waypost.web.routes import problems
 
-Refused = MessageInvalid | Unroutable | errors.WaypostError
-"""What can be wrong with a message, or keep it from being taken."""
 
-
-def status_of(error: Refused) -> int:
+def status_of(error: NotAccepted) -> int:
     """The HTTP status."""
     return problems.status_of(error) if isinstance(error, errors.WaypostError) else 400
 
 
-def meta(error: Refused) -> dict[str, Any]:
+def meta(error: NotAccepted) -> dict[str, Any]:
     """`Meta` with the one error in it."""
     status = status_of(error)
     match error:

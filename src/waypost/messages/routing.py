@@ -11,11 +11,11 @@ from typing import Any
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.environments import store as environments
-from waypost.errors import Unavailable
+from waypost.errors import Unavailable, WaypostError
 from waypost.messages import patients
-from waypost.messages.model import Message
+from waypost.messages.model import Message, MessageInvalid
 from waypost.queues.children import Generation
-from waypost.queues.model import Target
+from waypost.queues.model import Addressee
 from waypost.sources import store as sources
 from waypost.subscriptions import store as subscriptions
 from waypost.subscriptions.model import Subscription, model_key
@@ -32,16 +32,20 @@ class Unroutable(Exception):
         self.text = text
 
 
+NotAccepted = MessageInvalid | Unroutable | WaypostError
+"""Why one message was not accepted."""
+
+
 @dataclass(frozen=True, slots=True)
-class Lane:
+class Sorting:
     """Where a subscription's messages go: all into its own queue, or by `rule` into those of their patients."""
 
     generation: Generation
     rule: Mapping[str, Any] | None
 
-    def target(self, body: bytes) -> Target:
+    def addressee(self, body: bytes) -> Addressee:
         """The place of a new log of this message. Raises MessageInvalid."""
-        return self.generation.target(() if self.rule is None else patients.identifiers(body, self.rule))
+        return self.generation.addressee(() if self.rule is None else patients.identifiers(body, self.rule))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Routes:
     version: int
     source_names: dict[str, str]
     destination_names: dict[str, str]
-    lanes: dict[tuple[str, str, str], Lane | Unavailable]
+    sortings: dict[tuple[str, str, str], Sorting | Unavailable]
     test_source: str | None = None
 
     def source_of(self, message: Message) -> str:
@@ -67,12 +71,12 @@ class Routes:
             raise Unroutable("Sources", "Meta.Source.ID is not a source of this API key's environment.")
         return message.source_id
 
-    def target(self, source_id: str, destination_id: str, message: Message) -> Target:
+    def addressee(self, source_id: str, destination_id: str, message: Message) -> Addressee:
         """Where the message goes for one of its destinations, with a new log's id.
 
         Raises Unroutable, MessageInvalid, Unavailable.
         """
-        found = self.lanes.get((source_id, destination_id, model_key(message.data_model)))
+        found = self.sortings.get((source_id, destination_id, model_key(message.data_model)))
         if found is None:
             text = (
                 "No subscriptions. Meta.Destinations needs to contain a destination from existing subscriptions"
@@ -81,7 +85,7 @@ class Routes:
             raise Unroutable("Subscriptions", text)
         if isinstance(found, Unavailable):
             raise found
-        return found.target(message.body)
+        return found.addressee(message.body)
 
 
 def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:
@@ -93,14 +97,14 @@ def load(tx: Tx, vault: Vault, environment_id: str) -> Routes:
         source_names={source.id: source.name for source in found_sources},
         test_source=next((source.id for source in found_sources if source.is_test), None),
         destination_names=dict(destinations.named(tx, environment_id)),
-        lanes={
-            (found.source_id, found.destination_id, found.key): _lane_or_why(tx, vault, found)
+        sortings={
+            (found.source_id, found.destination_id, found.key): _sorting_or_why(tx, vault, found)
             for found in subscriptions.routes(tx, environment_id)
         },
     )
 
 
-def lane(tx: Tx, vault: Vault, subscription: Subscription) -> Lane:
+def sorting(tx: Tx, vault: Vault, subscription: Subscription) -> Sorting:
     """Where the subscription's messages go now. Raises Unavailable: its key is lost."""
     key = None
     if subscription.generation and subscription.child_key is not None:
@@ -108,12 +112,12 @@ def lane(tx: Tx, vault: Vault, subscription: Subscription) -> Lane:
     generation = Generation(
         subscription.id, subscription.destination_id, subscription.generation, subscription.since, key
     )
-    return Lane(generation, subscription.child_queues)
+    return Sorting(generation, subscription.child_queues)
 
 
-def _lane_or_why(tx: Tx, vault: Vault, subscription: Subscription) -> Lane | Unavailable:
+def _sorting_or_why(tx: Tx, vault: Vault, subscription: Subscription) -> Sorting | Unavailable:
     """A lost key keeps out the messages of its own subscription only."""
     try:
-        return lane(tx, vault, subscription)
+        return sorting(tx, vault, subscription)
     except KeyUnavailable as error:
         return error

@@ -2,33 +2,27 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from waypost.clock import Clock
 from waypost.db.database import Database
-from waypost.errors import Conflict, RateLimited, Unavailable
+from waypost.disk import Room
+from waypost.errors import Conflict, Unavailable
 from waypost.ids import new_id
-from waypost.messages import model, routing, writing
+from waypost.messages import model, routing
 from waypost.messages.idempotency import Once
 from waypost.messages.model import Message, MessageInvalid
-from waypost.messages.routing import Routes, Unroutable
+from waypost.messages.routing import NotAccepted, Routes, Unroutable
 from waypost.messages.writing import Acceptance, Plan, RoutesMoved, Writing
 from waypost.metrics import Metrics
-from waypost.queues.model import Accept, Target
+from waypost.queues.model import Accept, Addressee, Arrived
 from waypost.queues.port import Hot
 from waypost.quotas.meter import Meter
 from waypost.vault.vault import Vault
 
 MOST_ROUTE_LOADS = 5
-
-Arrived = Callable[[str, str], None]
-"""Told of each queue and destination that a durable message went into."""
-
-
-Room = Callable[[], None]
-"""Raises errors.Unavailable where nothing new can be taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +31,6 @@ class Given:
 
     body: bytes
     key: str | None = None
-
-
-Refused = writing.Refused | RateLimited
-"""Why one message was not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +78,7 @@ class Intake:
             raise outcome
         return outcome
 
-    async def accept_all(self, environment_id: str, given: Sequence[Given]) -> list[dict[str, Any] | Refused]:
+    async def accept_all(self, environment_id: str, given: Sequence[Given]) -> list[dict[str, Any] | NotAccepted]:
         """For each message, in order, what `accept` would say: its `Meta`, or the error that refuses it.
 
         Those that are accepted are so in this order and in one transaction. Raises errors.Unavailable.
@@ -113,7 +103,7 @@ class Intake:
             return [next(settled) if isinstance(each, _Read) else each for each in outcomes]
         raise Conflict("The routes of this environment keep changing; send the message again.")
 
-    def _read(self, environment_id: str, given: Given) -> _Read | Refused:
+    def _read(self, environment_id: str, given: Given) -> _Read | NotAccepted:
         try:
             message = model.read(given.body)
         except MessageInvalid as error:
@@ -147,27 +137,29 @@ class Intake:
         message = read.message
         try:
             source_id = routes.source_of(message)
-            targets = tuple(
-                routes.target(source_id, destination_id, message) for destination_id in message.destination_ids
+            addressees = tuple(
+                routes.addressee(source_id, destination_id, message) for destination_id in message.destination_ids
             )
         except (MessageInvalid, Unroutable, Unavailable) as error:
             return Plan(read.once, error)
-        given = self._sealed(routes, message, source_id, targets)
-        return Plan(read.once, Acceptance(given, _meta(routes, message, source_id, targets)))
+        given = self._sealed(routes, message, source_id, addressees)
+        return Plan(read.once, Acceptance(given, _meta(routes, message, source_id, addressees)))
 
-    async def _accept(self, plans: Sequence[Plan], routes: Routes) -> list[dict[str, Any] | Refused]:
+    async def _accept(self, plans: Sequence[Plan], routes: Routes) -> list[dict[str, Any] | NotAccepted]:
         """Carry the plans out, all in one transaction. Raises RoutesMoved, having changed nothing."""
         found = await self._writing.settled(plans, routes)
         for each in found:
             if isinstance(each, Acceptance) and each.given is not None:
-                self._metrics.accepted(len(each.given.targets))
-                self.meter.accepted(routes.environment_id, len(each.given.targets))
-                for target in each.given.targets:
-                    for queue_id in target.queue_ids:
-                        self._arrived(queue_id, target.destination_id)
+                self._metrics.accepted(len(each.given.addressees))
+                self.meter.accepted(routes.environment_id, len(each.given.addressees))
+                for addressee in each.given.addressees:
+                    for queue_id in addressee.queue_ids:
+                        self._arrived(queue_id, addressee.destination_id)
         return [each.meta if isinstance(each, Acceptance) else each for each in found]
 
-    def _sealed(self, routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> Accept:
+    def _sealed(
+        self, routes: Routes, message: Message, source_id: str, addressees: tuple[Addressee, ...]
+    ) -> Accept:
         message_id = new_id()
         sealed = self._vault.seal(routes.environment_id, message.body, table="message", row=message_id)
         return Accept(
@@ -181,7 +173,7 @@ class Intake:
             meta_start=message.meta_start,
             meta_end=message.meta_end,
             now_ms=self._clock.now_ms(),
-            targets=targets,
+            addressees=addressees,
         )
 
 
@@ -190,14 +182,14 @@ def _once(environment_id: str, key: str, body: bytes, now_ms: int) -> Once:
     return Once(environment_id, hashlib.sha256(key.encode()).hexdigest(), digest, now_ms)
 
 
-def _meta(routes: Routes, message: Message, source_id: str, targets: tuple[Target, ...]) -> dict[str, Any]:
+def _meta(routes: Routes, message: Message, source_id: str, addressees: tuple[Addressee, ...]) -> dict[str, Any]:
     return {
         "DataModel": message.data_model,
         "EventType": message.event_type,
         "Source": {"ID": source_id, "Name": routes.source_names[source_id]},
         "Destinations": [
-            {"ID": target.destination_id, "Name": routes.destination_names[target.destination_id]}
-            for target in targets
+            {"ID": addressee.destination_id, "Name": routes.destination_names[addressee.destination_id]}
+            for addressee in addressees
         ],
-        "Logs": [{"ID": target.log_id} for target in targets],
+        "Logs": [{"ID": addressee.log_id} for addressee in addressees],
     }

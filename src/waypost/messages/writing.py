@@ -10,17 +10,14 @@ from waypost.errors import Conflict, Unavailable
 from waypost.messages import idempotency
 from waypost.messages.idempotency import Once
 from waypost.messages.model import MessageInvalid
-from waypost.messages.routing import Routes, Unroutable
+from waypost.messages.routing import NotAccepted, Routes, Unroutable
 from waypost.queues.model import Accept
-from waypost.queues.port import Hot, accepting
+from waypost.queues.port import Hot, rows_of_accept
 
 AT_ONCE = 2
 """Writes of an environment under way: one is made ready while the other is synced."""
 MOST_TOGETHER = 64
 """Messages that gather in a write."""
-
-Refused = MessageInvalid | Unroutable | Conflict | Unavailable
-"""Why one message was not accepted."""
 
 
 class RoutesMoved(Exception):
@@ -43,7 +40,7 @@ class Plan:
     step: Acceptance | MessageInvalid | Unroutable | Unavailable
 
 
-Settled = list[Acceptance | Refused]
+Written = list[Acceptance | NotAccepted]
 """What became of each plan, in their order."""
 
 
@@ -61,9 +58,9 @@ class Writing:
     def __init__(self, db: Database, hot: Hot) -> None:
         self._db = db
         self._hot = hot
-        self._lines: dict[str, Gathering[_Part, Settled]] = {}
+        self._lines: dict[str, Gathering[_Part, Written]] = {}
 
-    async def settled(self, plans: Sequence[Plan], routes: Routes) -> Settled:
+    async def settled(self, plans: Sequence[Plan], routes: Routes) -> Written:
         """What became of these plans, carried out in one transaction and durable.
 
         Raises RoutesMoved and errors.Unavailable, having changed nothing.
@@ -82,20 +79,20 @@ class Writing:
             if line.is_idle and self._lines.get(routes.environment_id) is line:
                 del self._lines[routes.environment_id]
 
-    async def _together(self, parts: Sequence[_Part]) -> list[Settled]:
+    async def _together(self, parts: Sequence[_Part]) -> list[Written]:
         found = iter(await self._write([plan for part in parts for plan in part.plans], parts[0].routes))
         return [[next(found) for _ in part.plans] for part in parts]
 
-    async def _write(self, plans: Sequence[Plan], routes: Routes) -> Settled:
+    async def _write(self, plans: Sequence[Plan], routes: Routes) -> Written:
         given = [
             plan.step.given for plan in plans if isinstance(plan.step, Acceptance) and plan.step.given is not None
         ]
         if not given:
             return await self._db.read(lambda tx: self._run(tx, plans, routes))
-        beside = accepting(target for each in given for target in each.targets)
+        beside = rows_of_accept(addressee for each in given for addressee in each.addressees)
         return await self._db.write(lambda tx: self._run(tx, plans, routes), beside=beside)
 
-    def _run(self, tx: Tx, plans: Sequence[Plan], routes: Routes) -> Settled:
+    def _run(self, tx: Tx, plans: Sequence[Plan], routes: Routes) -> Written:
         if self._hot.environment_version(tx, routes.environment_id) != routes.version:
             raise RoutesMoved
         settled = [_decided(tx, plan) for plan in plans]
@@ -105,7 +102,7 @@ class Writing:
         return settled
 
 
-def _decided(tx: Tx, plan: Plan) -> Acceptance | Refused:
+def _decided(tx: Tx, plan: Plan) -> Acceptance | NotAccepted:
     """What becomes of one message: as planned, unless its key was used; a new key is remembered."""
     if plan.once is None:
         return plan.step

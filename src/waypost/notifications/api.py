@@ -10,7 +10,7 @@ from starlette.responses import Response
 from waypost.clock import iso
 from waypost.environments.store import Environment
 from waypost.notifications import model, outbox
-from waypost.notifications.model import NotificationsPut, Settings
+from waypost.notifications.model import NotificationSettings, NotificationsPut
 from waypost.notifications.service import Notifications
 from waypost.validation import Shown
 from waypost.web.document.openapi import problems_of
@@ -157,7 +157,7 @@ def _add_settings(routes: APIRouter, notifications: Notifications) -> None:
         return _answer(*await notifications.put(caller, environmentId, raw, if_match=if_match))
 
 
-def _answer(settings: Settings, environment: Environment) -> Response:
+def _answer(settings: NotificationSettings, environment: Environment) -> Response:
     shown = model.shown(settings, environment.flag.value)
     return answer({"notifications": shown}, headers={"ETag": settings.etag})
 

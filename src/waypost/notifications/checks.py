@@ -10,9 +10,9 @@ from waypost.errors import Fault
 from waypost.notifications.model import (
     SECRETS,
     Channel,
+    NotificationSettings,
     NotificationsPut,
     Security,
-    Settings,
     Smtp,
     from_body,
     has,
@@ -34,7 +34,9 @@ def addresses(policy: Policy, raw: Any, *, is_development: bool) -> Iterator[Fau
         yield from policy.faults(where, https_only=False, pointer="/smtp/host")
 
 
-def against(body: NotificationsPut, raw: Any, before: Settings, *, is_development: bool) -> Iterator[Fault]:
+def against(
+    body: NotificationsPut, raw: Any, before: NotificationSettings, *, is_development: bool
+) -> Iterator[Fault]:
     """Faults of a body of the right shape, held against what is there."""
     wanted = from_body(before.environment_id, body, frozenset(kept_or_sent(body, raw, before)))
     for channel, new in wanted.channels.items():
@@ -49,7 +51,7 @@ def against(body: NotificationsPut, raw: Any, before: Settings, *, is_developmen
         yield from _smtp(wanted.smtp, is_development=is_development)
 
 
-def kept_or_sent(body: NotificationsPut, raw: Any, before: Settings) -> Iterator[Channel]:
+def kept_or_sent(body: NotificationsPut, raw: Any, before: NotificationSettings) -> Iterator[Channel]:
     """The channels that have a secret once the body is kept."""
     for channel in Channel:
         part, old = getattr(body, channel), before.channels.get(channel)

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from waypost import signatures
 from waypost.audit.masking import CHANGED, masked_url
-from waypost.egress.urls import target
+from waypost.egress.urls import authority_of
 from waypost.validation import Body, one_line
 
 DEFAULT_HELD_SECONDS = 300
@@ -82,18 +82,18 @@ def _public(value: str) -> str:
     return value
 
 
-Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+UncheckedUrl = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 """Checked against the egress policy by the service, which knows the environment."""
 Address = Annotated[str, AfterValidator(_address)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(one_line)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(one_line)]
-Certificates = Annotated[str, StringConstraints(min_length=1, max_length=65536), AfterValidator(_public)]
+PublicPem = Annotated[str, StringConstraints(min_length=1, max_length=65536), AfterValidator(_public)]
 
 
 class WebhookPut(Body):
     """An HTTPS address that takes notices as JSON. A secret that is left out stays as it is; null clears it."""
 
-    url: Url
+    url: UncheckedUrl
     secret: Annotated[str, AfterValidator(_signing_secret)] | None = Field(
         None, repr=False, description="Signs each notice (Standard Webhooks); never returned."
     )
@@ -109,7 +109,7 @@ class SmtpPut(Body):
     username: Text | None = None
     password: Password | None = Field(None, repr=False, description="Never returned.")
     hasPassword: Any = Field(None, description="Cannot change by itself; accepted when equal.")
-    caCertificate: Certificates | None = Field(None, description="Trusted in place of the system's; PEM.")
+    caCertificate: PublicPem | None = Field(None, description="Trusted in place of the system's; PEM.")
     from_: Address = Field(alias="from")
     to: Annotated[list[Address], Field(min_length=1, max_length=MOST_RECIPIENTS)]
 
@@ -133,7 +133,7 @@ class Webhook:
     @property
     def leads_to(self) -> tuple[object, ...]:
         """Where the secret goes: it may not go elsewhere without being sent anew."""
-        found = target(self.url)
+        found = authority_of(self.url)
         return (self.url,) if isinstance(found, str) else (found.https, found.name, found.port)
 
 
@@ -162,7 +162,7 @@ class Smtp:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class NotificationSettings:
     """One environment's notifications without their secrets; version 0 has never been set."""
 
     environment_id: str
@@ -183,11 +183,11 @@ class Settings:
         return {name: channel for name, channel in both.items() if channel is not None}
 
 
-def from_body(environment_id: str, body: NotificationsPut, secrets: frozenset[Channel]) -> Settings:
+def from_body(environment_id: str, body: NotificationsPut, secrets: frozenset[Channel]) -> NotificationSettings:
     """What a body asks for; `secrets` names the channels that then have one."""
     webhook = None if body.webhook is None else Webhook(body.webhook.url, Channel.webhook in secrets)
     smtp = None if body.smtp is None else _smtp(body.smtp, has_password=Channel.smtp in secrets)
-    return Settings(environment_id, webhook, smtp, body.heldAfterSeconds)
+    return NotificationSettings(environment_id, webhook, smtp, body.heldAfterSeconds)
 
 
 def _smtp(body: SmtpPut, *, has_password: bool) -> Smtp:
@@ -203,7 +203,7 @@ def _smtp(body: SmtpPut, *, has_password: bool) -> Smtp:
     )
 
 
-def shown(settings: Settings, flag: str) -> dict[str, Any]:
+def shown(settings: NotificationSettings, flag: str) -> dict[str, Any]:
     """The API's object; nothing secret is in it."""
     webhook, smtp = settings.webhook, settings.smtp
     return {
@@ -227,14 +227,16 @@ def _shown_smtp(smtp: Smtp) -> dict[str, Any]:
     }
 
 
-def audited(settings: Settings, flag: str) -> dict[str, Any]:
+def audited(settings: NotificationSettings, flag: str) -> dict[str, Any]:
     """The object as audit events have it: query strings of URLs are hidden too."""
     if settings.webhook is not None:
         settings = replace(settings, webhook=replace(settings.webhook, url=masked_url(settings.webhook.url)))
     return {name: value for name, value in shown(settings, flag).items() if name != "environment"}
 
 
-def difference(before: Settings, after: Settings, flag: str, secrets: Mapping[Channel, Any]) -> dict[str, Any]:
+def difference(
+    before: NotificationSettings, after: NotificationSettings, flag: str, secrets: Mapping[Channel, Any]
+) -> dict[str, Any]:
     """Before and after, for the audit event; secrets that were set or cleared only as changed."""
     names = {Channel.webhook: "webhook.secret", Channel.smtp: "smtp.password"}
     hidden = {names[channel]: CHANGED for channel in secrets}

@@ -2,10 +2,10 @@
 
 from waypost.db.database import Tx
 from waypost.destinations.model import Destination
-from waypost.egress.urls import target
+from waypost.egress.urls import authority_of
 from waypost.environments.store import Flag
 from waypost.notifications import outbox
-from waypost.notifications.notice import Kind, Raised
+from waypost.notifications.notice import NoticeKind, Raised
 
 
 def told(tx: Tx, before: Destination, after: Destination, now_ms: int) -> None:
@@ -14,11 +14,11 @@ def told(tx: Tx, before: Destination, after: Destination, now_ms: int) -> None:
     if after.flag is not Flag.production or new is None or new == old:
         return
     data = {"destination": {"id": after.id, "name": after.name}, "host": new, "previousHost": old}
-    raised = Raised(after.environment_id, Kind.destination_moved, data, destination_id=after.id)
+    raised = Raised(after.environment_id, NoticeKind.destination_moved, data, destination_id=after.id)
     outbox.raise_(tx, raised, now_ms)
 
 
 def host(endpoint: str | None) -> str | None:
     """The host of an endpoint in its plainest form."""
-    found = "" if endpoint is None else target(endpoint)
+    found = "" if endpoint is None else authority_of(endpoint)
     return None if isinstance(found, str) else found.name

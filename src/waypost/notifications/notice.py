@@ -12,7 +12,7 @@ from typing import Any
 from waypost.clock import iso
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """What a notice is about, by its event's name."""
 
     held = "queue.held"
@@ -28,7 +28,7 @@ class Raised:
     """Something to be told. While a trouble lasts, its `open_key` keeps it from being told again."""
 
     environment_id: str
-    kind: Kind
+    kind: NoticeKind
     data: Mapping[str, Any]
     open_key: str | None = None
     queue_id: str | None = None
@@ -43,7 +43,7 @@ class Notice:
     environment_id: str
     environment_name: str
     flag: str
-    kind: Kind
+    kind: NoticeKind
     happened_at: int
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -53,40 +53,40 @@ class Notice:
         return sentence(self.kind, self.data)
 
 
-def key_of(kind: Kind, subject: str) -> str:
+def key_of(kind: NoticeKind, subject: str) -> str:
     """What only one lasting trouble can have: its kind and whom it is about."""
     return f"{kind.value} {subject}"
 
 
-def sentence(kind: Kind, data: Mapping[str, Any]) -> str:
+def sentence(kind: NoticeKind, data: Mapping[str, Any]) -> str:
     """One or two sentences; nothing from outside but names that an engineer gave."""
     match kind:
-        case Kind.held if "childQueues" in data:
+        case NoticeKind.held if "childQueues" in data:
             reason = data.get("reason") or "No reason is known."
             return (
                 f"Child queues to {_named(data)} are held: {data['childQueues']}, the first since "
                 f"{data['heldSince']}; {data['depth']} messages wait in them. {reason}"
             )
-        case Kind.held:
+        case NoticeKind.held:
             reason = data.get("reason") or "No reason is known."
             return (
                 f"The queue to {_named(data)} has been held since {data['heldSince']}; "
                 f"{data['depth']} messages wait in it. {reason}"
             )
-        case Kind.drained if data.get("closed"):
+        case NoticeKind.drained if data.get("closed"):
             return f"The queue to {_named(data)} is closed; what waited in it has ended."
-        case Kind.drained if "childQueues" in data:
+        case NoticeKind.drained if "childQueues" in data:
             return f"The child queues to {_named(data)}, held since {data['heldSince']}, have drained."
-        case Kind.drained:
+        case NoticeKind.drained:
             return f"The queue to {_named(data)}, held since {data['heldSince']}, has drained."
-        case Kind.disk_low:
+        case NoticeKind.disk_low:
             return (
                 f"The disk of {data['node']} is nearly full. New messages are refused until there is room; "
                 "delivery goes on."
             )
-        case Kind.key_unavailable:
+        case NoticeKind.key_unavailable:
             return f"{data['queues']} queues are held because a sealing key is missing. {data['reason']}"
-        case Kind.destination_moved:
+        case NoticeKind.destination_moved:
             before = data.get("previousHost")
             moved = f"from {before} to {data['host']}" if before else f"to {data['host']}"
             return f"The destination {_named(data)} has moved {moved}. Messages now go to a new host."
@@ -100,12 +100,12 @@ def subject(notices: Sequence[Notice]) -> str:
         return f"Waypost: {len(notices)} notices from {where}"
     data = notices[0].data
     said = {
-        Kind.held: "a queue is held",
-        Kind.drained: "a queue has drained",
-        Kind.disk_low: "the disk is nearly full",
-        Kind.key_unavailable: "a sealing key is missing",
-        Kind.destination_moved: "a destination has a new host",
-        Kind.tested: "a test",
+        NoticeKind.held: "a queue is held",
+        NoticeKind.drained: "a queue has drained",
+        NoticeKind.disk_low: "the disk is nearly full",
+        NoticeKind.key_unavailable: "a sealing key is missing",
+        NoticeKind.destination_moved: "a destination has a new host",
+        NoticeKind.tested: "a test",
     }[notices[0].kind]
     about = f": {data['destination']['name']}" if "destination" in data else ""
     return f"Waypost, {where}: {said}{about}"

@@ -17,7 +17,7 @@ from waypost.environments.store import environment
 from waypost.ids import new_id
 from waypost.notifications import store
 from waypost.notifications.model import Channel
-from waypost.notifications.notice import Kind, Notice, Raised
+from waypost.notifications.notice import Notice, NoticeKind, Raised
 
 MOST_AT_ONCE = 20
 KEPT_MS = 30 * 86_400_000
@@ -197,7 +197,7 @@ def tidy(tx: Tx, now_ms: int) -> None:
     """Give up what could not be sent for three days; forget what is a month old and over."""
     late = notice_delivery.update().where(_is_pending, _d.happened_at < now_ms - GIVEN_UP_AFTER_MS)
     tx.execute(late.values(state=GIVEN_UP, ended_at=now_ms))
-    over = sa.or_(notice.c.open_key.is_(None), notice.c.kind == Kind.disk_low.value)
+    over = sa.or_(notice.c.open_key.is_(None), notice.c.kind == NoticeKind.disk_low.value)
     old = sa.select(notice.c.id).where(notice.c.happened_at < now_ms - KEPT_MS, over)
     tx.execute(notice_delivery.delete().where(_d.notice_id.in_(old)))
     tx.execute(notice.delete().where(notice.c.happened_at < now_ms - KEPT_MS, over))
@@ -237,4 +237,6 @@ def _of(notices: Sequence[Notice]) -> sa.ColumnElement[bool]:
 
 
 def _notice(row: sa.Row[Any]) -> Notice:
-    return Notice(row.id, row.environment_id, row.name, row.flag, Kind(row.kind), row.happened_at, data_of(row))
+    return Notice(
+        row.id, row.environment_id, row.name, row.flag, NoticeKind(row.kind), row.happened_at, data_of(row)
+    )

@@ -17,11 +17,11 @@ from waypost.errors import Unavailable
 from waypost.metrics import Metrics
 from waypost.notifications import outbox, store, watching
 from waypost.notifications.model import Channel
-from waypost.notifications.notice import Kind, Notice
+from waypost.notifications.notice import Notice, NoticeKind
 from waypost.notifications.outbox import Claimed
-from waypost.notifications.sending import Opened, Sender, rounds
+from waypost.notifications.sending import NoticeSender, OpenChannel, rounds
 from waypost.notifications.service import channels
-from waypost.notifications.watching import Disk, Found
+from waypost.notifications.watching import DiskLook, News
 from waypost.queues.port import Hot
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
@@ -49,7 +49,7 @@ class Notifier:
         hot: Hot,
         vault: Vault,
         clock: Clock,
-        sender: Sender,
+        sender: NoticeSender,
         metrics: Metrics,
         *,
         is_low: Callable[[], bool],
@@ -78,9 +78,9 @@ class Notifier:
         await self._loop.stop()
         await ended(*self._sending.values())
 
-    async def look(self) -> list[Kind]:
+    async def look(self) -> list[NoticeKind]:
         """Look at queues, keys and the disk once, and write down what should be told; what was told anew."""
-        disk = Disk(self._node, self._is_low())
+        disk = DiskLook(self._node, self._is_low())
         if self._clock.now_ms() - self._tidied_at > TIDY_MS:
             await self._db.write(lambda tx: outbox.tidy(tx, self._clock.now_ms()))
             self._tidied_at = self._clock.now_ms()
@@ -104,7 +104,7 @@ class Notifier:
     def _has_sent(self, where_: tuple[str, Channel], _: asyncio.Task[None]) -> None:
         self._sending.pop(where_, None)
 
-    def _found(self, tx: Tx, disk: Disk) -> Found:
+    def _found(self, tx: Tx, disk: DiskLook) -> News:
         return watching.look(tx, self._clock.now_ms(), disk)
 
     async def _turn(self) -> float:
@@ -144,7 +144,7 @@ class Notifier:
         await self._db.write(lambda tx: outbox.release(tx, claimed))
         self._loop.wake()
 
-    def _opened(self, tx: Tx, environment_id: str, channel: Channel) -> Opened | str:
+    def _opened(self, tx: Tx, environment_id: str, channel: Channel) -> OpenChannel | str:
         """The channel with its secret, or why it cannot be used."""
         try:
             found = channels(tx, self._vault, store.get(tx, environment_id)).get(channel)

@@ -15,7 +15,7 @@ WEBHOOK_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenChannel:
     """A channel with its secret, for the length of a round."""
 
     channel: Webhook | Smtp
@@ -23,14 +23,14 @@ class Opened:
     egress: EgressList = OPEN
 
 
-class Sender:
+class NoticeSender:
     """Sends. Expected failures come back as the reason, in our words; None is success."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 
-    async def send(self, opened: Opened, told: Sequence[Notice]) -> str | None:
+    async def send(self, opened: OpenChannel, told: Sequence[Notice]) -> str | None:
         """Send these notices at once: a webhook takes exactly one."""
         if isinstance(opened.channel, Smtp):
             from waypost.notifications import mail  # and aiosmtplib, where there is a mail server

@@ -17,9 +17,9 @@ from waypost.environments.store import Environment
 from waypost.errors import Conflict, Invalid
 from waypost.ids import new_id
 from waypost.notifications import checks, model, outbox, store
-from waypost.notifications.model import SECRETS, Channel, NotificationsPut, Settings
-from waypost.notifications.notice import Kind, Notice
-from waypost.notifications.sending import Opened, Sender
+from waypost.notifications.model import SECRETS, Channel, NotificationSettings, NotificationsPut
+from waypost.notifications.notice import Notice, NoticeKind
+from waypost.notifications.sending import NoticeSender, OpenChannel
 from waypost.validation import check, unchanged
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
@@ -28,14 +28,14 @@ from waypost.vault.vault import Vault
 class Notifications:
     """The notifications of every environment: any role reads, an engineer writes."""
 
-    def __init__(self, db: Database, vault: Vault, clock: Clock, policy: Policy, sender: Sender) -> None:
+    def __init__(self, db: Database, vault: Vault, clock: Clock, policy: Policy, sender: NoticeSender) -> None:
         self._db = db
         self._vault = vault
         self._clock = clock
         self._policy = policy
         self._sender = sender
 
-    async def get(self, caller: Caller, environment_id: str) -> tuple[Settings, Environment]:
+    async def get(self, caller: Caller, environment_id: str) -> tuple[NotificationSettings, Environment]:
         """The environment's settings, without secrets."""
         require_environment(caller, environment_id, ANY_ROLE)
         return await self._db.read(
@@ -44,7 +44,7 @@ class Notifications:
 
     async def put(
         self, caller: Caller, environment_id: str, raw: Any, *, if_match: str | None = None
-    ) -> tuple[Settings, Environment]:
+    ) -> tuple[NotificationSettings, Environment]:
         """Replace the settings; a secret that is not sent stays, as long as its address does.
 
         Raises Invalid with every fault, Stale when `if_match` names another version.
@@ -52,7 +52,7 @@ class Notifications:
         require_environment(caller, environment_id, ENGINEER)
         await self._vault.prepare(environment_id)
 
-        def change(tx: Tx) -> tuple[Settings, Environment]:
+        def change(tx: Tx) -> tuple[NotificationSettings, Environment]:
             environment = environments.get(tx, environment_id)
             before = store.get(tx, environment_id)
             etags.require(if_match, before.etag)
@@ -65,7 +65,7 @@ class Notifications:
         """Send a test by every channel, now; why it failed, or None, for each. Raises Conflict without any."""
         require_environment(caller, environment_id, ENGINEER)
 
-        def begin(tx: Tx) -> tuple[dict[Channel, Opened], Notice]:
+        def begin(tx: Tx) -> tuple[dict[Channel, OpenChannel], Notice]:
             environment = environments.get(tx, environment_id)
             settings = store.get(tx, environment_id)
             if not settings.channels:
@@ -74,7 +74,7 @@ class Notifications:
             details = {"id": environment_id, "channels": sorted(settings.channels)}
             self._record(tx, caller, environment, "notifications-tested", details)
             now, flag = self._clock.now_ms(), environment.flag.value
-            return opened, Notice(new_id(), environment_id, environment.name, flag, Kind.tested, now)
+            return opened, Notice(new_id(), environment_id, environment.name, flag, NoticeKind.tested, now)
 
         opened, notice = await self._db.write(begin)
         return {channel: await self._sender.send(each, [notice]) for channel, each in opened.items()}
@@ -86,7 +86,7 @@ class Notifications:
         require_environment(caller, environment_id, ANY_ROLE)
         return await self._db.read(lambda tx: outbox.page(tx, environment_id, count))
 
-    def _checked(self, raw: Any, before: Settings, environment: Environment) -> NotificationsPut:
+    def _checked(self, raw: Any, before: NotificationSettings, environment: Environment) -> NotificationsPut:
         here = environment.is_development
         body, faults = check(NotificationsPut, raw)
         shown = model.shown(before, environment.flag.value)
@@ -103,10 +103,10 @@ class Notifications:
         tx: Tx,
         caller: Caller,
         environment: Environment,
-        before: Settings,
+        before: NotificationSettings,
         body: NotificationsPut,
         raw: Mapping[str, Any],
-    ) -> Settings:
+    ) -> NotificationSettings:
         """Write what differs, audited; what is kept now."""
         kept = frozenset(checks.kept_or_sent(body, raw, before))
         wanted = replace(model.from_body(environment.id, body, kept), version=before.version)
@@ -123,7 +123,7 @@ class Notifications:
         self._record(tx, caller, environment, "notifications-updated", {"id": environment.id} | details)
         return after
 
-    def _known(self, tx: Tx, before: Settings, *, needed: list[Channel]) -> dict[Channel, str]:
+    def _known(self, tx: Tx, before: NotificationSettings, *, needed: list[Channel]) -> dict[Channel, str]:
         """The stored secrets. When all of them are sent again a lost key does no harm: then they are new."""
         try:
             return store.open_secrets(tx, self._vault, before.environment_id)
@@ -146,11 +146,11 @@ class Notifications:
         )
 
 
-def channels(tx: Tx, vault: Vault, settings: Settings) -> dict[Channel, Opened]:
+def channels(tx: Tx, vault: Vault, settings: NotificationSettings) -> dict[Channel, OpenChannel]:
     """What is set up, with its secrets. Raises KeyUnavailable."""
     secrets = store.open_secrets(tx, vault, settings.environment_id)
     egress = environments.get(tx, settings.environment_id).egress
-    return {name: Opened(each, secrets.get(name), egress) for name, each in settings.channels.items()}
+    return {name: OpenChannel(each, secrets.get(name), egress) for name, each in settings.channels.items()}
 
 
 def _given(body: NotificationsPut, channel: Channel) -> str | None:

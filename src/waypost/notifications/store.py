@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx, metadata
-from waypost.notifications.model import Channel, Security, Settings, Smtp, Webhook
+from waypost.notifications.model import Channel, NotificationSettings, Security, Smtp, Webhook
 from waypost.vault.vault import Vault
 
 notification = sa.Table(
@@ -28,10 +28,10 @@ tells = sa.or_(notification.c.webhook.is_not(None), notification.c.smtp.is_not(N
 """Whether an environment has any channel."""
 
 
-def get(tx: Tx, environment_id: str) -> Settings:
+def get(tx: Tx, environment_id: str) -> NotificationSettings:
     """An environment's notifications; those that were never set have version 0."""
     row = tx.execute(sa.select(notification).where(notification.c.environment_id == environment_id)).one_or_none()
-    return Settings(environment_id) if row is None else _settings(row)
+    return NotificationSettings(environment_id) if row is None else _settings(row)
 
 
 def environments_told(tx: Tx) -> list[str]:
@@ -55,7 +55,9 @@ def open_secrets(tx: Tx, vault: Vault, environment_id: str) -> dict[Channel, str
     return {Channel(name): secret for name, secret in json.loads(opened).items()}
 
 
-def put(tx: Tx, vault: Vault, kept: Settings, secrets: Mapping[Channel, str], now_ms: int) -> Settings:
+def put(
+    tx: Tx, vault: Vault, kept: NotificationSettings, secrets: Mapping[Channel, str], now_ms: int
+) -> NotificationSettings:
     """Keep these settings as the next version; the environment was prepared for sealing."""
     c = notification.c
     here = c.environment_id == kept.environment_id
@@ -85,11 +87,11 @@ def _sealed(vault: Vault, environment_id: str, secrets: Mapping[Channel, str], v
     return vault.seal(environment_id, data, table="notification", row=environment_id, version=version)
 
 
-def _settings(row: sa.Row[Any]) -> Settings:
+def _settings(row: sa.Row[Any]) -> NotificationSettings:
     webhook, smtp = (None if text is None else json.loads(text) for text in (row.webhook, row.smtp))
     if smtp is not None:
         smtp |= {"security": Security(smtp["security"]), "to": tuple(smtp["to"])}
-    return Settings(
+    return NotificationSettings(
         environment_id=row.environment_id,
         webhook=webhook and Webhook(**webhook),
         smtp=smtp and Smtp(**smtp),

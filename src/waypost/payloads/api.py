@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from waypost.clock import iso
 from waypost.logs.views import LogsPayload
-from waypost.payloads.search import PayloadSearch, PayloadSearches, Place
+from waypost.payloads.search import Bookmark, PayloadSearch, PayloadSearches
 from waypost.payloads.service import Attempt, Payloads
 from waypost.validation import Shown
 from waypost.web.document.openapi import problems_of
@@ -105,13 +105,13 @@ def _add_views(routes: APIRouter, payloads: Payloads) -> None:
         return answer({"attempts": shown}, headers=NO_STORE, meta={"page": page})
 
 
-def cursor_of(place: Place) -> str:
+def cursor_of(place: Bookmark) -> str:
     """The cursor of where a search goes on."""
     low = "" if place.created_after is None else str(place.created_after)
     return cursors.write((place.accepted_at, f"{place.log_id}/{low}"))
 
 
-def place_of(cursor: str | None) -> Place | None:
+def place_of(cursor: str | None) -> Bookmark | None:
     """Where a search goes on. Raises Invalid for what is no cursor of one."""
     position = cursors.read(cursor)
     if position is None:
@@ -119,7 +119,7 @@ def place_of(cursor: str | None) -> Place | None:
     log_id, _, low = position[1].partition("/")
     if low and not (low.isascii() and low.isdigit() and len(low) <= MOST_DIGITS):
         raise cursors.invalid()
-    return Place(position[0], log_id, int(low) if low else None)
+    return Bookmark(position[0], log_id, int(low) if low else None)
 
 
 def _shown(attempt: Attempt) -> dict[str, Any]:

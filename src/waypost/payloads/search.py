@@ -48,7 +48,7 @@ class PayloadSearch(MetadataSearch):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Bookmark:
     """Where a call ended and the next one goes on: behind a log, newest first, down to where the range begins."""
 
     accepted_at: int
@@ -57,11 +57,11 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Matches:
     """What a call found; `following` is None once the whole range was looked through."""
 
     logs: list[sa.Row[Any]]
-    following: Place | None
+    following: Bookmark | None
     examined: int
     unopened: int
 
@@ -71,7 +71,7 @@ class _Ask:
     """What a call looks for."""
 
     environment_id: str
-    filters: logs.Search
+    filters: logs.LogQuery
     terms: tuple[Term, ...]
 
 
@@ -106,8 +106,8 @@ class PayloadSearches:
         self._slots = asyncio.Semaphore(MOST_AT_A_TIME)
 
     async def search(
-        self, caller: Caller, environment_id: str, raw: Any, *, place: Place | None, count: int
-    ) -> tuple[list[dict[str, Any]], Found]:
+        self, caller: Caller, environment_id: str, raw: Any, *, place: Bookmark | None, count: int
+    ) -> tuple[list[dict[str, Any]], Matches]:
         """The logs found, as the API shows them, and how far it came. Raises Unavailable while others search."""
         require_environment(caller, environment_id, ENGINEER_OR_SUPPORT)
         wanted = checked(PayloadSearch, raw)
@@ -115,8 +115,8 @@ class PayloadSearches:
         ask = _Ask(environment_id, _ranged(wanted.filters(), place, self._clock.now_ms()), terms)
         look = _Look(None if place is None else (place.accepted_at, place.log_id), wanted.finds_nothing)
         await self._search(ask, look, count)
-        following = None if look.is_over or look.at is None else Place(*look.at, ask.filters.created_after)
-        found = Found(look.logs, following, look.examined, look.unopened)
+        following = None if look.is_over or look.at is None else Bookmark(*look.at, ask.filters.created_after)
+        found = Matches(look.logs, following, look.examined, look.unopened)
         shown = await self._db.read(lambda tx: views.shown(tx, found.logs))
         await self._db.write(lambda tx: self._record(tx, caller, wanted, ask, found))
         return shown, found
@@ -167,7 +167,7 @@ class PayloadSearches:
         except KeyUnavailable:
             return None
 
-    def _record(self, tx: Tx, caller: Caller, wanted: PayloadSearch, ask: _Ask, found: Found) -> None:
+    def _record(self, tx: Tx, caller: Caller, wanted: PayloadSearch, ask: _Ask, found: Matches) -> None:
         """The event says how it was searched, never for what: that may be a patient's name."""
         low = ask.filters.created_after
         details = {
@@ -188,7 +188,7 @@ class PayloadSearches:
         )
 
 
-def _ranged(filters: logs.Search, place: Place | None, now_ms: int) -> logs.Search:
+def _ranged(filters: logs.LogQuery, place: Bookmark | None, now_ms: int) -> logs.LogQuery:
     """The filters with a beginning: the one they have, that of the first call, or a day before the end."""
     if place is not None:
         return replace(filters, created_after=place.created_after)

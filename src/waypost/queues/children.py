@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from waypost.db.database import Tx
 from waypost.ids import new_id
-from waypost.queues.model import State, Target
+from waypost.queues.model import Addressee, QueueState
 from waypost.queues.store import lock, queue_head, queue_tail
 
 MOST_REMOVED = 200
@@ -42,12 +42,12 @@ class Generation:
     since: int = 0
     key: bytes | None = field(default=None, repr=False)
 
-    def target(self, identifiers: Collection[str] = ()) -> Target:
+    def addressee(self, identifiers: Collection[str] = ()) -> Addressee:
         """A new log's place. Without an identifier it is the child queue of messages that name nobody."""
         if self.key is None:
-            return Target(new_id(), self.subscription_id, self.subscription_id, self.destination_id)
+            return Addressee(new_id(), self.subscription_id, self.subscription_id, self.destination_id)
         first, *others = sorted({self._child(self.key, each) for each in identifiers or ("",)})
-        return Target(
+        return Addressee(
             new_id(), first, self.subscription_id, self.destination_id, others=tuple(others), since=self.since
         )
 
@@ -70,14 +70,16 @@ def is_blocked(tx: Tx, subscription_id: str, since: int) -> bool:
 
 def rouse(tx: Tx, subscription_id: str, now_ms: int) -> int:
     """Have every waiting queue of a subscription look again; how many there are."""
-    waiting = (queue_head.c.subscription_id == subscription_id, queue_head.c.state == State.waiting)
-    return tx.execute(queue_head.update().where(*waiting).values(state=State.ready, due_at=now_ms)).rowcount
+    waiting = (queue_head.c.subscription_id == subscription_id, queue_head.c.state == QueueState.waiting)
+    return tx.execute(queue_head.update().where(*waiting).values(state=QueueState.ready, due_at=now_ms)).rowcount
 
 
 def idle(tx: Tx, shards: Collection[int], limit: int = MOST_REMOVED) -> list[str]:
     """Child queues of these shards in which nothing waits."""
     c = queue_head.c
-    query = sa.select(c.queue_id).where(c.since.is_not(None), c.state == State.idle, c.shard.in_(list(shards)))
+    query = sa.select(c.queue_id).where(
+        c.since.is_not(None), c.state == QueueState.idle, c.shard.in_(list(shards))
+    )
     return list(tx.scalars(query.limit(limit)))
 
 
@@ -90,7 +92,7 @@ def remove(tx: Tx, queue_ids: Collection[str]) -> int:
         sa.select(queue_head, *(tail[name] for name in _TAIL_COUNTS))
         .join(queue_tail, tail.queue_id == c.queue_id)
         .where(c.queue_id.in_(list(queue_ids)), c.since.is_not(None))
-        .where(c.state == State.idle, c.cursor == tail.last_seq)
+        .where(c.state == QueueState.idle, c.cursor == tail.last_seq)
     ).all()
     for owner in sorted({row.subscription_id for row in rows}):
         mine = [row._mapping for row in rows if row.subscription_id == owner]

@@ -8,27 +8,27 @@ import sqlalchemy as sa
 
 from waypost.db.database import Tx
 from waypost.environments.store import environment
-from waypost.metrics import Environment
+from waypost.metrics import EnvironmentFigures
 from waypost.queues import oldest
-from waypost.queues.model import QueueView, State
+from waypost.queues.model import QueueState, QueueView
 from waypost.queues.store import depth, of_destination, queue_head, queue_tail
 
 SHOWN = {
-    State.idle: "idle",
-    State.ready: "delivering",
-    State.held: "held",
-    State.waiting: "held",
-    State.paused: "paused",
+    QueueState.idle: "idle",
+    QueueState.ready: "delivering",
+    QueueState.held: "held",
+    QueueState.waiting: "held",
+    QueueState.paused: "paused",
 }
 """The states as the API says them."""
 
 
-def states_shown_as(word: str | None) -> tuple[State, ...]:
+def states_shown_as(word: str | None) -> tuple[QueueState, ...]:
     """The states that the API says with this word; none for none."""
     return tuple(state for state, shown in SHOWN.items() if shown == word)
 
 
-_HELD = (State.held, State.waiting)
+_HELD = (QueueState.held, QueueState.waiting)
 ENDS = ("delivered", "filtered", "skipped", "parked")
 
 _head, _tail = queue_head.c, queue_tail.c
@@ -49,7 +49,7 @@ _sums = (
 )
 
 
-def of_environments(tx: Tx, now_ms: int) -> list[Environment]:
+def of_environments(tx: Tx, now_ms: int) -> list[EnvironmentFigures]:
     """Every environment, those without a queue too. One pass over the queues, one look at each head that waits."""
     sums: dict[str, list[Any]] = defaultdict(list)
     for row in tx.execute(_sums):
@@ -59,7 +59,7 @@ def of_environments(tx: Tx, now_ms: int) -> list[Environment]:
     return [_figures(each, sums[each], waiting.get(each), now_ms) for each in known]
 
 
-def of_environment(tx: Tx, environment_id: str, oldest_at: int | None, now_ms: int) -> Environment:
+def of_environment(tx: Tx, environment_id: str, oldest_at: int | None, now_ms: int) -> EnvironmentFigures:
     """One environment, as `of_environments` has it; `oldest_at` is what `oldest.of_environment` found."""
     rows = list(tx.execute(_sums.where(_head.environment_id == environment_id)))
     return _figures(environment_id, rows, oldest_at, now_ms)
@@ -102,17 +102,17 @@ def holding(tx: Tx, environment_id: str, count: int, *, queues: int = 1) -> list
     ]
 
 
-def _figures(environment_id: str, rows: list[Any], oldest_at: int | None, now_ms: int) -> Environment:
+def _figures(environment_id: str, rows: list[Any], oldest_at: int | None, now_ms: int) -> EnvironmentFigures:
     def total(name: str) -> int:
         return sum(int(getattr(row, name) or 0) for row in rows)
 
-    held = min((row.held_since for row in rows if row.state == State.held), default=None)
+    held = min((row.held_since for row in rows if row.state == QueueState.held), default=None)
     ended = {name: total(name) for name in ENDS}
     received, replayed = total("accepted"), total("replayed")
     queues = dict.fromkeys(SHOWN.values(), 0)
     for row in rows:
-        queues[SHOWN[State(row.state)]] += int(row.queues)
-    return Environment(
+        queues[SHOWN[QueueState(row.state)]] += int(row.queues)
+    return EnvironmentFigures(
         id=environment_id,
         queues=queues,
         pending=received + replayed - sum(ended.values()),

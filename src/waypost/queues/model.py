@@ -8,15 +8,18 @@ A queue is a subscription's own, whose id is the subscription's, or a child of i
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 SHARDS = 64
 
+Arrived = Callable[[str, str], None]
+"""Told of a queue and its destination when there is something in it that may run."""
 
-class State(StrEnum):
+
+class QueueState(StrEnum):
     """What a queue's row says of it."""
 
     idle = "idle"
@@ -32,7 +35,7 @@ def shard_of(destination_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Addressee:
     """One destination of a message that is being accepted, with the ids made for it.
 
     A message that names several patients has an entry in the queues of `others` too. `since` is None for a
@@ -71,16 +74,16 @@ class Accept:
     meta_start: int
     meta_end: int
     now_ms: int
-    targets: tuple[Target, ...]
+    addressees: tuple[Addressee, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A log to be sent once more: as a new log, the target's, at the tail of its queue."""
+    """A log to be sent once more: as a new log, the addressee's, at the tail of its queue."""
 
     replay_of: str
     environment_id: str
-    target: Target
+    addressee: Addressee
     now_ms: int
 
 
@@ -102,7 +105,7 @@ class Head:
     subscription_id: str
     shard: int
     cursor: int
-    state: State
+    state: QueueState
     due_at: int | None
     attempts: int
     seen: Versions
@@ -124,11 +127,11 @@ class Head:
     def may_run(self, now_ms: int) -> bool:
         """Whether its next message may be sent now."""
         match self.state:
-            case State.ready:
+            case QueueState.ready:
                 return True
-            case State.waiting:
+            case QueueState.waiting:
                 return (self.due_at or 0) <= now_ms
-            case State.held:
+            case QueueState.held:
                 return (self.due_at or 0) <= now_ms or self.seen != self.now
         return False
 
@@ -142,7 +145,7 @@ def head_of(row: Sequence[Any]) -> Head:
         subscription_id=row[3],
         shard=row[4],
         cursor=row[5],
-        state=State(row[6]),
+        state=QueueState(row[6]),
         due_at=row[7],
         attempts=row[8],
         seen=Versions(row[9], row[10]),
@@ -228,7 +231,7 @@ class Delivery:
 class Only:
     """Which queues a list has; None, and no states, leave a thing open."""
 
-    states: tuple[State, ...] = ()
+    states: tuple[QueueState, ...] = ()
     destination_id: str | None = None
     subscription_id: str | None = None
 
@@ -244,7 +247,7 @@ class QueueView:
     environment_id: str
     subscription_id: str
     destination_id: str
-    state: State
+    state: QueueState
     reason: str | None
     last_status: int | None
     held_since: int | None

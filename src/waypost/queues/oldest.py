@@ -7,15 +7,17 @@ found before: it is the oldest until it has ended, and what is the oldest then w
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.logs.store import State as LogState
-from waypost.logs.store import log
-from waypost.queues.model import State
+from waypost.logs.store import LogState, log
+from waypost.queues.model import QueueState
 from waypost.queues.store import entry, queue_head
 
 AMONG = 2_000
 
 _head = queue_head.c
-_waits = (_head.state.in_([state for state in State if state is not State.idle]), _head.closed_at.is_(None))
+_waits = (
+    _head.state.in_([state for state in QueueState if state is not QueueState.idle]),
+    _head.closed_at.is_(None),
+)
 _first = (
     sa.select(log.c.accepted_at)
     .join(entry, entry.c.log_id == log.c.id)

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.logs.store import State as LogState
-from waypost.logs.store import log
-from waypost.queues.model import State
+from waypost.logs.store import LogState, log
+from waypost.queues.model import QueueState
 from waypost.queues.store import entry, queue_head, queue_tail
 
 _NOTHING_HOLDS = {"attempts": 0, "refused": 0, "reason": None, "last_status": None, "held_since": None}
-_HOLDING = (State.held, State.waiting)
+_HOLDING = (QueueState.held, QueueState.waiting)
 
 
 def pause(tx: Tx, queue_id: str) -> None:
     """Send nothing more from a queue; what arrives is stored behind what waits."""
-    _set(tx, queue_id, state=State.paused, due_at=None)
+    _set(tx, queue_id, state=QueueState.paused, due_at=None)
 
 
 def resume(tx: Tx, queue_id: str, now_ms: int) -> None:
@@ -58,7 +57,7 @@ def skip(tx: Tx, queue_ids: Sequence[str], seq: int, log_id: str, now_ms: int, r
         counter = queue_head.c.skipped if queue_id == queue_ids[0] else queue_head.c.joined
         _set(tx, queue_id, cursor=seq, **{counter.name: counter + 1})
         state = tx.scalar(sa.select(queue_head.c.state).where(queue_head.c.queue_id == queue_id))
-        if state != State.paused:
+        if state != QueueState.paused:
             _set(tx, queue_id, **_going_on(tx, queue_id, now_ms))
         _set(tx, queue_id, **_NOTHING_HOLDS)
 
@@ -69,8 +68,8 @@ def _going_on(tx: Tx, queue_id: str, now_ms: int) -> dict[str, object]:
     last = tx.scalar(tail) or 0
     cursor = tx.scalar(sa.select(queue_head.c.cursor).where(queue_head.c.queue_id == queue_id)) or 0
     if last > cursor:
-        return {"state": State.ready, "due_at": now_ms, **_NOTHING_HOLDS}
-    return {"state": State.idle, "due_at": None, **_NOTHING_HOLDS}
+        return {"state": QueueState.ready, "due_at": now_ms, **_NOTHING_HOLDS}
+    return {"state": QueueState.idle, "due_at": None, **_NOTHING_HOLDS}
 
 
 def _set(tx: Tx, queue_id: str, **values: object) -> None:

@@ -7,20 +7,34 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from waypost.db.database import Beside, Tx
-from waypost.queues.model import Accept, Delivery, Ended, Fence, Head, Pending, Replay, State, Target, Versions
+from waypost.queues.model import (
+    Accept,
+    Addressee,
+    Delivery,
+    Ended,
+    Fence,
+    Head,
+    Pending,
+    QueueState,
+    Replay,
+    Versions,
+)
 
 
-def accepting(targets: Iterable[Target]) -> Beside:
+def rows_of_accept(addressees: Iterable[Addressee]) -> Beside:
     """What an accept holds to its commit: the counters of its destinations, and the tails of its queues."""
     rows: list[tuple[str, str | int]] = []
     size = 0
-    for target in targets:
+    for addressee in addressees:
         size += 1
-        rows += [("destination_seq", target.destination_id), *(("queue_tail", each) for each in target.queue_ids)]
+        rows += [
+            ("destination_seq", addressee.destination_id),
+            *(("queue_tail", each) for each in addressee.queue_ids),
+        ]
     return Beside("accept", tuple(rows), size=size)
 
 
-def settling(*last: str, size: int = 1) -> Beside:
+def rows_of_settle(*last: str, size: int = 1) -> Beside:
     """What a settle holds: the tails of queues whose last message it may be, so that no accept falls between."""
     return Beside("settle", tuple(("queue_tail", each) for each in last), size=size)
 
@@ -79,15 +93,15 @@ class Hot(Protocol):
 
     def advance(
         self, tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
-    ) -> State | None:
+    ) -> QueueState | None:
         """Record a delivered or parked message and move the cursor past it; None when fenced off."""
         ...
 
-    def advance_many(self, tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+    def advance_many(self, tx: Tx, given: Sequence[Delivery]) -> list[QueueState | None]:
         """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
         ...
 
-    def wait(self, tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+    def wait(self, tx: Tx, fence: Fence, reason: str, due_at: int) -> QueueState | None:
         """Have a queue look again later, or when it is roused; None when fenced off or paused."""
         ...
 
@@ -102,6 +116,6 @@ class Hot(Protocol):
         attempts: int,
         due_at: int,
         refused: int = 0,
-    ) -> State | None:
+    ) -> QueueState | None:
         """Record a failed attempt and say when the next one is due; None when fenced off."""
         ...

@@ -1,7 +1,8 @@
 """The hot statements on PostgreSQL: accept, claim, load, settle. `sqlite.py` says why each is as it is.
 
-Run them in a write `beside` others that holds `port.accepting` or `port.settling`: the rows are locked before
-the statement's snapshot is taken, so one statement may read what it must not miss. Each writes in one round trip.
+Run them in a write `beside` others that holds `port.rows_of_accept` or `port.rows_of_settle`: the rows are locked
+before the statement's snapshot is taken, so one statement may read what it must not miss. Each writes in one round
+trip.
 """
 
 from collections import Counter
@@ -13,14 +14,14 @@ from waypost.db.database import Tx
 from waypost.db.postgresql.connections import fetch
 from waypost.queues.model import (
     Accept,
+    Addressee,
     Delivery,
     Ended,
     Fence,
     Head,
     Pending,
+    QueueState,
     Replay,
-    State,
-    Target,
     Versions,
     head_of,
     shard_of,
@@ -50,11 +51,11 @@ WITH accepted AS (
     SELECT destination_id, last - logs AS before
     FROM numbered JOIN unnest($8::text[], $9::bigint[]) AS c (destination_id, logs) USING (destination_id)
 ), placed AS MATERIALIZED (
-    SELECT target.*, counter.before + target.place AS seq
+    SELECT addressee.*, counter.before + addressee.place AS seq
     FROM unnest($10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                 $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[])
-        AS target (destination_id, place, log_id, queue_id, subscription_id, message_id, environment_id, source_id,
-                   data_model, event_type, facility_code, queues, accepted_at)
+        AS addressee (destination_id, place, log_id, queue_id, subscription_id, message_id, environment_id,
+                      source_id, data_model, event_type, facility_code, queues, accepted_at)
     JOIN counter USING (destination_id)
 ), logged AS (
     INSERT INTO log (id, environment_id, message_id, source_id, destination_id, subscription_id, seq, state,
@@ -77,7 +78,7 @@ _ACCEPT = f"""
 )
 SELECT log_id, seq FROM placed
 """  # noqa: S608 - only our own constants are put in
-# The same where targets are child queues: rows of queues are made where there are none. What is made cannot be
+# The same where addressees are child queues: rows of queues are made where there are none. What is made cannot be
 # seen before the statement ends, so that queues are roused by another one.
 _ACCEPT_CHILDREN = f"""
 {_PLACED}
@@ -267,11 +268,11 @@ def replay(tx: Tx, given: Replay) -> int:
 
     A statement each: nothing was locked before, and the head must be looked at once the tail is.
     """
-    target, now = given.target, given.now_ms
-    seq: int = fetch(tx, _NEXT_SEQ, target.destination_id)[0][0]
-    fetch(tx, _LOG_AGAIN, target.log_id, seq, now, given.replay_of, target.written)
-    _enter(tx, target, given.environment_id, seq, replayed=1)
-    fetch(tx, _ROUSE, now, list(target.queue_ids))
+    addressee, now = given.addressee, given.now_ms
+    seq: int = fetch(tx, _NEXT_SEQ, addressee.destination_id)[0][0]
+    fetch(tx, _LOG_AGAIN, addressee.log_id, seq, now, given.replay_of, addressee.written)
+    _enter(tx, addressee, given.environment_id, seq, replayed=1)
+    fetch(tx, _ROUSE, now, list(addressee.queue_ids))
     return seq
 
 
@@ -332,7 +333,7 @@ def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int, *, lock: bo
 
 def advance(
     tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
-) -> State | None:
+) -> QueueState | None:
     """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off.
 
     With `parked`, the reason, it ends so instead. A merged message moves the cursors of all its queues or none.
@@ -348,10 +349,10 @@ def advance(
     for queue_id, cursor in fence.others:
         ends = sent.counted(queue_id, parked=parked is not None)
         fetch(tx, _ADVANCE_OTHER, queue_id, cursor, *moved, *ends, ended.ended_at)
-    return State(found[0][0])
+    return QueueState(found[0][0])
 
 
-def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[QueueState | None]:
     """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
     rows = [
         (
@@ -361,13 +362,13 @@ def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
         for each in sorted(given, key=lambda each: each.fence.queue_id)  # in the order in which others lock them
     ]  # fmt: skip
     moved = _pairs(fetch(tx, _ADVANCE_MANY, *(list(column) for column in zip(*rows, strict=True))))
-    return [State(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
+    return [QueueState(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
 
 
-def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> QueueState | None:
     """Have a queue look again later, or when it is roused; None when fenced off or paused."""
     found = fetch(tx, _WAIT, *_fence(fence), reason, due_at)
-    return State(found[0][0]) if found else None
+    return QueueState(found[0][0]) if found else None
 
 
 def hold(
@@ -380,17 +381,17 @@ def hold(
     attempts: int,
     due_at: int,
     refused: int = 0,
-) -> State | None:
+) -> QueueState | None:
     """Record a failed attempt and say when the next one is due; the queue's state, or None when fenced off."""
     found = fetch(
         tx, _HOLD, *_fence(fence), attempts, seen.destination, seen.credential, *_attempt(sent, ended),
         due_at, refused,
     )  # fmt: skip
-    return State(found[0][0]) if found else None
+    return QueueState(found[0][0]) if found else None
 
 
 def _is_for_children(given: Accept) -> bool:
-    return any(target.since is not None for target in given.targets)
+    return any(addressee.since is not None for addressee in given.addressees)
 
 
 def _placed(given: Sequence[Accept]) -> Iterator[list[Any]]:
@@ -400,13 +401,13 @@ def _placed(given: Sequence[Accept]) -> Iterator[list[Any]]:
     logs: Counter[str] = Counter()
     rows = []
     for each in given:
-        for target in each.targets:
-            logs[target.destination_id] += 1
+        for addressee in each.addressees:
+            logs[addressee.destination_id] += 1
             rows.append(
                 (
-                    target.destination_id, logs[target.destination_id], target.log_id, target.queue_id,
-                    target.subscription_id, each.message_id, each.environment_id, each.source_id, each.data_model,
-                    each.event_type, each.facility_code, target.written, each.now_ms,
+                    addressee.destination_id, logs[addressee.destination_id], addressee.log_id, addressee.queue_id,
+                    addressee.subscription_id, each.message_id, each.environment_id, each.source_id,
+                    each.data_model, each.event_type, each.facility_code, addressee.written, each.now_ms,
                 )
             )  # fmt: skip
     yield list(logs)
@@ -419,22 +420,22 @@ def _pairs(rows: Iterable[Any]) -> dict[str, Any]:
 
 
 def _accept_children(tx: Tx, given: Accept) -> dict[str, int]:
-    """The same for one message, where some targets are child queues."""
+    """The same for one message, where some addressees are child queues."""
     numbers = _pairs(fetch(tx, _ACCEPT_CHILDREN, *_placed([given])))
-    for target in sorted(given.targets, key=lambda target: target.destination_id):
-        _enter(tx, target, given.environment_id, numbers[target.log_id], replayed=0)
-    queue_ids = sorted(queue_id for target in given.targets for queue_id in target.queue_ids)
+    for addressee in sorted(given.addressees, key=lambda addressee: addressee.destination_id):
+        _enter(tx, addressee, given.environment_id, numbers[addressee.log_id], replayed=0)
+    queue_ids = sorted(queue_id for addressee in given.addressees for queue_id in addressee.queue_ids)
     fetch(tx, _ROUSE, given.now_ms, queue_ids)
     return numbers
 
 
-def _enter(tx: Tx, target: Target, environment_id: str, seq: int, *, replayed: int) -> None:
-    """An entry in each queue of a target, child queues made where there are none; the log counts in the first."""
-    more = len(target.others)
+def _enter(tx: Tx, addressee: Addressee, environment_id: str, seq: int, *, replayed: int) -> None:
+    """An entry in each queue of an addressee, missing child queues made; the log counts in the first."""
+    more = len(addressee.others)
     fetch(
-        tx, _ENTER, list(target.queue_ids), [1] + [0] * more, [replayed] + [0] * more, [0] + [1] * more,
-        target.log_id, seq, target.destination_id, environment_id, target.subscription_id,
-        shard_of(target.destination_id), target.since,
+        tx, _ENTER, list(addressee.queue_ids), [1] + [0] * more, [replayed] + [0] * more, [0] + [1] * more,
+        addressee.log_id, seq, addressee.destination_id, environment_id, addressee.subscription_id,
+        shard_of(addressee.destination_id), addressee.since,
     )  # fmt: skip
 
 

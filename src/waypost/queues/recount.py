@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.logs.store import State as LogState
-from waypost.logs.store import log
+from waypost.logs.store import LogState, log
 from waypost.queues.purged import purged
 from waypost.queues.store import depth, destination_seq, entry, message, queue_head, queue_tail
 

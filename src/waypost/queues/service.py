@@ -10,15 +10,11 @@ from waypost.db.database import Database, Tx
 from waypost.environments import store as environments
 from waypost.errors import Conflict, NotFound
 from waypost.queues import operations, store
-from waypost.queues.model import EVERY, Only, QueueView, State
+from waypost.queues.model import EVERY, Arrived, Only, QueueState, QueueView
 from waypost.validation import Body, Line, checked
 
-Arrived = Callable[[str, str], None]
-"""Told of a queue and its destination when it may run again."""
-
-Running = Callable[[str], bool]
+IsRunning = Callable[[str], bool]
 """Whether a message of this queue is on its way."""
-
 
 Change = Callable[[Tx, QueueView, int], Sequence[str] | None]
 """What is done to a queue, now; the queues that it touched, when they are more than that one."""
@@ -34,7 +30,7 @@ class QueueSkip(Body):
 class Queues:
     """The queues of every environment."""
 
-    def __init__(self, db: Database, clock: Clock, *, arrived: Arrived, running: Running) -> None:
+    def __init__(self, db: Database, clock: Clock, *, arrived: Arrived, running: IsRunning) -> None:
         self._db = db
         self._clock = clock
         self._arrived = arrived
@@ -61,7 +57,7 @@ class Queues:
         """Store what arrives and send nothing, until it is resumed."""
 
         def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
-            if queue.state is not State.paused:
+            if queue.state is not QueueState.paused:
                 operations.pause(tx, queue_id)
                 self._record(tx, caller, "queue-paused", queue, {})
 
@@ -71,7 +67,7 @@ class Queues:
         """Let a paused queue go on; one that is not paused stays as it is."""
 
         def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
-            if queue.state is State.paused:
+            if queue.state is QueueState.paused:
                 operations.resume(tx, queue_id, now_ms)
                 self._record(tx, caller, "queue-resumed", queue, {})
 
@@ -81,7 +77,7 @@ class Queues:
         """Try a held queue's head now; its schedule goes on from where it was."""
 
         def change(tx: Tx, queue: QueueView, now_ms: int) -> None:
-            if queue.state in {State.held, State.waiting}:
+            if queue.state in {QueueState.held, QueueState.waiting}:
                 operations.retry(tx, queue_id, now_ms)
                 self._record(tx, caller, "queue-retried", queue, {"logId": queue.head_log_id})
 
@@ -129,7 +125,7 @@ class Queues:
 
         changed, touched = await self._db.write(write)
         for each in touched:
-            if each != changed.queue_id or changed.state not in {State.idle, State.paused}:
+            if each != changed.queue_id or changed.state not in {QueueState.idle, QueueState.paused}:
                 self._arrived(each, changed.destination_id)
         return changed
 

@@ -13,14 +13,14 @@ from typing import Any
 from waypost.db.database import Tx
 from waypost.queues.model import (
     Accept,
+    Addressee,
     Delivery,
     Ended,
     Fence,
     Head,
     Pending,
+    QueueState,
     Replay,
-    State,
-    Target,
     Versions,
     head_of,
     shard_of,
@@ -199,33 +199,33 @@ def accept(tx: Tx, *given: Accept) -> dict[str, int]:
     raw = _raw(tx)
     numbers = _numbered(raw, given)
     _run(raw, _MESSAGE, [_message_row(each) for each in given])
-    placed = [(each, target, numbers[target.log_id]) for each in given for target in each.targets]
+    placed = [(each, addressee, numbers[addressee.log_id]) for each in given for addressee in each.addressees]
     _run(raw, _LOG, [_log_row(*place) for place in placed])
-    own = [(target, seq) for _, target, seq in placed if target.since is None]
+    own = [(addressee, seq) for _, addressee, seq in placed if addressee.since is None]
     if own:
-        _run(raw, _ENTRY, [(target.queue_id, seq, target.log_id) for target, seq in own])
-        counts = Counter(target.queue_id for target, _ in own)
-        lasts = {target.queue_id: seq for target, seq in own}
+        _run(raw, _ENTRY, [(addressee.queue_id, seq, addressee.log_id) for addressee, seq in own])
+        counts = Counter(addressee.queue_id for addressee, _ in own)
+        lasts = {addressee.queue_id: seq for addressee, seq in own}
         tails = json.dumps([(queue_id, seq, counts[queue_id]) for queue_id, seq in lasts.items()])
         raw.execute(_TAILS, (tails,))
         raw.execute(_ROUSE_MANY, (given[0].now_ms, tails))
-    for each, target, seq in placed:
-        if target.since is not None:
-            _enter(raw, target, each.environment_id, seq, each.now_ms, replayed=0)
+    for each, addressee, seq in placed:
+        if addressee.since is not None:
+            _enter(raw, addressee, each.environment_id, seq, each.now_ms, replayed=0)
     return numbers
 
 
 def replay(tx: Tx, given: Replay) -> int:
     """Write a new log of the same message, with its entry and tail; its sequence number."""
-    raw, target, now = _raw(tx), given.target, given.now_ms
-    seq: int = raw.execute(_NEXT_SEQ, (target.destination_id,)).fetchone()[0]
-    raw.execute(_LOG_AGAIN, (target.log_id, seq, now, now, target.written, given.replay_of))
-    if target.since is None:
-        _run(raw, _ENTRY, [(target.queue_id, seq, target.log_id)])
-        raw.execute(_TAIL_AGAIN, (seq, target.queue_id))
-        raw.execute(_ROUSE, (now, target.queue_id))
+    raw, addressee, now = _raw(tx), given.addressee, given.now_ms
+    seq: int = raw.execute(_NEXT_SEQ, (addressee.destination_id,)).fetchone()[0]
+    raw.execute(_LOG_AGAIN, (addressee.log_id, seq, now, now, addressee.written, given.replay_of))
+    if addressee.since is None:
+        _run(raw, _ENTRY, [(addressee.queue_id, seq, addressee.log_id)])
+        raw.execute(_TAIL_AGAIN, (seq, addressee.queue_id))
+        raw.execute(_ROUSE, (now, addressee.queue_id))
     else:
-        _enter(raw, target, given.environment_id, seq, now, replayed=1)
+        _enter(raw, addressee, given.environment_id, seq, now, replayed=1)
     return seq
 
 
@@ -282,7 +282,7 @@ def are_next(tx: Tx, cursors: Collection[tuple[str, int]], seq: int) -> bool:
 
 def advance(
     tx: Tx, fence: Fence, sent: Pending, ended: Ended, seen: Versions, *, parked: str | None = None
-) -> State | None:
+) -> QueueState | None:
     """Record a delivered message and move the cursor past it; the queue's state, or None when fenced off.
 
     With `parked`, the reason, it ends so instead. A merged message moves the cursors of all its queues or none.
@@ -302,23 +302,23 @@ def advance(
     state = "delivered" if parked is None else "parked"
     raw.execute(_END_LOG, (state, ended.ended_at, ended.ended_at, parked, sent.log_id))
     _run(raw, _ATTEMPT, [_attempt_row(sent, ended)])
-    return State(row[0])
+    return QueueState(row[0])
 
 
-def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[State | None]:
+def advance_many(tx: Tx, given: Sequence[Delivery]) -> list[QueueState | None]:
     """`advance` for delivered messages, each in one queue and no two in the same; what came of each."""
     raw = _raw(tx)
     moved: dict[str, str] = dict(_run(raw, _ADVANCE_MANY, [_delivery_row(each) for each in given]))
     ended = [each for each in given if each.fence.queue_id in moved]
     _run(raw, _END_LOGS, [(each.sent.log_id, each.ended.ended_at) for each in ended])
     _run(raw, _ATTEMPT, [_attempt_row(each.sent, each.ended) for each in ended])
-    return [State(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
+    return [QueueState(moved[each.fence.queue_id]) if each.fence.queue_id in moved else None for each in given]
 
 
-def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> State | None:
+def wait(tx: Tx, fence: Fence, reason: str, due_at: int) -> QueueState | None:
     """Have a queue look again later, or when it is roused; None when fenced off or paused."""
     row = _raw(tx).execute(_WAIT, _fence(fence) | {"reason": reason, "due_at": due_at}).fetchone()
-    return None if row is None else State(row[0])
+    return None if row is None else QueueState(row[0])
 
 
 def hold(
@@ -331,7 +331,7 @@ def hold(
     attempts: int,
     due_at: int,
     refused: int = 0,
-) -> State | None:
+) -> QueueState | None:
     """Record a failed attempt and say when the next one is due; the queue's state, or None when fenced off."""
     raw = _raw(tx)
     values = _fence(fence) | {
@@ -343,19 +343,19 @@ def hold(
         return None
     raw.execute(_TRY_LOG, (ended.ended_at, sent.log_id))
     _run(raw, _ATTEMPT, [_attempt_row(sent, ended)])
-    return State(row[0])
+    return QueueState(row[0])
 
 
 def _numbered(raw: Any, given: Sequence[Accept]) -> dict[str, int]:
     """The sequence number of each log: the next ones of its destination, in the order of the messages."""
-    counts = Counter(target.destination_id for each in given for target in each.targets)
+    counts = Counter(addressee.destination_id for each in given for addressee in each.addressees)
     found = raw.execute(_NEXT_SEQS, (json.dumps(list(counts.items())),)).fetchall()
     last = {destination_id: number - counts[destination_id] for destination_id, number in found}
     numbers: dict[str, int] = {}
     for each in given:
-        for target in each.targets:
-            last[target.destination_id] += 1
-            numbers[target.log_id] = last[target.destination_id]
+        for addressee in each.addressees:
+            last[addressee.destination_id] += 1
+            numbers[addressee.log_id] = last[addressee.destination_id]
     return numbers
 
 
@@ -379,11 +379,11 @@ def _message_row(given: Accept) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _log_row(given: Accept, target: Target, seq: int) -> tuple[Any, ...]:
+def _log_row(given: Accept, addressee: Addressee, seq: int) -> tuple[Any, ...]:
     return (
-        target.log_id, given.environment_id, given.message_id, given.source_id, target.destination_id,
-        target.subscription_id, seq, given.data_model, given.event_type, given.facility_code, given.now_ms,
-        given.now_ms, target.written,
+        addressee.log_id, given.environment_id, given.message_id, given.source_id, addressee.destination_id,
+        addressee.subscription_id, seq, given.data_model, given.event_type, given.facility_code, given.now_ms,
+        given.now_ms, addressee.written,
     )  # fmt: skip
 
 
@@ -402,16 +402,16 @@ def _attempt_row(sent: Pending, ended: Ended) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _enter(raw: Any, target: Target, environment_id: str, seq: int, now: int, *, replayed: int) -> None:
+def _enter(raw: Any, addressee: Addressee, environment_id: str, seq: int, now: int, *, replayed: int) -> None:
     """An entry in each child queue, which is made where there is none; the log is counted in the first."""
-    shard = shard_of(target.destination_id)
-    for queue_id in target.queue_ids:
-        _run(raw, _ENTRY, [(queue_id, seq, target.log_id)])
-        first = queue_id == target.queue_id
+    shard = shard_of(addressee.destination_id)
+    for queue_id in addressee.queue_ids:
+        _run(raw, _ENTRY, [(queue_id, seq, addressee.log_id)])
+        first = queue_id == addressee.queue_id
         counts = (1, replayed, 0) if first else (0, 0, 1)
-        raw.execute(_CHILD_TAIL, (queue_id, target.destination_id, seq, *counts))
-        ids = (queue_id, environment_id, target.subscription_id, target.destination_id, shard)
-        raw.execute(_CHILD_HEAD, (*ids, seq - 1, now, target.since))
+        raw.execute(_CHILD_TAIL, (queue_id, addressee.destination_id, seq, *counts))
+        ids = (queue_id, environment_id, addressee.subscription_id, addressee.destination_id, shard)
+        raw.execute(_CHILD_HEAD, (*ids, seq - 1, now, addressee.since))
 
 
 def _counted(sent: Pending, queue_id: str, parked: str | None) -> dict[str, int]:

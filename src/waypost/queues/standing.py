@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx
-from waypost.queues.model import State
+from waypost.queues.model import QueueState
 from waypost.queues.store import depth, queue_head, queue_tail
 
 _head = queue_head.c
-_STUCK = (State.held, State.waiting)
+_STUCK = (QueueState.held, QueueState.waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Standing:
         return next((word for word, count in counts if count), "idle")
 
 
-def _count_of(*states: State) -> sa.ColumnElement[int]:
+def _count_of(*states: QueueState) -> sa.ColumnElement[int]:
     return sa.func.sum(sa.case((_head.state.in_(states), 1), else_=0))
 
 
@@ -43,12 +43,12 @@ _sums = (
         _head.destination_id,
         sa.func.count().label("queues"),
         _count_of(*_STUCK).label("held"),
-        _count_of(State.paused).label("paused"),
-        _count_of(State.ready).label("delivering"),
+        _count_of(QueueState.paused).label("paused"),
+        _count_of(QueueState.ready).label("delivering"),
         sa.func.sum(depth).label("waiting"),
         sa.func.sum(_head.delivered).label("delivered"),
         sa.func.sum(_head.skipped + _head.parked).label("given_up"),
-        sa.func.min(sa.case((_head.state == State.held, _head.held_since))).label("held_since"),
+        sa.func.min(sa.case((_head.state == QueueState.held, _head.held_since))).label("held_since"),
     )
     .select_from(queue_head.join(queue_tail, queue_tail.c.queue_id == _head.queue_id))
     .where(_head.closed_at.is_(None))

@@ -6,9 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from waypost.db.database import Tx, metadata
-from waypost.logs.store import State as LogState
-from waypost.logs.store import log
-from waypost.queues.model import EVERY, Only, QueueView, State, shard_of
+from waypost.logs.store import LogState, log
+from waypost.queues.model import EVERY, Only, QueueState, QueueView, shard_of
 
 message = sa.Table(
     "message",
@@ -97,7 +96,7 @@ depth = (_pending + queue_tail.c.joined - queue_head.c.joined).label("depth")
 
 def bring_near(tx: Tx, shards: Collection[int], now_ms: int, longest_ms: int) -> None:
     """Let no queue of these shards wait longer than that: what says so was written by a clock that was wrong."""
-    due, ready = queue_head.c.due_at, queue_head.c.state == State.ready
+    due, ready = queue_head.c.due_at, queue_head.c.state == QueueState.ready
     late = sa.or_(due > now_ms + longest_ms, sa.and_(ready, due > now_ms))
     near = sa.case((ready, now_ms), else_=now_ms + longest_ms)
     tx.execute(queue_head.update().where(queue_head.c.shard.in_(list(shards)), late).values(due_at=near))
@@ -119,7 +118,7 @@ def open_queue(tx: Tx, *, environment_id: str, subscription_id: str, destination
             destination_id=destination_id,
             shard=shard_of(destination_id),
             cursor=0,
-            state=State.idle,
+            state=QueueState.idle,
         )
     )
 
@@ -129,7 +128,7 @@ def close_queue(tx: Tx, subscription_id: str, now_ms: int) -> None:
     tx.execute(
         queue_head.update()
         .where(queue_head.c.subscription_id == subscription_id)
-        .values(closed_at=now_ms, state=State.idle, due_at=None)
+        .values(closed_at=now_ms, state=QueueState.idle, due_at=None)
     )
 
 
@@ -183,7 +182,7 @@ def skip_all(tx: Tx, subscription_id: str, now_ms: int, reason: str) -> int:
             .where(queue_head.c.queue_id == queue.queue_id)
             .values(
                 cursor=queue.last_seq,
-                state=State.idle,
+                state=QueueState.idle,
                 due_at=None,
                 attempts=0,
                 reason=None,
@@ -235,7 +234,7 @@ _view = (
     .where(queue_head.c.closed_at.is_(None))
 )
 
-_RANKS = {State.held: 0, State.waiting: 0, State.paused: 1, State.ready: 2}
+_RANKS = {QueueState.held: 0, QueueState.waiting: 0, QueueState.paused: 1, QueueState.ready: 2}
 _NEVER = 2**62
 _rank = sa.case({state.value: rank for state, rank in _RANKS.items()}, value=queue_head.c.state, else_=3)
 
@@ -291,7 +290,7 @@ def _queue_view(row: sa.Row[Any]) -> QueueView:
         environment_id=row.environment_id,
         subscription_id=row.subscription_id,
         destination_id=row.destination_id,
-        state=State(row.state),
+        state=QueueState(row.state),
         reason=row.reason,
         last_status=row.last_status,
         held_since=row.held_since,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from waypost.clock import iso
 from waypost.logs.views import LogShown
-from waypost.replays.model import Progress, ReplayRange
+from waypost.replays.model import ReplayOfMany, ReplayRange
 from waypost.replays.service import Replays
 from waypost.validation import Shown
 from waypost.web.document.openapi import problems_of
@@ -97,7 +97,7 @@ def router(replays: Replays) -> APIRouter:
     return routes
 
 
-def _shown(replay: Progress) -> dict[str, Any]:
+def _shown(replay: ReplayOfMany) -> dict[str, Any]:
     return {
         "id": replay.id,
         "state": replay.state.value,

@@ -7,7 +7,7 @@ from typing import Any
 from waypost.logs.search import MetadataSearch
 
 
-class State(StrEnum):
+class ReplayState(StrEnum):
     """Where a replay of many stands."""
 
     running = "running"
@@ -21,12 +21,12 @@ class ReplayRange(MetadataSearch):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ReplayOfMany:
     """A replay of many: `count` logs were found when it began, `replayed` of them are in their queues again."""
 
     id: str
     environment_id: str
-    state: State
+    state: ReplayState
     filter: dict[str, Any]
     count: int
     replayed: int

@@ -8,7 +8,7 @@ from waypost.db.database import Tx
 from waypost.errors import NotFound
 from waypost.messages import routing
 from waypost.messages.model import MessageInvalid
-from waypost.queues.model import Target
+from waypost.queues.model import Addressee
 from waypost.queues.store import message
 from waypost.subscriptions import store as subscriptions
 from waypost.vault.vault import Vault
@@ -21,7 +21,7 @@ class Gone(Enum):
     message = auto()
 
 
-def target(tx: Tx, vault: Vault, subscription_id: str, message_id: str) -> Target | Gone:
+def addressee(tx: Tx, vault: Vault, subscription_id: str, message_id: str) -> Addressee | Gone:
     """The place of a new log. The body is opened only where child queues are to be told apart.
 
     Raises vault.keyring.KeyUnavailable.
@@ -34,10 +34,10 @@ def target(tx: Tx, vault: Vault, subscription_id: str, message_id: str) -> Targe
     found = tx.execute(sa.select(wanted).where(message.c.id == message_id)).one_or_none()
     if found is None:
         return Gone.message
-    lane = routing.lane(tx, vault, subscription)
-    if lane.rule is None:
-        return lane.generation.target()
+    sorting = routing.sorting(tx, vault, subscription)
+    if sorting.rule is None:
+        return sorting.generation.addressee()
     try:
-        return lane.target(vault.open(tx, found.body, table="message", row=message_id))
+        return sorting.addressee(vault.open(tx, found.body, table="message", row=message_id))
     except MessageInvalid:  # it names more patients than a message of today may
-        return lane.generation.target()
+        return sorting.generation.addressee()

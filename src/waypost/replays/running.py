@@ -5,17 +5,17 @@ replayed twice: a page counts only from where its part's cursor is.
 """
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
 from waypost.background import Loop, ended
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.queues.model import Replay, Target
+from waypost.disk import Room
+from waypost.queues.model import Addressee, Arrived, Replay
 from waypost.queues.port import Hot
 from waypost.replays import places, store
-from waypost.replays.model import Part, Progress, State
+from waypost.replays.model import Part, ReplayOfMany, ReplayState
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import Vault
 
@@ -24,13 +24,7 @@ REST_SECONDS = 2.0
 LOOK_SECONDS = 4.0
 """A replay that has not moved from one look to the next has nobody who carries it out."""
 
-Arrived = Callable[[str, str], None]
-"""Told of a queue and its destination when there is something new in it."""
-
-Room = Callable[[], None]
-"""Raises errors.Unavailable where nothing new can be taken in."""
-
-Page = tuple[Progress, Part, list[tuple[str, str, str]], int]
+NextLogs = tuple[ReplayOfMany, Part, list[tuple[str, str, str]], int]
 """A replay, one part of it, the next logs with subscription and message, and where the part stands then."""
 
 log = structlog.get_logger("waypost.replays")
@@ -49,7 +43,7 @@ class Running:
         self._arrived = arrived
         self._require_room = room
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._standing: dict[str, store.Standing] = {}
+        self._standing: dict[str, store.Reached] = {}
         self._loop = Loop("replays", self._look, rest_seconds=LOOK_SECONDS)
 
     async def start(self) -> None:
@@ -101,16 +95,16 @@ class Running:
                 log.error("replay.rests", replay_id=replay_id, exc_info=error)
                 await asyncio.sleep(REST_SECONDS)
 
-    def _page(self, tx: Tx, replay_id: str) -> Page | None:
+    def _page(self, tx: Tx, replay_id: str) -> NextLogs | None:
         """What comes next; None when nothing does."""
         of, part = store.get(tx, replay_id), store.next_part(tx, replay_id)
-        if of is None or part is None or of.state is State.done:
+        if of is None or part is None or of.state is ReplayState.done:
             return None
         rows = store.covered(tx, of, part, LOGS_A_PAGE)
         cursor = rows[-1].seq if len(rows) == LOGS_A_PAGE else part.last
         return of, part, [(row.id, row.subscription_id, row.message_id) for row in rows], cursor
 
-    async def _put(self, page: Page) -> bool:
+    async def _put(self, page: NextLogs) -> bool:
         """Put a page's logs at the tails of their queues, if they can still be sent; False if another node did."""
         of, part, found, cursor = page
 
@@ -121,10 +115,10 @@ class Running:
             now, put = self._clock.now_ms(), 0
             queues: set[str] = set()
             for log_id, subscription_id, message_id in found:
-                target = self._target(tx, subscription_id, message_id) if log_id in kept else None
-                if target is not None:
-                    self._hot.replay(tx, Replay(log_id, of.environment_id, target, now))
-                    queues.update(target.queue_ids)
+                addressee = self._addressee(tx, subscription_id, message_id) if log_id in kept else None
+                if addressee is not None:
+                    self._hot.replay(tx, Replay(log_id, of.environment_id, addressee, now))
+                    queues.update(addressee.queue_ids)
                     put += 1
             store.add(tx, of.id, put)
             return queues
@@ -134,10 +128,10 @@ class Running:
             self._arrived(queue_id, part.destination_id)
         return queues is not None
 
-    def _target(self, tx: Tx, subscription_id: str, message_id: str) -> Target | None:
+    def _addressee(self, tx: Tx, subscription_id: str, message_id: str) -> Addressee | None:
         """Where a log goes again; None when its subscription, its message or the key of either is gone."""
         try:
-            found = places.target(tx, self._vault, subscription_id, message_id)
+            found = places.addressee(tx, self._vault, subscription_id, message_id)
         except KeyUnavailable:
             return None
         return None if isinstance(found, places.Gone) else found

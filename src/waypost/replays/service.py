@@ -1,6 +1,5 @@
 """What can be replayed, by whom, and the event that is written for it. `running.py` carries out what is long."""
 
-from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,23 +8,21 @@ from waypost.access import ANY_ROLE, ENGINEER, Caller, require_environment
 from waypost.audit import store as audit
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
+from waypost.disk import Room
 from waypost.environments import store as environments
 from waypost.errors import Conflict, NotFound
 from waypost.ids import new_id
 from waypost.logs import store as logs
 from waypost.logs import views
-from waypost.queues.model import Replay, Target
+from waypost.queues.model import Addressee, Arrived, Replay
 from waypost.queues.port import Hot
 from waypost.replays import places, store
-from waypost.replays.model import Progress, ReplayRange, State
-from waypost.replays.running import Room, Running
+from waypost.replays.model import ReplayOfMany, ReplayRange, ReplayState
+from waypost.replays.running import Running
 from waypost.validation import checked
 from waypost.vault.vault import Vault
 
 MOST_RUNNING = 10
-
-Arrived = Callable[[str, str], None]
-"""Told of a queue and its destination when there is something new in it."""
 
 
 class Replays:
@@ -53,23 +50,25 @@ class Replays:
     async def one(self, caller: Caller, log_id: str) -> dict[str, Any]:
         """The new log, as the API shows it. Raises Conflict: still pending, queue closed, body gone."""
 
-        def write(tx: Tx) -> tuple[Target, dict[str, Any]]:
+        def write(tx: Tx) -> tuple[Addressee, dict[str, Any]]:
             found = logs.get(tx, log_id.lower())
             if found is None:
                 raise NotFound("log")
             require_environment(caller, found.environment_id, ENGINEER, "log")
             self._require_room()
-            target = self._target(tx, found)
-            self._hot.replay(tx, Replay(found.id, found.environment_id, target, self._clock.now_ms()))
-            self._record(tx, caller, "log-replayed", found.environment_id, {"id": found.id, "log": target.log_id})
-            return target, views.shown(tx, logs.listed(tx, [target.log_id]))[0]
+            addressee = self._addressee(tx, found)
+            self._hot.replay(tx, Replay(found.id, found.environment_id, addressee, self._clock.now_ms()))
+            self._record(
+                tx, caller, "log-replayed", found.environment_id, {"id": found.id, "log": addressee.log_id}
+            )
+            return addressee, views.shown(tx, logs.listed(tx, [addressee.log_id]))[0]
 
-        target, shown = await self._db.write(write)
-        for queue_id in target.queue_ids:
-            self._arrived(queue_id, target.destination_id)
+        addressee, shown = await self._db.write(write)
+        for queue_id in addressee.queue_ids:
+            self._arrived(queue_id, addressee.destination_id)
         return shown
 
-    async def many(self, caller: Caller, environment_id: str, raw: Any) -> Progress | int:
+    async def many(self, caller: Caller, environment_id: str, raw: Any) -> ReplayOfMany | int:
         """How many logs a search finds, or the replay of them that has begun, as `dryRun` says.
 
         Raises Conflict when too many run already.
@@ -93,11 +92,11 @@ class Replays:
             self._record(tx, caller, "replay-started", environment_id, details)
 
         await self._db.write(write)
-        if made.state is State.running:
+        if made.state is ReplayState.running:
             self._running.begin(made.id)
         return made
 
-    async def progress(self, caller: Caller, environment_id: str, replay_id: str) -> Progress:
+    async def progress(self, caller: Caller, environment_id: str, replay_id: str) -> ReplayOfMany:
         """How far a replay of many has come."""
         require_environment(caller, environment_id, ANY_ROLE)
         found = await self._db.read(lambda tx: store.get(tx, replay_id.lower()))
@@ -105,17 +104,17 @@ class Replays:
             raise NotFound("replay")
         return found
 
-    def _target(self, tx: Tx, found: sa.Row[Any]) -> Target:
+    def _addressee(self, tx: Tx, found: sa.Row[Any]) -> Addressee:
         """Where a log is replayed to. Raises Conflict, Unavailable."""
-        if found.state == logs.State.pending:
+        if found.state == logs.LogState.pending:
             raise Conflict("This log is still pending: it will be delivered.", code="still_pending")
-        target = places.target(tx, self._vault, found.subscription_id, found.message_id)
-        match target:
+        addressee = places.addressee(tx, self._vault, found.subscription_id, found.message_id)
+        match addressee:
             case places.Gone.subscription:
                 raise Conflict("The subscription of this log was deleted; no queue takes it.", code="queue_closed")
             case places.Gone.message:
                 raise Conflict("The message of this log is no longer kept.", code="payload_gone")
-        return target
+        return addressee
 
     def _record(self, tx: Tx, caller: Caller, type_: str, environment_id: str, details: dict[str, Any]) -> None:
         audit.record(
@@ -129,7 +128,7 @@ class Replays:
         )
 
 
-def _begun(environment_id: str, wanted: ReplayRange, count: int, now_ms: int) -> Progress:
+def _begun(environment_id: str, wanted: ReplayRange, count: int, now_ms: int) -> ReplayOfMany:
     filters = wanted.model_dump(exclude={"dryRun"}, exclude_unset=True)
-    state, ended_at = (State.running, None) if count else (State.done, now_ms)
-    return Progress(new_id(), environment_id, state, filters, count, 0, now_ms, ended_at)
+    state, ended_at = (ReplayState.running, None) if count else (ReplayState.done, now_ms)
+    return ReplayOfMany(new_id(), environment_id, state, filters, count, 0, now_ms, ended_at)

@@ -15,7 +15,7 @@ from waypost.logs import store as logs
 from waypost.logs.search import MetadataSearch
 from waypost.logs.store import log
 from waypost.queues.store import message
-from waypost.replays.model import Part, Progress, State
+from waypost.replays.model import Part, ReplayOfMany, ReplayState
 from waypost.subscriptions.store import subscription
 
 replay = sa.Table(
@@ -43,7 +43,7 @@ replay_part = sa.Table(
 )
 
 
-Standing = tuple[int, int]
+Reached = tuple[int, int]
 """How far a replay has come: it moves with every page."""
 
 
@@ -63,11 +63,11 @@ def shares(tx: Tx, environment_id: str, wanted: MetadataSearch, now_ms: int) -> 
 def running(tx: Tx, environment_id: str) -> int:
     """How many replays of the environment are not done."""
     query = sa.select(sa.func.count()).select_from(replay)
-    found = query.where(replay.c.environment_id == environment_id, replay.c.state == State.running)
+    found = query.where(replay.c.environment_id == environment_id, replay.c.state == ReplayState.running)
     return tx.scalar(found) or 0
 
 
-def insert(tx: Tx, made: Progress, parts: Sequence[Part]) -> None:
+def insert(tx: Tx, made: ReplayOfMany, parts: Sequence[Part]) -> None:
     """A new replay with its destinations."""
     tx.execute(
         replay.insert().values(
@@ -89,19 +89,19 @@ def insert(tx: Tx, made: Progress, parts: Sequence[Part]) -> None:
         )
 
 
-def get(tx: Tx, replay_id: str) -> Progress | None:
+def get(tx: Tx, replay_id: str) -> ReplayOfMany | None:
     """How far a replay has come."""
     row = tx.execute(sa.select(replay).where(replay.c.id == replay_id)).one_or_none()
     return None if row is None else _progress(row)
 
 
-def standing(tx: Tx) -> dict[str, Standing]:
+def standing(tx: Tx) -> dict[str, Reached]:
     """Where each replay that is not done stands, oldest first."""
     c = replay.c
     query = (
         sa.select(c.id, c.replayed, sa.func.coalesce(sa.func.sum(replay_part.c.cursor), 0))
         .outerjoin(replay_part, replay_part.c.replay_id == c.id)
-        .where(c.state == State.running)
+        .where(c.state == ReplayState.running)
         .group_by(c.id, c.replayed, c.created_at)
         .order_by(c.created_at, c.id)
     )
@@ -116,7 +116,7 @@ def next_part(tx: Tx, replay_id: str) -> Part | None:
     return None if row is None else Part(row.replay_id, row.destination_id, row.cursor, row.last)
 
 
-def covered(tx: Tx, of: Progress, part: Part, limit: int) -> list[sa.Row[Any]]:
+def covered(tx: Tx, of: ReplayOfMany, part: Part, limit: int) -> list[sa.Row[Any]]:
     """The next logs of a part, in sequence order."""
     c = log.c
     wanted = MetadataSearch.model_validate(of.filter)
@@ -152,8 +152,8 @@ def add(tx: Tx, replay_id: str, replayed: int) -> None:
 def finish(tx: Tx, replay_id: str, now_ms: int) -> None:
     """The replay is done; its parts are needed no more."""
     tx.execute(replay_part.delete().where(replay_part.c.replay_id == replay_id))
-    still = (replay.c.id == replay_id, replay.c.state == State.running)
-    tx.execute(replay.update().where(*still).values(state=State.done, ended_at=now_ms))
+    still = (replay.c.id == replay_id, replay.c.state == ReplayState.running)
+    tx.execute(replay.update().where(*still).values(state=ReplayState.done, ended_at=now_ms))
 
 
 def _covered(environment_id: str, wanted: MetadataSearch, until_ms: int) -> list[sa.ColumnElement[bool]]:
@@ -164,11 +164,11 @@ def _covered(environment_id: str, wanted: MetadataSearch, until_ms: int) -> list
     return [*found, log.c.ended_at <= until_ms, subscription.c.deleted_at.is_(None)]
 
 
-def _progress(row: sa.Row[Any]) -> Progress:
-    return Progress(
+def _progress(row: sa.Row[Any]) -> ReplayOfMany:
+    return ReplayOfMany(
         id=row.id,
         environment_id=row.environment_id,
-        state=State(row.state),
+        state=ReplayState(row.state),
         filter=json.loads(row.filter),
         count=row.found,
         replayed=row.replayed,

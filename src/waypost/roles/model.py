@@ -114,7 +114,7 @@ class EnvironmentMemberships(Shown):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted(Generic[R]):
+class CheckedAssignment(Generic[R]):
     """A checked assignment."""
 
     user_id: int

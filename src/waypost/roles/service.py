@@ -16,7 +16,7 @@ from waypost.environments import store as environments
 from waypost.environments.store import Environment
 from waypost.errors import Conflict, Fault, Invalid, NotFound
 from waypost.roles import model, store
-from waypost.roles.model import Assignment, R, Removal, Wanted
+from waypost.roles.model import Assignment, CheckedAssignment, R, Removal
 from waypost.users import memberships
 from waypost.validation import check, checked
 
@@ -134,7 +134,7 @@ def _managed(tx: Tx, caller: Caller, environment_id: str) -> Environment:
     return place
 
 
-def _wanted(tx: Tx, organization_id: int, kind: type[R], raw: Any) -> Wanted[R]:
+def _wanted(tx: Tx, organization_id: int, kind: type[R], raw: Any) -> CheckedAssignment[R]:
     """The checked body. Raises Invalid, also for a user who is no member of the organization."""
     body = checked(Assignment, raw)
     role, faults = model.resolve(kind, body.role)
@@ -143,7 +143,7 @@ def _wanted(tx: Tx, organization_id: int, kind: type[R], raw: Any) -> Wanted[R]:
         user_faults = [Fault("/user/id", "not_a_member", "The user is no member of the organization.")]
     if faults or user_faults or role is None or user_id is None:
         raise Invalid(faults + user_faults)
-    return Wanted(user_id, role)
+    return CheckedAssignment(user_id, role)
 
 
 def _removed(raw: Any) -> int:

@@ -24,7 +24,7 @@ from waypost.validation import checked
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SamplesSent:
     """What was sent: from which source to which destination, and of which data models."""
 
     source_id: str
@@ -44,14 +44,14 @@ class Samples:
         self._subscriptions = subscriptions
         self._intake = intake
 
-    async def send(self, caller: Caller, destination_id: str, raw: Any) -> Sent:
+    async def send(self, caller: Caller, destination_id: str, raw: Any) -> SamplesSent:
         """Send a data set to a destination. Raises NotFound, Forbidden, Invalid, Conflict, Unavailable."""
         found = await self._db.read(lambda tx: destinations.get(tx, destination_id))
         require_environment(caller, found.environment_id, ENGINEER, "destination")
         dataset_id = checked(SampleSend, raw).datasetId
         chosen = DATA_SETS[dataset_id]
 
-        def prepare(tx: Tx) -> tuple[Sent, list[dict[str, Any]]]:
+        def prepare(tx: Tx) -> tuple[SamplesSent, list[dict[str, Any]]]:
             destination = destinations.get(tx, destination_id)
             environment = environments.get(tx, destination.environment_id)
             if destination.setup_state is not None:
@@ -67,7 +67,7 @@ class Samples:
                 organization_id=environment.organization_id, environment_id=environment.id,
                 details=details, now_ms=now,
             )  # fmt: skip
-            return Sent(source.id, destination.id, [chosen.data_model]), made
+            return SamplesSent(source.id, destination.id, [chosen.data_model]), made
 
         sent, made = await self._db.write(prepare)
         given = [Given(msgspec.json.encode(each)) for each in made]

@@ -13,7 +13,7 @@ from waypost.db.database import Database, Tx
 from waypost.errors import Conflict, Invalid
 from waypost.sessions import events, factors, model, passwords, store, throttle, totp
 from waypost.sessions.gate import Gate
-from waypost.sessions.model import Arrival, Expired, Guarded, Means, Refused, Session, SignedIn
+from waypost.sessions.model import Arrival, Expired, Guarded, Means, NotSignedIn, Session, SignedIn
 from waypost.sessions.opening import Opening
 from waypost.sessions.passwords import Passwords
 from waypost.sessions.totp import Enrolment
@@ -31,7 +31,7 @@ class Account:
     has_password: bool
     factor_since_ms: int | None
     recovery_codes_left: int
-    sessions: Sequence[store.Row]
+    sessions: Sequence[store.SessionRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,20 @@ class Accounts:
 
     async def change_password(
         self, caller: Caller, session: Session, current: str, new: str
-    ) -> SignedIn | Refused:
+    ) -> SignedIn | NotSignedIn:
         """Another password, for whoever knows the one so far. Raises Invalid, Unauthenticated, Unavailable."""
         faults = passwords.faults_of(new, session.email)
         if faults:
             raise Invalid(faults)
         arrival = _arrival(caller)
         known = await self._gate.ask(session.email, current, arrival)
-        if isinstance(known, Refused):
+        if isinstance(known, NotSignedIn):
             return known
         derived = await self._passwords.derive(new)
 
-        def change(tx: Tx) -> SignedIn | Refused:
+        def change(tx: Tx) -> SignedIn | NotSignedIn:
             if not self._gate.passed(tx, known, arrival):
-                return Refused()
+                return NotSignedIn()
             now = self._clock.now_ms()
             store.put_password(tx, session.user_id, derived, now)
             store.drop_invitations(tx, session.user_id)
@@ -92,7 +92,7 @@ class Accounts:
 
         return await self._db.write(change)
 
-    async def begin_factor(self, caller: Caller, session: Session, password: str) -> Enrolment | Refused:
+    async def begin_factor(self, caller: Caller, session: Session, password: str) -> Enrolment | NotSignedIn:
         """A fresh secret for the user's app; it counts once `confirm_factor` has seen a code.
 
         The password is asked for where there is one, but not of somebody who just gave it and is led here.
@@ -104,16 +104,16 @@ class Accounts:
         arrival = _arrival(caller)
         asks = account.has_password and not session.needs_second_factor
         known = await self._gate.ask(session.email, password, arrival) if asks else None
-        if isinstance(known, Refused):
+        if isinstance(known, NotSignedIn):
             return known
         await self._vault.prepare(INSTALLATION)
         secret = totp.new_secret()
 
-        def begin(tx: Tx) -> Enrolment | Refused:
+        def begin(tx: Tx) -> Enrolment | NotSignedIn:
             if factors.since(tx, session.user_id) is not None:
                 raise Conflict(THERE_IS_ONE)
             if known is not None and not self._gate.passed(tx, known, arrival):
-                return Refused()
+                return NotSignedIn()
             factors.begin(tx, self._vault, session.user_id, secret, session.id)
             return totp.enrolment(secret, session.email)
 
@@ -130,19 +130,21 @@ class Accounts:
 
         return await self._db.read(read)
 
-    async def confirm_factor(self, caller: Caller, session: Session, code: str) -> WithCodes | Refused | Expired:
+    async def confirm_factor(
+        self, caller: Caller, session: Session, code: str
+    ) -> WithCodes | NotSignedIn | Expired:
         """From now on codes are asked for, the first of which is this one. Raises Unauthenticated."""
         codes = Guarded.codes(session.user_id)
 
-        def confirm(tx: Tx) -> WithCodes | Refused | Expired:
+        def confirm(tx: Tx) -> WithCodes | NotSignedIn | Expired:
             now, found = self._clock.now_ms(), self._begun(tx, session)
             if found is None:
                 return Expired()
             wait = throttle.begin(tx, [codes], now)
             if wait:
-                return Refused(model.seconds(wait))
+                return NotSignedIn(model.seconds(wait))
             if not factors.spend(tx, self._vault, found, code, now):
-                return Refused(model.seconds(throttle.failed(tx, [codes], now)))
+                return NotSignedIn(model.seconds(throttle.failed(tx, [codes], now)))
             throttle.clear(tx, codes)
             factors.confirm(tx, session.user_id, now)
             events.record(tx, caller, "second-factor-added", session.user_id, now)
@@ -150,7 +152,7 @@ class Accounts:
 
         return await self._db.write(confirm)
 
-    async def remove_factor(self, caller: Caller, session: Session, code: str) -> SignedIn | Refused:
+    async def remove_factor(self, caller: Caller, session: Session, code: str) -> SignedIn | NotSignedIn:
         """No codes any more, for whoever has one. Raises Unauthenticated."""
 
         def remove(tx: Tx) -> SignedIn:
@@ -161,7 +163,7 @@ class Accounts:
 
         return await self._with_code(caller, session, code, remove)
 
-    async def renew_recovery_codes(self, caller: Caller, session: Session, code: str) -> WithCodes | Refused:
+    async def renew_recovery_codes(self, caller: Caller, session: Session, code: str) -> WithCodes | NotSignedIn:
         """Fresh recovery codes in place of all before, for whoever has a code. Raises Unauthenticated."""
 
         def renew(tx: Tx) -> WithCodes:
@@ -170,8 +172,10 @@ class Accounts:
 
         return await self._with_code(caller, session, code, renew)
 
-    async def _with_code(self, caller: Caller, session: Session, code: str, do: Callable[[Tx], T]) -> T | Refused:
-        def asked(tx: Tx) -> T | Refused:
+    async def _with_code(
+        self, caller: Caller, session: Session, code: str, do: Callable[[Tx], T]
+    ) -> T | NotSignedIn:
+        def asked(tx: Tx) -> T | NotSignedIn:
             refused = self._gate.ask_code(tx, caller, session.user_id, code)
             return refused if refused is not None else do(tx)
 

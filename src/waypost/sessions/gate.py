@@ -10,7 +10,7 @@ from waypost.access import Caller
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.sessions import events, factors, model, store, throttle
-from waypost.sessions.model import Arrival, Guarded, Refused
+from waypost.sessions.model import Arrival, Guarded, NotSignedIn
 from waypost.sessions.passwords import Passwords
 from waypost.users import memberships
 from waypost.users import store as users
@@ -46,11 +46,11 @@ class Gate:
         self._clock = clock
         self._passwords = passwords
 
-    async def ask(self, email: str, password: str, arrival: Arrival) -> Known | Refused:
+    async def ask(self, email: str, password: str, arrival: Arrival) -> Known | NotSignedIn:
         """Whose password that is. The failure counts until `passed` takes it back. Raises Unavailable."""
         guarded = _guarded(email, arrival)
         asked = await self._db.write(lambda tx: self._begin(tx, email, guarded))
-        if isinstance(asked, Refused):
+        if isinstance(asked, NotSignedIn):
             return asked
         right = await self._passwords.verify(password, asked.kept)
         if not right or asked.kept is None:
@@ -70,16 +70,16 @@ class Gate:
             store.put_password(tx, known.user_id, known.renewed, now)
         return True
 
-    def ask_code(self, tx: Tx, caller: Caller, user_id: int, code: str) -> Refused | None:
+    def ask_code(self, tx: Tx, caller: Caller, user_id: int, code: str) -> NotSignedIn | None:
         """None for a code of the user's app or a recovery code, which are spent by it. Raises KeyUnavailable."""
         now, codes = self._clock.now_ms(), Guarded.codes(user_id)
         wait = throttle.begin(tx, [codes], now)
         if wait:
-            return Refused(model.seconds(wait))
+            return NotSignedIn(model.seconds(wait))
         if self._is_right(tx, caller, user_id, code):
             throttle.clear(tx, codes)
             return None
-        refused = Refused(model.seconds(throttle.failed(tx, [codes], now)))
+        refused = NotSignedIn(model.seconds(throttle.failed(tx, [codes], now)))
         _tell(tx, caller, user_id, refused, "code", now)
         return refused
 
@@ -95,18 +95,18 @@ class Gate:
         events.record(tx, caller, "recovery-code-used", user_id, now, details=left)
         return True
 
-    def _begin(self, tx: Tx, email: str, guarded: tuple[Guarded, Guarded]) -> _Asked | Refused:
+    def _begin(self, tx: Tx, email: str, guarded: tuple[Guarded, Guarded]) -> _Asked | NotSignedIn:
         wait = throttle.begin(tx, guarded, self._clock.now_ms())
         if wait:
-            return Refused(model.seconds(wait))
+            return NotSignedIn(model.seconds(wait))
         user = users.find(tx, email)
         user_id = NOBODY if user is None else user.id
         kept = store.password_of(tx, user_id)
         return _Asked(user_id, kept if memberships.organizations_of(tx, user_id) else None)
 
-    def _refuse(self, tx: Tx, asked: _Asked, arrival: Arrival, guarded: tuple[Guarded, Guarded]) -> Refused:
+    def _refuse(self, tx: Tx, asked: _Asked, arrival: Arrival, guarded: tuple[Guarded, Guarded]) -> NotSignedIn:
         now = self._clock.now_ms()
-        refused = Refused(model.seconds(throttle.failed(tx, guarded, now)))
+        refused = NotSignedIn(model.seconds(throttle.failed(tx, guarded, now)))
         caller = events.arriving(events.person(tx, asked.user_id), arrival)
         _tell(tx, caller, asked.user_id, refused, "password", now)
         return refused
@@ -116,7 +116,7 @@ def _guarded(email: str, arrival: Arrival) -> tuple[Guarded, Guarded]:
     return Guarded.account(email), Guarded.address(arrival.ip)
 
 
-def _tell(tx: Tx, caller: Caller, user_id: int, refused: Refused, means: str, now_ms: int) -> None:
+def _tell(tx: Tx, caller: Caller, user_id: int, refused: NotSignedIn, means: str, now_ms: int) -> None:
     """An event for each refusal. Those while somebody has to wait are none, which bounds how many there are."""
     details = {"means": means, "waitSeconds": refused.wait_seconds}
     events.record(tx, caller, "sign-in-refused", user_id, now_ms, details=details, status="refused")

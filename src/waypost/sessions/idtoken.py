@@ -16,7 +16,7 @@ LEAST_RSA_BITS = 2048
 SKEW_SECONDS = 60
 MOST_TOKEN = 32_768
 
-Claims = Mapping[str, Any]
+IdClaims = Mapping[str, Any]
 
 _REGISTRY = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 """Headers with members that mean nothing to us are no fault (RFC 7515, 4)."""
@@ -35,7 +35,7 @@ def key_id(token: str) -> str | None:
 
 def claims(
     token: str, jwk: Mapping[str, Any], *, issuer: str, audience: str, nonce: str, now: int
-) -> Claims | str:
+) -> IdClaims | str:
     """What the token says, once all of it is found right; else one word for what is wrong."""
     if jwk.get("kty") not in KINDS or jwk.get("use") not in (None, "sig"):
         return "unsupported_key"
@@ -62,7 +62,7 @@ def claims(
     return _bound(found, audience, nonce) or found
 
 
-def _bound(found: Claims, audience: str, nonce: str) -> str | None:
+def _bound(found: IdClaims, audience: str, nonce: str) -> str | None:
     """What keeps a token from being of this one sign-in; None when nothing does."""
     given = found["nonce"]
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):

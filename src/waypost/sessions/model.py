@@ -77,7 +77,7 @@ class NeedsCode:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotSignedIn:
     """Not signed in, for whatever reason; before `wait_seconds` are over no attempt counts."""
 
     wait_seconds: int = 0

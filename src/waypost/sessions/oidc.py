@@ -22,7 +22,7 @@ from waypost import ids
 from waypost.clock import Clock
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.sessions import idtoken, model
-from waypost.sessions.idtoken import Claims
+from waypost.sessions.idtoken import IdClaims
 from waypost.tokens.keysets import KeySets
 
 CALLBACK = "/dashboard/sign-in/provider/callback"
@@ -141,7 +141,7 @@ class Provider:
         return _address(await self._with_address(said, claims, str(answer.get("access_token", ""))))
 
     async def _with_address(
-        self, said: OpenIDProviderMetadata, claims: Claims, access_token: str
+        self, said: OpenIDProviderMetadata, claims: IdClaims, access_token: str
     ) -> Mapping[str, Any]:
         """The claims, with those of the userinfo endpoint where the token itself names no address."""
         endpoint = said.get("userinfo_endpoint")

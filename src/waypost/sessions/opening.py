@@ -34,7 +34,7 @@ class Opening:
         store.rotate(tx, session.id, cookie, means)
         return self._signed_in(tx, cookie)
 
-    def found(self, tx: Tx, row: store.Row, cookie: str) -> Session | None:
+    def found(self, tx: Tx, row: store.SessionRow, cookie: str) -> Session | None:
         """The session of a row; None when its user has no role left."""
         user = events.person(tx, row.user_id)
         if not user.organizations:

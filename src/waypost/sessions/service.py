@@ -10,7 +10,7 @@ from waypost.db.database import Database, Tx
 from waypost.errors import Unavailable
 from waypost.sessions import events, factors, invitations, model, store, throttle
 from waypost.sessions.gate import Gate, Known
-from waypost.sessions.model import Arrival, Expired, Guarded, Means, NeedsCode, Refused, Session, SignedIn
+from waypost.sessions.model import Arrival, Expired, Guarded, Means, NeedsCode, NotSignedIn, Session, SignedIn
 from waypost.sessions.oidc import NotVouched, Provider
 from waypost.sessions.opening import Opening
 from waypost.users import memberships
@@ -39,7 +39,7 @@ class Sessions:
             return None
         now = self._clock.now_ms()
 
-        def find(tx: Tx) -> tuple[store.Row, Session | None] | None:
+        def find(tx: Tx) -> tuple[store.SessionRow, Session | None] | None:
             row = store.find(tx, cookie, now)
             return None if row is None else (row, self._opening.found(tx, row, cookie))
 
@@ -55,29 +55,29 @@ class Sessions:
 
     async def sign_in(
         self, email: str, password: str, *, ip: str, request_id: str = "", route: str = "sign-in"
-    ) -> SignedIn | NeedsCode | Refused:
+    ) -> SignedIn | NeedsCode | NotSignedIn:
         """A session for a password, or the step before one for whoever gives codes, too. Raises Unavailable."""
         arrival = Arrival(ip, request_id, route)
         known = await self._gate.ask(model.lower(email), password, arrival)
-        if isinstance(known, Refused):
+        if isinstance(known, NotSignedIn):
             return known
         return await self._db.write(lambda tx: self._enter(tx, known, arrival))
 
     async def second_step(
         self, step: str, code: str, *, ip: str, request_id: str = "", route: str = "sign-in"
-    ) -> SignedIn | Refused | Expired:
+    ) -> SignedIn | NotSignedIn | Expired:
         """A session for the step that the password gave, and a code. Raises Unavailable."""
         arrival = Arrival(ip, request_id, route)
         return await self._db.write(lambda tx: self._second_step(tx, step, code, arrival))
 
     async def come_from_provider(
         self, flow: str, given: Mapping[str, str], *, ip: str, request_id: str = "", route: str = "sign-in"
-    ) -> SignedIn | Refused | NotVouched:
+    ) -> SignedIn | NotSignedIn | NotVouched:
         """A session for what the identity provider sent the browser back with. Raises Unavailable."""
         address = Guarded.address(ip)
         wait = await self._db.write(lambda tx: throttle.begin(tx, [address], self._clock.now_ms()))
         if wait or self.provider is None:
-            return Refused(model.seconds(wait))
+            return NotSignedIn(model.seconds(wait))
         found = await self.provider.finish(flow, given)
         if isinstance(found, NotVouched):
             return found
@@ -106,16 +106,16 @@ class Sessions:
 
         return await self._db.write(end)
 
-    def _enter(self, tx: Tx, known: Known, arrival: Arrival) -> SignedIn | NeedsCode | Refused:
+    def _enter(self, tx: Tx, known: Known, arrival: Arrival) -> SignedIn | NeedsCode | NotSignedIn:
         if not self._gate.passed(tx, known, arrival):
-            return Refused()
+            return NotSignedIn()
         if factors.since(tx, known.user_id) is None:
             return self._opening.open(tx, known.user_id, Means.password, arrival)
         step = ids.new_secret()
         store.open_step(tx, step, known.user_id, self._clock.now_ms() + model.STEP_MS)
         return NeedsCode(step)
 
-    def _second_step(self, tx: Tx, step: str, code: str, arrival: Arrival) -> SignedIn | Refused | Expired:
+    def _second_step(self, tx: Tx, step: str, code: str, arrival: Arrival) -> SignedIn | NotSignedIn | Expired:
         user_id = store.step(tx, step, self._clock.now_ms())
         if user_id is None or not memberships.organizations_of(tx, user_id):
             return Expired()

@@ -60,7 +60,7 @@ session = sa.Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SessionRow:
     """A session as it is kept, with its user's names. Times in ms."""
 
     digest: str
@@ -142,20 +142,20 @@ def rotate(tx: Tx, digest: str, cookie: str, means: Means) -> bool:
     return tx.execute(session.update().where(session.c.digest == digest).values(changed)).rowcount == 1
 
 
-def find(tx: Tx, cookie: str, now_ms: int) -> Row | None:
+def find(tx: Tx, cookie: str, now_ms: int) -> SessionRow | None:
     """The session that the cookie brings back; None when it has ended."""
     query = _rows().where(session.c.digest == ids.digest(cookie), session.c.expires_at >= now_ms)
     row = tx.execute(query).one_or_none()
     return None if row is None else _row(row)
 
 
-def list_of(tx: Tx, user_id: int, now_ms: int) -> list[Row]:
+def list_of(tx: Tx, user_id: int, now_ms: int) -> list[SessionRow]:
     """The user's sessions, the last used first."""
     query = _rows().where(session.c.user_id == user_id, session.c.expires_at >= now_ms)
     return [_row(row) for row in tx.execute(query.order_by(session.c.seen_at.desc(), session.c.digest))]
 
 
-def slide(tx: Tx, row: Row, ip: str, now_ms: int) -> None:
+def slide(tx: Tx, row: SessionRow, ip: str, now_ms: int) -> None:
     """The session was used."""
     expires_at = model.expires_at(now_ms, row.ends_at)
     mine = session.update().where(session.c.digest == row.digest)
@@ -180,8 +180,8 @@ def _rows() -> sa.Select[tuple[object, ...]]:
     return sa.select(*columns, app_user.c.email, app_user.c.fullname).join_from(session, app_user)
 
 
-def _row(row: sa.Row[tuple[object, ...]]) -> Row:
-    return Row(
+def _row(row: sa.Row[tuple[object, ...]]) -> SessionRow:
+    return SessionRow(
         row.digest, row.user_id, row.email, row.fullname, Means(row.means), row.ip, row.signed_in_at,
         row.seen_at, row.ends_at,
     )  # fmt: skip

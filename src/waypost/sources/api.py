@@ -12,8 +12,8 @@ from waypost.web.document.openapi import problems_of
 from waypost.web.routes.body import JsonBody
 from waypost.web.routes.callers import UserCaller
 from waypost.web.routes.envelope import Envelope, EnvironmentShown, Message, answer
+from waypost.web.routes.paths import EnvironmentId
 
-EnvironmentId = Annotated[str, Path(alias="environmentId")]
 SourceId = Annotated[str, Path(alias="sourceId")]
 
 

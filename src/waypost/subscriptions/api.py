@@ -9,10 +9,10 @@ from waypost.subscriptions.model import (
     ChildQueues,
     OrderBy,
     Park,
-    Search,
     SubscriptionCreate,
     SubscriptionDelete,
     SubscriptionPatch,
+    SubscriptionQuery,
 )
 from waypost.subscriptions.service import Subscriptions
 from waypost.validation import Shown
@@ -21,8 +21,8 @@ from waypost.web.routes.body import JsonBody
 from waypost.web.routes.callers import UserCaller
 from waypost.web.routes.envelope import Envelope, Message, answer
 from waypost.web.routes.paging import PagedMeta, WantedPage
+from waypost.web.routes.paths import EnvironmentId
 
-EnvironmentId = Annotated[str, Path(alias="environmentId")]
 SubscriptionId = Annotated[str, Path(alias="subscriptionId")]
 
 
@@ -89,10 +89,10 @@ async def search(
     term: Annotated[str | None, _text("searchTerm", "Part of an end's name or id.")] = None,
     order_by: Annotated[OrderBy, Query(alias="orderBy")] = "createdAt",
     ascending: Annotated[bool, Query(alias="isAscending")] = True,
-) -> Search:
+) -> SubscriptionQuery:
     """What the query asks for."""
     organizations = (source_organization, destination_organization, connecting_organization)
-    return Search(
+    return SubscriptionQuery(
         source_id=source_id,
         destination_id=destination_id,
         organizations=frozenset(number for number in organizations if number is not None),
@@ -121,7 +121,7 @@ def _add_reads(routes: APIRouter, service: Subscriptions) -> None:
         caller: UserCaller,
         environment_id: EnvironmentId,
         page: WantedPage,
-        wanted: Annotated[Search, Depends(search)],
+        wanted: Annotated[SubscriptionQuery, Depends(search)],
     ) -> Response:
         found, total = await service.list(caller, environment_id, wanted, offset=page.offset, count=page.size)
         return answer({"subscriptions": [one.shown() for one in found]}, meta=page.meta(total))

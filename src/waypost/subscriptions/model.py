@@ -152,7 +152,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SubscriptionQuery:
     """Which subscriptions to list, and in which order; None leaves a thing open.
 
     `organizations` are those that a source, a destination or a connection must be of.

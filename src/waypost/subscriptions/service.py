@@ -21,11 +21,11 @@ from waypost.sources.model import Source
 from waypost.subscriptions import store
 from waypost.subscriptions.model import (
     IMMUTABLE,
-    Search,
     Subscription,
     SubscriptionCreate,
     SubscriptionDelete,
     SubscriptionPatch,
+    SubscriptionQuery,
 )
 from waypost.validation import checked, checked_patch
 from waypost.vault.vault import Vault
@@ -61,7 +61,7 @@ class Subscriptions:
         self._closed = closed
 
     async def list(
-        self, caller: Caller, environment_id: str, wanted: Search, *, offset: int, count: int
+        self, caller: Caller, environment_id: str, wanted: SubscriptionQuery, *, offset: int, count: int
     ) -> tuple[Sequence[Subscription], int]:
         """One page of the environment's subscriptions, and how many there are in all. Raises NotFound."""
         access.require_environment(caller, environment_id, access.ANY_ROLE)

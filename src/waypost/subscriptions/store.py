@@ -11,7 +11,7 @@ from waypost.destinations.store import destination
 from waypost.environments.store import Flag, environment
 from waypost.errors import NotFound
 from waypost.sources.store import source
-from waypost.subscriptions.model import OrderBy, Search, Subscription, model_key
+from waypost.subscriptions.model import OrderBy, Subscription, SubscriptionQuery, model_key
 
 subscription = sa.Table(
     "subscription",
@@ -109,7 +109,7 @@ def between(tx: Tx, source_id: str, destination_id: str, data_model: str) -> Sub
 
 
 def page(
-    tx: Tx, environment_id: str, wanted: Search, *, offset: int, count: int
+    tx: Tx, environment_id: str, wanted: SubscriptionQuery, *, offset: int, count: int
 ) -> tuple[list[Subscription], int]:
     """One page of the environment's live subscriptions, and how many fit the search in all."""
     mine = (subscription.c.environment_id == environment_id, subscription.c.deleted_at.is_(None))
@@ -166,7 +166,7 @@ def _all(tx: Tx, condition: sa.ColumnElement[bool]) -> list[Subscription]:
     return [_subscription(row) for row in rows]
 
 
-def _conditions(wanted: Search) -> list[sa.ColumnElement[bool]]:
+def _conditions(wanted: SubscriptionQuery) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.source_id is not None:
         found.append(subscription.c.source_id == wanted.source_id)

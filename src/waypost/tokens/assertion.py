@@ -3,13 +3,14 @@
 It stands on the standard library and joserfc alone, so that a command which only needs a token starts fast.
 """
 
-import time
 from collections.abc import Mapping
-from secrets import token_urlsafe
 from typing import Any, Literal
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
+
+from waypost.clock import Clock
+from waypost.ids import random_id
 
 PATH = "/v2/auth/token"
 """Where a server takes it."""
@@ -24,7 +25,7 @@ _PUBLIC = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
 def new_key(alg: Literal["RS384", "ES384"] = "RS384") -> dict[str, Any]:
     """A fresh private key as a JWK, with `kid` and `alg`."""
     key = RSAKey.generate_key(RSA_BITS) if alg == "RS384" else ECKey.generate_key("P-384")
-    return {**key.as_dict(private=True), "kid": token_urlsafe(12), "alg": alg, "use": "sig"}
+    return {**key.as_dict(private=True), "kid": random_id(), "alg": alg, "use": "sig"}
 
 
 def public_of(jwk: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,10 +36,10 @@ def public_of(jwk: Mapping[str, Any]) -> dict[str, Any]:
 
 def assertion(private_jwk: Mapping[str, Any], client_id: str, audience: str, **claims: Any) -> str:
     """A signed assertion that holds for five minutes; `claims` replace or add to the usual ones."""
-    now = int(time.time())
+    now = Clock().now_ms() // 1000
     payload = {
         "iss": client_id, "sub": client_id, "aud": audience,
-        "iat": now, "exp": now + LIFE_SECONDS, "jti": token_urlsafe(24),
+        "iat": now, "exp": now + LIFE_SECONDS, "jti": random_id(),
     }  # fmt: skip
     return sign(private_jwk, {**payload, **claims})
 

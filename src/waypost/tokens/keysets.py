@@ -28,7 +28,7 @@ MOST_BYTES = 256 * 1024
 MOST_URLS = 1000
 
 
-class Sender(Protocol):
+class Fetcher(Protocol):
     """What is needed of `egress.client.Client`."""
 
     async def send(
@@ -45,7 +45,7 @@ class Sender(Protocol):
         """One request. Never raises for anything the other side does."""
         ...
 
-    def within(self, listed: EgressList) -> "Sender":
+    def within(self, listed: EgressList) -> "Fetcher":
         """The same for an environment with that egress list."""
         ...
 
@@ -61,7 +61,7 @@ class _Fetched:
 class KeySets:
     """Finds the public key that an assertion names."""
 
-    def __init__(self, client: Sender, clock: Clock) -> None:
+    def __init__(self, client: Fetcher, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._sets: OrderedDict[tuple[str, EgressList], _Fetched] = OrderedDict()

@@ -65,7 +65,7 @@ class Refusal(WaypostError):
         return {"error": self.error, "error_description": self.detail, "error_uri": ERROR_URI}
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """Whom a token stands for."""
 
     user = "user"
@@ -75,15 +75,15 @@ class Kind(StrEnum):
     @property
     def scope(self) -> str:
         """What its tokens open."""
-        return "platform" if self is Kind.user else "endpoint"
+        return "platform" if self is TokenKind.user else "endpoint"
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class TokenClient:
     """Who may exchange assertions, and where its public keys are."""
 
     id: str
-    kind: Kind
+    kind: TokenKind
     keys: PublicKeys
     https_only: bool
     user_id: int | None = None

@@ -24,14 +24,14 @@ from waypost.tokens.model import (
     LEGACY_SECONDS,
     REFRESH_SECONDS,
     TOKEN_SECONDS,
-    Client,
     Issued,
-    Kind,
     LegacyIssued,
     LegacyLogin,
     LegacyRefresh,
     Proof,
     Refusal,
+    TokenClient,
+    TokenKind,
 )
 from waypost.tokens.recent import Recent
 from waypost.tokens.signing import Claims, Signer
@@ -69,7 +69,7 @@ class Tokens:
         self._audiences = audiences
         self._signer = Signer(db, vault, clock)
         self._verified: Recent[str, Claims] = Recent(clock, most=MOST_REMEMBERED, life_ms=VERIFIED_MS)
-        self._principals: Recent[tuple[Kind, str], Principal | _Nobody] = Recent(
+        self._principals: Recent[tuple[TokenKind, str], Principal | _Nobody] = Recent(
             clock, most=MOST_REMEMBERED, life_ms=PRINCIPAL_MS
         )
         self._forgotten = 0
@@ -139,7 +139,7 @@ class Tokens:
             self._principals.put((claims.kind, claims.client_id), found)
         return found
 
-    async def _is_theirs(self, client: Client, assertion: model.Unverified) -> bool:
+    async def _is_theirs(self, client: TokenClient, assertion: model.Unverified) -> bool:
         """Whether a registered key of the client signed the assertion."""
         if assertion.jku is not None and assertion.jku != client.keys.jwks_url:
             return False
@@ -150,7 +150,7 @@ class Tokens:
         key = jwks.public_key(jwk, assertion.algorithm) if jwk else None
         return key is not None and model.signed_by(assertion, key)
 
-    async def _spend(self, client: Client, proof: Proof) -> None:
+    async def _spend(self, client: TokenClient, proof: Proof) -> None:
         now = self._clock.now_ms()
 
         def spend(tx: Tx) -> bool:
@@ -166,7 +166,7 @@ class Tokens:
         if not fresh:
             raise Refusal()
 
-    async def _issue(self, client_id: str, kind: Kind, environment_id: str | None, seconds: int) -> str:
+    async def _issue(self, client_id: str, kind: TokenKind, environment_id: str | None, seconds: int) -> str:
         now = self._clock.now_ms() // 1000
         return await self._signer.sign(Claims(client_id, kind, environment_id, now, now + seconds))
 
@@ -181,24 +181,24 @@ class Tokens:
             store.insert_refresh(tx, ids.digest(refresh_token), key, expires_at, now)
 
         await self._db.write(exchange)
-        token = await self._issue(key, Kind.legacy, environment_id, LEGACY_SECONDS)
+        token = await self._issue(key, TokenKind.legacy, environment_id, LEGACY_SECONDS)
         return LegacyIssued(token, iso((now // 1000 + LEGACY_SECONDS) * 1000), refresh_token)
 
 
-def _client(tx: Tx, client_id: str) -> Client | None:
+def _client(tx: Tx, client_id: str) -> TokenClient | None:
     """Who may exchange assertions under that id: a user-level key, or an OAuth key of an environment."""
     mine = users.key(tx, client_id)
     if mine is not None:
         https_only = not (mine.keys.jwks_url and on_loopback(mine.keys.jwks_url))
-        return Client(client_id, Kind.user, mine.keys, https_only, user_id=mine.user_id)
+        return TokenClient(client_id, TokenKind.user, mine.keys, https_only, user_id=mine.user_id)
     key = apikeys.get(tx, client_id)
     if key is None:
         return None
     keys = PublicKeys(key.jwks_url, key.jwk_set)
     environment = environments.get(tx, key.environment_id)
-    return Client(
+    return TokenClient(
         client_id,
-        Kind.source,
+        TokenKind.source,
         keys,
         not environment.is_development,
         environment_id=key.environment_id,
@@ -207,7 +207,7 @@ def _client(tx: Tx, client_id: str) -> Client | None:
 
 
 def _principal(tx: Tx, claims: Claims) -> Principal | None:
-    if claims.kind is Kind.user:
+    if claims.kind is TokenKind.user:
         return memberships.principal(tx, claims.client_id)
-    found = (apikeys.get if claims.kind is Kind.source else apikeys.get_legacy)(tx, claims.client_id)
+    found = (apikeys.get if claims.kind is TokenKind.source else apikeys.get_legacy)(tx, claims.client_id)
     return None if found is None else Source(claims.client_id, found.environment_id)

@@ -14,9 +14,9 @@ from joserfc.jwk import OctKey
 
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
-from waypost.ids import is_uuid, new_id
+from waypost.ids import is_uuid, new_id, random_id
 from waypost.tokens import store
-from waypost.tokens.model import Kind
+from waypost.tokens.model import TokenKind
 from waypost.vault.keyring import KeyUnavailable
 from waypost.vault.vault import INSTALLATION, Vault
 
@@ -30,7 +30,7 @@ class Claims:
     """What an access token says; times in seconds."""
 
     client_id: str
-    kind: Kind
+    kind: TokenKind
     environment_id: str | None
     issued_at: int
     expires_at: int
@@ -51,7 +51,7 @@ class Signer:
         key_id, key = self._current or await self._load_current()
         payload: dict[str, Any] = {
             "sub": claims.client_id, "kind": claims.kind.value, "iat": claims.issued_at,
-            "exp": claims.expires_at, "jti": secrets.token_urlsafe(12),
+            "exp": claims.expires_at, "jti": random_id(),
         }  # fmt: skip
         if claims.environment_id is not None:
             payload["env"] = claims.environment_id
@@ -111,4 +111,4 @@ class Signer:
 
 
 def _claims(found: dict[str, Any]) -> Claims:
-    return Claims(found["sub"], Kind(found["kind"]), found.get("env"), found["iat"], found["exp"])
+    return Claims(found["sub"], TokenKind(found["kind"]), found.get("env"), found["iat"], found["exp"])

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from waypost.errors import Conflict
 
-Store = Literal["sqlite", "postgresql"]
-
-Progress = Callable[[str, int], None]
+OnProgress = Callable[[str, int], None]
 """Told of each table that is through, with its number of rows."""
 
 

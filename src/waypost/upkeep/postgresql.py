@@ -15,7 +15,7 @@ from waypost.db.database import Tx, metadata
 from waypost.db.migrations import migrate
 from waypost.db.postgresql import connections, errors
 from waypost.upkeep.archive import Archive, Writer
-from waypost.upkeep.model import Contents, Progress, Table, UpkeepRefused
+from waypost.upkeep.model import Contents, OnProgress, Table, UpkeepRefused
 
 FOLDER = "tables/"
 VERSION = "alembic_version"
@@ -31,7 +31,7 @@ GROUP BY c.relname ORDER BY c.relname
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
-async def copy_out(url: str, writer: Writer, progress: Progress) -> Contents:
+async def copy_out(url: str, writer: Writer, progress: OnProgress) -> Contents:
     """Put every table into the archive, all as they are at one moment. Raises errors.Unavailable."""
     engine = connections.engine(url, autocommit=True)
     try:
@@ -50,7 +50,7 @@ async def copy_out(url: str, writer: Writer, progress: Progress) -> Contents:
         await engine.dispose()
 
 
-async def put_back(url: str, archive: Archive, settle: Callable[[Tx], None], progress: Progress) -> None:
+async def put_back(url: str, archive: Archive, settle: Callable[[Tx], None], progress: OnProgress) -> None:
     """Fill an empty database with what is in the archive, and `settle` it, all in one transaction.
 
     Raises UpkeepRefused where there are tables already, migrate.SchemaIsNewer, errors.Unavailable.
@@ -70,7 +70,7 @@ async def put_back(url: str, archive: Archive, settle: Callable[[Tx], None], pro
         await engine.dispose()
 
 
-async def _copied(raw: Any, writer: Writer, progress: Progress) -> Contents:
+async def _copied(raw: Any, writer: Writer, progress: OnProgress) -> Contents:
     tables = []
     for found in await raw.fetch(_TABLES, VERSION):
         query = f"SELECT {', '.join(map(_quoted, found['columns']))} FROM {_quoted(found['name'])}"  # noqa: S608

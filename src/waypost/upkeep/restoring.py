@@ -21,7 +21,7 @@ from waypost.folder import STRANGERS, Folder, sync
 from waypost.settings import Settings
 from waypost.upkeep import archive, checking, postgresql, sqlite, trail
 from waypost.upkeep.archive import Archive
-from waypost.upkeep.model import Manifest, Progress, UpkeepRefused
+from waypost.upkeep.model import Manifest, OnProgress, UpkeepRefused
 from waypost.upkeep.service import ring_of
 from waypost.vault import keyring
 from waypost.vault.keyring import Keyring
@@ -30,7 +30,7 @@ from waypost.vault.vault import Vault
 STAGE = ".restore"
 
 
-def restore(file: Path, settings: Settings, key_file: Path | None, progress: Progress) -> dict[str, Any]:
+def restore(file: Path, settings: Settings, key_file: Path | None, progress: OnProgress) -> dict[str, Any]:
     """Fill an empty or missing folder, or an empty database, as the settings say; where, when taken, which keys.
 
     Raises UpkeepRefused, errors.Unavailable, migrate.SchemaIsNewer, OSError. Runs an event loop of its own.
@@ -53,7 +53,7 @@ def restore(file: Path, settings: Settings, key_file: Path | None, progress: Pro
     return {"data": where, "takenAt": manifest.takenAt, "keys": manifest.keys}
 
 
-def _into_database(found: Archive, url: str, ring: Keyring, progress: Progress) -> str:
+def _into_database(found: Archive, url: str, ring: Keyring, progress: OnProgress) -> str:
     async def fill() -> None:
         db = PostgresqlDatabase(url)  # never used: a vault has a store to make new keys in
         try:

@@ -5,7 +5,6 @@ user who has left the last organization.
 """
 
 from collections.abc import Callable, Sequence
-from uuid import uuid4
 
 from waypost.access import Caller, Operator
 from waypost.audit import store as audit
@@ -13,6 +12,7 @@ from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.environments import store as environments
 from waypost.errors import Conflict, Fault, Forbidden, Invalid, NotFound
+from waypost.ids import random_id
 from waypost.users import memberships, store
 from waypost.users.model import Added, Member, NewUser, PublicKeys, User, UserKey, client_id_faults, name_faults
 
@@ -175,7 +175,7 @@ def _insert_user(tx: Tx, new: NewUser, now_ms: int) -> User:
 def _insert_key(tx: Tx, user: User, name: str, keys: PublicKeys, client_id: str | None, now_ms: int) -> UserKey:
     if client_id is not None and store.client_id_taken(tx, client_id):
         raise Conflict("A key with that client id exists.")
-    key = UserKey(client_id or str(uuid4()), user.id, name, keys, now_ms)
+    key = UserKey(client_id or random_id(), user.id, name, keys, now_ms)
     store.insert_key(tx, key)
     return key
 

@@ -22,7 +22,7 @@ def application(
     routes: Sequence[BaseRoute] = (),
     authenticate: Authenticate,
     limits: Limits,
-    refused: problems.Refused,
+    refused: problems.OnRefusal,
     bodies: Budget | None = None,
 ) -> FastAPI:
     """The application. Plain `routes` are matched first; they appear in OpenAPI only by `openapi.py`.

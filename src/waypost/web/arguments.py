@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from waypost.web.routes.body import JsonBody
 
-Answer = Callable[[Request], Awaitable[Response]]
+Responder = Callable[[Request], Awaitable[Response]]
 
 
-def plainly(route: APIRoute) -> Answer | None:
+def plainly(route: APIRoute) -> Responder | None:
     """What answers the requests of a route; None where FastAPI has to."""
     wanted, function = route.dependant, route.endpoint
     itself = [wanted.request_param_name] if wanted.request_param_name else []

@@ -177,9 +177,9 @@ def put(house: House, peer: Peer, bucket: str, item: Item) -> str:
         str(uuid.uuid4()), house.environments["Development"], Flag.development, "Lake",
         credential_id=str(uuid.uuid4()), cloud=peer.cloud(bucket, ""),
     )  # fmt: skip
-    port = ports.store(destination, house.waypost.settings)
+    port = ports.store(destination, house.waypost.ground.settings)
     assert not isinstance(port, str), port
-    verdict = house.run(port.deliver(item, Carrier(house.waypost.sender, peer.under(house))))
+    verdict = house.run(port.deliver(item, Carrier(house.waypost.engine.sender, peer.under(house))))
     return _word(verdict)
 
 

@@ -60,7 +60,7 @@ def peer(house: House) -> Peer:
         settings = {"folderName": bucket, "fileNamePrefix": prefix}
         return {"typeId": "example", "productId": "folder", "settings": settings}
 
-    return FolderPeer(Folders(house.waypost.settings.data / "delivered"), cloud)
+    return FolderPeer(Folders(house.waypost.ground.settings.data / "delivered"), cloud)
 
 
 class TestFolder(Contract):

@@ -3,7 +3,7 @@
 import pytest
 
 from waypost.egress.http1 import requests
-from waypost.egress.http1.requests import Place, Unwritable
+from waypost.egress.http1.requests import Unwritable, UrlParts
 
 
 def head(headers: dict[str, str], *, method: str = "POST", length: int = 0) -> bytes:
@@ -61,19 +61,19 @@ def test_a_value_beyond_ascii_goes_out_in_utf_8_and_half_a_character_does_not() 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://a.example", Place(False, "a.example", 80, "a.example", "/")),
-        ("https://a.example/x?y=%2F+z", Place(True, "a.example", 443, "a.example", "/x?y=%2F+z")),
-        ("https://a.example:8443/../b%7e", Place(True, "a.example", 8443, "a.example:8443", "/../b%7e")),
-        ("http://[::1]:80/", Place(False, "::1", 80, "[::1]", "/")),
-        ("http://a.example/ü", Place(False, "a.example", 80, "a.example", "/%C3%BC")),
+        ("http://a.example", UrlParts(False, "a.example", 80, "a.example", "/")),
+        ("https://a.example/x?y=%2F+z", UrlParts(True, "a.example", 443, "a.example", "/x?y=%2F+z")),
+        ("https://a.example:8443/../b%7e", UrlParts(True, "a.example", 8443, "a.example:8443", "/../b%7e")),
+        ("http://[::1]:80/", UrlParts(False, "::1", 80, "[::1]", "/")),
+        ("http://a.example/ü", UrlParts(False, "a.example", 80, "a.example", "/%C3%BC")),
     ],
 )
-def test_a_place_is_what_the_url_says(url: str, expected: Place) -> None:
-    assert requests.place(url) == expected
+def test_a_place_is_what_the_url_says(url: str, expected: UrlParts) -> None:
+    assert requests.parts_of(url) == expected
 
 
 @pytest.mark.parametrize(
     "url", ["http://", "/x", "http://a.example/x y", "http://a.example/x\r\ny", "http://a:b/"]
 )
 def test_what_cannot_be_asked_for_has_no_place(url: str) -> None:
-    assert requests.place(url) is None
+    assert requests.parts_of(url) is None

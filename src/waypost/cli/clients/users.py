@@ -1,7 +1,6 @@
 """`waypost users …`: who may sign in, with which roles and keys."""
 
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -11,6 +10,7 @@ from waypost.cli.keypairs import keyfiles, publickeys
 from waypost.cli.terminal.options import FOLDER, Data, Json, Name
 from waypost.cli.terminal.output import show
 from waypost.folder import Folder
+from waypost.ids import random_id
 
 users = typer.Typer(no_args_is_help=True)
 keys = typer.Typer(no_args_is_help=True)
@@ -57,7 +57,7 @@ def add(
             "organization": organization,
             "organizationRole": org_role.value,
             "environmentRoles": roles,
-            "clientId": str(uuid4()),
+            "clientId": random_id(),
             **made.params,
         },
     )
@@ -114,7 +114,7 @@ def add_key(
 ) -> None:
     """Add a further key for a user."""
     made = publickeys.given_or_new(jwks)
-    params = {"email": email, "name": name or "", "clientId": str(uuid4()), **made.params}
+    params = {"email": email, "name": name or "", "clientId": random_id(), **made.params}
     result = session.perform(data, "users keys add", params)
     _show_key(Folder(data), made, result, as_json=as_json)
 

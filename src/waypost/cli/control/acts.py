@@ -52,10 +52,10 @@ async def add_organization(waypost: Waypost, params: Params) -> dict[str, Any]:
     def add(tx: Tx) -> tuple[Organization, list[Environment]]:
         number = max((one.id for one in environments.list_organizations(tx)), default=0) + 1
         organization, made = Organization(number, name), founding.usual_environments(number)
-        founding.found(tx, operator("organizations add"), organization, made, waypost.clock.now_ms())
+        founding.found(tx, operator("organizations add"), organization, made, waypost.ground.clock.now_ms())
         return organization, made
 
-    return founding.shown(*await waypost.db.write(add))
+    return founding.shown(*await waypost.ground.db.write(add))
 
 
 async def add_user(waypost: Waypost, params: Params) -> dict[str, Any]:
@@ -64,14 +64,14 @@ async def add_user(waypost: Waypost, params: Params) -> dict[str, Any]:
     new = NewUser(
         email=params["email"],
         organization_id=params["organization"]
-        or await waypost.db.read(lambda tx: _organization_of(tx, list(roles))),
+        or await waypost.ground.db.read(lambda tx: _organization_of(tx, list(roles))),
         keys=_keys(params),
         name=params["name"],
         organization_role=OrganizationRole(params["organizationRole"]),
         environment_roles=roles,
         client_id=params["clientId"],
     )
-    added = await waypost.users.add(operator("users add"), new)
+    added = await waypost.people.users.add(operator("users add"), new)
     return {
         "user": {"id": added.user.id, "email": added.user.email},
         "apiKey": {"clientId": added.key.client_id},
@@ -91,7 +91,7 @@ async def list_users(waypost: Waypost, _: Params) -> dict[str, Any]:
                 "environments": {name: role.value for name, role in member.environments.items()},
                 "apiKeys": await _live_keys(waypost, caller, member.user.id),
             }
-            for member in await waypost.users.list_all(caller)
+            for member in await waypost.people.users.list_all(caller)
         ]
     }
 
@@ -99,9 +99,9 @@ async def list_users(waypost: Waypost, _: Params) -> dict[str, Any]:
 async def remove_user(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`email`, `organization` (or null for all) → the user, and the client ids that ended with that."""
     caller = operator("users remove")
-    user = (await waypost.users.find(caller, params["email"])).user
+    user = (await waypost.people.users.find(caller, params["email"])).user
     before = await _live_keys(waypost, caller, user.id)
-    await waypost.users.remove(caller, user.id, organization_id=params["organization"])
+    await waypost.people.users.remove(caller, user.id, organization_id=params["organization"])
     after = await _live_keys(waypost, caller, user.id)
     return {"user": {"id": user.id, "email": user.email}, "revoked": [key for key in before if key not in after]}
 
@@ -109,21 +109,25 @@ async def remove_user(waypost: Waypost, params: Params) -> dict[str, Any]:
 async def add_user_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`email`, `name`, key → the user and the client id."""
     caller = operator("users keys add")
-    user = (await waypost.users.find(caller, params["email"])).user
-    key = await waypost.users.add_key(caller, user.id, params["name"], _keys(params), client_id=params["clientId"])
+    user = (await waypost.people.users.find(caller, params["email"])).user
+    key = await waypost.people.users.add_key(
+        caller, user.id, params["name"], _keys(params), client_id=params["clientId"]
+    )
     return {"user": {"id": user.id, "email": user.email}, "apiKey": {"clientId": key.client_id}}
 
 
 async def revoke_user_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`clientId` → the same."""
-    await waypost.users.revoke_key(operator("users keys revoke"), params["clientId"])
+    await waypost.people.users.revoke_key(operator("users keys revoke"), params["clientId"])
     return {"apiKey": {"clientId": params["clientId"]}}
 
 
 async def invite_user(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`email`, `resetSecondFactor` → the user and the link that sets their password."""
     caller = operator("users invite")
-    made = await waypost.invitations.invite(caller, params["email"], drops_factor=params["resetSecondFactor"])
+    made = await waypost.people.invitations.invite(
+        caller, params["email"], drops_factor=params["resetSecondFactor"]
+    )
     invitation = {"url": _home(waypost) + made.path, "expiresAt": iso(made.expires_at_ms)}
     return {"user": {"id": made.user_id, "email": made.email}, "invitation": invitation}
 
@@ -131,49 +135,49 @@ async def invite_user(waypost: Waypost, params: Params) -> dict[str, Any]:
 async def end_sessions(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`email` → the user, and how many sessions ended."""
     caller = operator("users sessions end")
-    user = (await waypost.users.find(caller, params["email"])).user
-    ended = await waypost.sessions.sign_out_everywhere(caller, user.id)
+    user = (await waypost.people.users.find(caller, params["email"])).user
+    ended = await waypost.people.sessions.sign_out_everywhere(caller, user.id)
     return {"user": {"id": user.id, "email": user.email}, "ended": ended}
 
 
 async def add_api_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`environment`, `name`, `publicKey` → the client id."""
     caller = operator("apikeys add")
-    key = await waypost.apikeys.add(caller, params["environment"], params["name"], params["publicKey"])
+    key = await waypost.people.apikeys.add(caller, params["environment"], params["name"], params["publicKey"])
     return {"apiKey": {"clientId": key.id}}
 
 
 async def add_legacy_key(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`environment`, `name` → key and secret; the secret is nowhere else."""
     caller = operator("apikeys add --legacy")
-    key, secret = await waypost.apikeys.add_legacy(caller, params["environment"], params["name"])
+    key, secret = await waypost.people.apikeys.add_legacy(caller, params["environment"], params["name"])
     return {"apiKey": {"key": key, "secret": secret}}
 
 
 async def set_quotas(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`environment`, `quotas` with those that change → all of them."""
-    changed = await waypost.quotas.change(operator("quotas set"), params["environment"], params["quotas"])
+    changed = await waypost.engine.quotas.change(operator("quotas set"), params["environment"], params["quotas"])
     return {"quotas": changed.shown()}
 
 
 async def list_quotas(waypost: Waypost, _: Params) -> dict[str, Any]:
     """The environments that have quotas."""
-    return listed(await waypost.quotas.every())
+    return listed(await waypost.engine.quotas.every())
 
 
 async def rotate_keys(waypost: Waypost, _: Params) -> dict[str, Any]:
     """The new sealing key's id, the one before, and how many data keys were wrapped."""
-    return await waypost.upkeep.rotate_keys()
+    return await waypost.engine.upkeep.rotate_keys()
 
 
 async def backup(waypost: Waypost, params: Params) -> dict[str, Any]:
     """`file` → the file, its size and the ids of the sealing keys that it needs."""
-    return await waypost.upkeep.backup(Path(params["file"]))
+    return await waypost.engine.upkeep.backup(Path(params["file"]))
 
 
 async def check(waypost: Waypost, _: Params) -> dict[str, Any]:
     """Whether all holds, what does not, and how much was looked at."""
-    return await waypost.upkeep.check()
+    return await waypost.engine.upkeep.check()
 
 
 ACTS: dict[str, Act] = {
@@ -197,8 +201,8 @@ ACTS: dict[str, Act] = {
 
 def _home(waypost: Waypost) -> str:
     """Where a browser finds this server, as far as that is known here."""
-    running = Folder(waypost.settings.data).running().get("url")
-    return waypost.address or running or USUAL
+    running = Folder(waypost.ground.settings.data).running().get("url")
+    return waypost.ground.whereabouts.address() or running or USUAL
 
 
 def _keys(params: Params) -> PublicKeys:
@@ -216,5 +220,5 @@ def _organization_of(tx: Tx, environment_ids: list[str]) -> int:
 
 
 async def _live_keys(waypost: Waypost, caller: Caller, user_id: int) -> list[str]:
-    keys = await waypost.users.keys(caller, user_id)
+    keys = await waypost.people.users.keys(caller, user_id)
     return [key.client_id for key in keys if key.revoked_at is None]

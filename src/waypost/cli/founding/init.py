@@ -8,7 +8,6 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -17,9 +16,10 @@ from waypost.cli.keypairs import publickeys
 from waypost.cli.terminal.options import FOLDER, Data, Json
 from waypost.cli.terminal.output import Failure, show, words
 from waypost.folder import KEYS, STRANGERS, Folder, sync
+from waypost.ids import random_id
 
 if TYPE_CHECKING:
-    from waypost.cli.founding.plan import Plan
+    from waypost.cli.founding.plan import SetupPlan
     from waypost.cli.founding.setup import Owner
     from waypost.db.database import Tx
     from waypost.settings import Settings
@@ -68,7 +68,7 @@ def init(
         raise Failure(str(error)) from None
     try:
         _must_be_new(folder)  # another init may have ended meanwhile
-        result = _build(folder, found, plan, Owner(email, organization, str(uuid4()), keys))
+        result = _build(folder, found, plan, Owner(email, organization, random_id(), keys))
     finally:
         lock.release()
     show(result, as_json=as_json, text=_text(data, result))
@@ -78,7 +78,7 @@ def _claim(folder: Folder) -> None:
     """Make the folder, or take an empty one. Raises Failure."""
     _must_be_new(folder)
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    others = sorted({entry.name for entry in folder.path.iterdir()} - OURS)
+    others = sorted({each.name for each in folder.path.iterdir()} - OURS)
     if others:
         raise Failure(f"{folder.path} is not empty (it holds {others[0]}); name a folder of its own.")
     folder.path.chmod(0o700)
@@ -89,7 +89,7 @@ def _must_be_new(folder: Folder) -> None:
         raise Failure(f"{folder.path} holds a Waypost database already; init does not overwrite it.")
 
 
-def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> dict[str, Any]:
+def _build(folder: Folder, found: "Settings", plan: "SetupPlan", owner: "Owner") -> dict[str, Any]:
     """Everything in the folder; the database comes last. Raises Failure."""
     import asyncio
     import logging
@@ -120,7 +120,7 @@ def _build(folder: Folder, found: "Settings", plan: "Plan", owner: "Owner") -> d
     return result
 
 
-async def _fill(staged: "Settings", folder: Folder, plan: "Plan", owner: "Owner") -> dict[str, Any]:
+async def _fill(staged: "Settings", folder: Folder, plan: "SetupPlan", owner: "Owner") -> dict[str, Any]:
     """The first rows, in one transaction; the file of a private key is there before the store knows the key."""
     from waypost.app import opened
     from waypost.cli.founding import setup
@@ -137,7 +137,7 @@ async def _fill(staged: "Settings", folder: Folder, plan: "Plan", owner: "Owner"
                 result["apiKey"] = publickeys.shown(folder, owner.keys, owner.client_id, user=user)
             return result
 
-        return await waypost.db.write(fill)
+        return await waypost.ground.db.write(fill)
 
 
 def _text(data: Path, result: dict[str, Any]) -> list[str]:

@@ -91,7 +91,7 @@ class Document(Body):
 
 
 @dataclass(slots=True)
-class Plan:
+class SetupPlan:
     """Everything that several documents fix, in their order."""
 
     organizations: list[FixedOrganization] = field(default_factory=list)
@@ -100,9 +100,9 @@ class Plan:
     apikeys: list[FixedApiKey] = field(default_factory=list)
 
 
-def read(paths: Sequence[Path]) -> Plan:
+def read(paths: Sequence[Path]) -> SetupPlan:
     """The documents as one plan. Raises Failure with every fault of every document, one a line."""
-    plan, faults = Plan(), list[str]()
+    plan, faults = SetupPlan(), list[str]()
     for path in paths:
         try:
             document = Document.model_validate(json.loads(path.read_bytes()))
@@ -121,7 +121,7 @@ def read(paths: Sequence[Path]) -> Plan:
     return plan
 
 
-def _twice(plan: Plan) -> list[str]:
+def _twice(plan: SetupPlan) -> list[str]:
     groups: dict[str, list[Any]] = {
         "organization": [one.id for one in plan.organizations],
         "environment": [one.id for one in plan.environments],
@@ -134,7 +134,7 @@ def _twice(plan: Plan) -> list[str]:
     ]
 
 
-def _dangling(plan: Plan) -> list[str]:
+def _dangling(plan: SetupPlan) -> list[str]:
     organizations = {one.id for one in plan.organizations} or {FIRST}
     environments = {one.id: one.organization for one in plan.environments}
     named = [(one.organization, f"the environment {one.name}") for one in plan.environments]

@@ -9,7 +9,7 @@ from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey, ApiKeyCreate
 from waypost.app import Waypost
 from waypost.audit import store as audit
-from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, Plan
+from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, SetupPlan
 from waypost.cli.keypairs import publickeys
 from waypost.cli.terminal.output import Failure, words
 from waypost.db.database import Tx
@@ -35,9 +35,9 @@ class Owner:
     keys: publickeys.Keys
 
 
-def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
+def fill(tx: Tx, waypost: Waypost, plan: SetupPlan, owner: Owner) -> dict[str, Any]:
     """Insert everything; the first organization, user and key as `init` shows them. Raises Failure, Invalid."""
-    now = waypost.clock.now_ms()
+    now = waypost.ground.clock.now_ms()
     usual = {"id": FIRST, "name": owner.organization}
     organizations = plan.organizations or [checked(FixedOrganization, usual)]
     for organization in organizations:
@@ -57,7 +57,7 @@ def fill(tx: Tx, waypost: Waypost, plan: Plan, owner: Owner) -> dict[str, Any]:
     }
 
 
-def _organization(tx: Tx, fixed: FixedOrganization, plan: Plan, now_ms: int) -> None:
+def _organization(tx: Tx, fixed: FixedOrganization, plan: SetupPlan, now_ms: int) -> None:
     fixed_here = [one for one in plan.environments if one.organization == fixed.id]
     inside = [Environment(one.id, fixed.id, one.name, one.environmentFlag) for one in fixed_here]
     made = Organization(fixed.id, fixed.name)
@@ -107,7 +107,7 @@ def _api_key(tx: Tx, waypost: Waypost, fixed: FixedApiKey, now_ms: int) -> None:
         checked(
             ApiKeyCreate,
             body,
-            context=lambda url: waypost.policy.fault(url, https_only=https_only, pointer="/jwksURL"),
+            context=lambda url: waypost.ground.policy.fault(url, https_only=https_only, pointer="/jwksURL"),
         )
     except WaypostError as error:
         raise Failure(f"The API key {fixed.clientId} cannot be made: {words(error)}") from None

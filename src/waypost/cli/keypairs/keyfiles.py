@@ -4,13 +4,13 @@ The server never reads them; it knows the public halves from its store.
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from waypost.cli.terminal.output import Failure
+from waypost.clock import Clock
 from waypost.folder import Folder, write_private
 
 ALGORITHM: Literal["RS384"] = "RS384"
@@ -62,7 +62,7 @@ def keep(
         alg=ALGORITHM,
         kind="user" if user else "oauth",
         privateKey=pair.private,
-        createdAt=time.time_ns() // 1_000_000,
+        createdAt=Clock().now_ms(),
         userId=user[0] if user else None,
         email=user[1] if user else None,
         environmentId=environment_id,

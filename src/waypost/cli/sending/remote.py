@@ -12,7 +12,7 @@ from waypost.cli.terminal.output import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What the server said; `json` is None where that was not JSON."""
 
     status: int
@@ -38,7 +38,7 @@ class Remote:
         self._token = fetch_token()
         self._connection = connect(server)
 
-    def __call__(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def __call__(self, method: str, path: str, body: bytes | None = None) -> Reply:
         """The answer, whatever its status. Raises Failure where there is none."""
         answer = self._call(method, path, body)
         if answer.status == 401:
@@ -46,7 +46,7 @@ class Remote:
             answer = self._call(method, path, body)
         return answer
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _call(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -58,6 +58,6 @@ class Remote:
             self._connection.close()
             raise Failure(f"No answer from {self._server} ({error or type(error).__name__}).") from None
         try:
-            return Answer(answer.status, json.loads(said))
+            return Reply(answer.status, json.loads(said))
         except ValueError:
-            return Answer(answer.status, None)
+            return Reply(answer.status, None)

@@ -16,7 +16,7 @@ from waypost.cli.keypairs import keyfiles
 from waypost.cli.keypairs.keyfiles import KeyFile
 from waypost.cli.sending.exchange import audience, exchange, fetch, server_url
 from waypost.cli.sending.follow import follow
-from waypost.cli.sending.remote import Answer, Remote
+from waypost.cli.sending.remote import Remote, Reply
 from waypost.cli.terminal.options import FOLDER, BaseUrl, Client, Data, Url
 from waypost.cli.terminal.output import Failure
 from waypost.folder import Folder
@@ -125,5 +125,5 @@ def _send(endpoint: Remote, files: Sequence[Path], bodies: Sequence[bytes]) -> t
     return log_ids, refused
 
 
-def _log_ids(answer: Answer) -> list[str]:
+def _log_ids(answer: Reply) -> list[str]:
     return [str(log["ID"]) for log in answer.json["Meta"]["Logs"]]

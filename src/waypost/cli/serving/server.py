@@ -75,7 +75,7 @@ async def run(
     async with AsyncExitStack() as stack:
         waypost = await stack.enter_async_context(opened(settings))
         await _require_key(waypost, listen.lost_key)
-        waypost.bound(host, port, tls=listen.tls)
+        waypost.ground.whereabouts.bound(host, port, tls=listen.tls)
 
         async def perform(command: str, params: dict[str, Any]) -> dict[str, Any]:
             return await acts.perform(waypost, command, params)
@@ -89,16 +89,16 @@ async def run(
 
         await stack.enter_async_context(listening(folder, perform))
         if role != "worker":
-            await waypost.meter.start()
+            await waypost.engine.meter.start()
         if role != "api":
-            await waypost.worker.start()
-            await waypost.skipping.start()
-            await waypost.retention.start()
-            await waypost.minutes.start()
-        await waypost.replaying.start()
-        await waypost.notifier.start()
+            await waypost.engine.worker.start()
+            await waypost.engine.skipping.start()
+            await waypost.engine.retention.start()
+            await waypost.engine.minutes.start()
+        await waypost.engine.replaying.start()
+        await waypost.configuration.notifier.start()
         stack.callback(folder.server.unlink, missing_ok=True)
-        http = waypost.vitals if role == "worker" else waypost.http
+        http = waypost.faces.vitals if role == "worker" else waypost.faces.http
         calm_collector()
         await _serve(Server(_config(http, settings, listen, tls), ready), waypost, listener, stop)
     log.info("server.stopped")
@@ -106,10 +106,11 @@ async def run(
 
 async def _require_key(waypost: Waypost, lost: str | None) -> None:
     """Raise KeyFileInvalid for another store's key file, or an old copy; not for a key that is said to be lost."""
-    missing = await waypost.db.read(waypost.vault.newest_lost)
+    ground = waypost.ground
+    missing = await ground.db.read(ground.vault.newest_lost)
     if missing is not None and missing != lost:
         raise KeyFileInvalid(
-            f"{waypost.settings.key_file} does not open the newest data of this store: sealing key {missing} is"
+            f"{ground.settings.key_file} does not open the newest data of this store: sealing key {missing} is"
             " not in it, or is another one. It is the key file of another store, or an old copy;"
             " WAYPOST_MASTER_KEY_FILE names the right one. If that key is lost for ever:"
             f" waypost serve --lost-key {missing}"
@@ -133,9 +134,9 @@ async def _serve(server: Server, waypost: Waypost, listener: socket.socket, stop
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     log.info("server.stopping")
-    waypost.live.stop()
+    waypost.faces.live.stop()
     server.should_exit = True
-    await asyncio.gather(serving, waypost.worker.stop(within_seconds=DRAIN_SECONDS))
+    await asyncio.gather(serving, waypost.engine.worker.stop(within_seconds=DRAIN_SECONDS))
 
 
 def config(http: ASGIApp, *, bounds: Bounds | None = None, **more: Any) -> uvicorn.Config:

@@ -83,7 +83,7 @@ UrlText = Annotated[
 ]
 """An address that Waypost calls; the egress policy says which are right."""
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
+YesNo = Annotated[bool, BeforeValidator(_flag)]
 """true or false; the strings "true" and "false" are taken too (the vendor's old example has them)."""
 
 Seconds = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MOST_SECONDS)]

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from waypost.credentials.strategies import keys
-from waypost.credentials.strategies.fields import Flag, Seconds, Text, UrlText
+from waypost.credentials.strategies.fields import Seconds, Text, UrlText, YesNo
 from waypost.credentials.strategies.keys import Algorithm, PrivateKeyText
 from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
 from waypost.credentials.strategies.token_answers import JWT_BEARER, Shape, granted, post_form
@@ -25,7 +25,7 @@ class JwtBearer(Fields):
         description="The key that signs, PEM or JWK; never returned. Left out or null, Waypost makes one.",
         repr=False,
     )
-    includeJKU: Flag = Field(
+    includeJKU: YesNo = Field(
         False, description="Name the JWKS that Waypost hosts in the assertion's header (`jku`)."
     )
     defaultExpirationSeconds: Seconds = Field(300, description="Lifetime when the answer does not say.")

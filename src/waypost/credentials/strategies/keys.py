@@ -6,7 +6,6 @@ and trusts what was once found sound: `is_sound` looks into an RSA key's numbers
 
 import json
 from collections.abc import Mapping
-from secrets import token_urlsafe
 from typing import Annotated, Any, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -26,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from waypost.credentials.strategies.fields import PrivateKey, Secret
 from waypost.errors import Fault
+from waypost.ids import random_id
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "ES256", "ES384"]
 Raw = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -135,7 +135,7 @@ def assertion(
 ) -> str:
     """A signed JWT that holds for five minutes from `now_ms`, with a `jti` of its own; None is left out."""
     now, key = now_ms // 1000, _jose(read(text))
-    given = {**claims, "iat": now, "exp": now + ASSERTION_SECONDS, "jti": token_urlsafe(24)}
+    given = {**claims, "iat": now, "exp": now + ASSERTION_SECONDS, "jti": random_id()}
     full = {"alg": algorithm, "typ": "JWT", "kid": _kid(text, key), **(header or {})}
     return jwt.encode(
         {name: value for name, value in full.items() if value is not None},

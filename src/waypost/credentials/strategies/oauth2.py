@@ -12,7 +12,7 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from pydantic import Field
 
-from waypost.credentials.strategies.fields import Flag, Key, Seconds, SecretText, Text, UrlText
+from waypost.credentials.strategies.fields import Key, Seconds, SecretText, Text, UrlText, YesNo
 from waypost.credentials.strategies.strategy import Fields, Grant, NotAuthorized, Occasion, Strategy
 from waypost.credentials.strategies.token_answers import JSON, Shape, granted
 from waypost.egress.client import Answer, Unreached
@@ -47,7 +47,7 @@ class OAuthTwoLegged(Fields):
     contentType: Literal["application/x-www-form-urlencoded", "application/json"] = Field(
         "application/x-www-form-urlencoded", description="How the request is written."
     )
-    noBasic: Flag = Field(
+    noBasic: YesNo = Field(
         False, description='Send id and secret as parameters rather than by HTTP Basic; also `"true"`, `"false"`.'
     )
     resource: Text | None = Field(None, description="Sent as `resource` (RFC 8707).")

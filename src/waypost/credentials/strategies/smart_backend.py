@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from waypost.credentials.strategies import keys
-from waypost.credentials.strategies.fields import Flag, Key, Text
+from waypost.credentials.strategies.fields import Key, Text, YesNo
 from waypost.credentials.strategies.keys import PrivateKeyText
 from waypost.credentials.strategies.oauth2 import OAuthTwoLegged, Parameter, authorize
 from waypost.credentials.strategies.strategy import Occasion, Strategy
@@ -36,7 +36,7 @@ class SmartBackend(OAuthTwoLegged):
         description="The key that signs, PEM or JWK (ours); never returned. Left out or null, Waypost makes one.",
         repr=False,
     )
-    includeJKU: Flag = Field(
+    includeJKU: YesNo = Field(
         True, description="Name the JWKS that Waypost hosts in the assertion's header (`jku`)."
     )
     assertionAudience: Text | None = Field(None, description="The assertion's `aud` where it is not `url` (ours).")

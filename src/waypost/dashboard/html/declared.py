@@ -33,7 +33,7 @@ _SPELT = {each.lower(): each for each in ("URL", "URI", "ID", "JKU", "SAS", "AWS
 }
 _CODE = re.compile(r"`([^`]+)`")
 
-Look = Literal["text", "number", "lines", "choice", "tick", "secret", "key"]
+Widget = Literal["text", "number", "lines", "choice", "tick", "secret", "key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Drawn:
     field: str
     label: str
     hint: Markup
-    look: Look
+    look: Widget
     is_required: bool
     is_first: bool
     default: Any = None
@@ -159,7 +159,7 @@ def _drawn(
 ) -> Drawn:
     made_here = is_key and name == keys.FIELD
     required = info.is_required() and not made_here
-    look: Look = _look(info.annotation) if name not in secrets else "key" if is_key else "secret"
+    look: Widget = _look(info.annotation) if name not in secrets else "key" if is_key else "secret"
     default = None if info.default is PydanticUndefined else info.default
     return Drawn(
         name=prefix + name,
@@ -177,9 +177,9 @@ def _drawn(
     )
 
 
-def _look(annotation: Any) -> Look:
+def _look(annotation: Any) -> Widget:
     leaves = list(_leaves(annotation))
-    looks: tuple[tuple[Any, Look], ...] = ((bool, "tick"), (Literal, "choice"), (list, "lines"), (int, "number"))
+    looks: tuple[tuple[Any, Widget], ...] = ((bool, "tick"), (Literal, "choice"), (list, "lines"), (int, "number"))
     return next((look for mark, look in looks if mark in leaves), "text")
 
 

@@ -138,7 +138,7 @@ def body(form: Form, *fields: Field) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FormState:
     """What a form shows: values by field name, and what was wrong with them. For templates."""
 
     values: Mapping[str, str] = field(default_factory=dict)
@@ -168,16 +168,16 @@ def given(form: Form, *secrets: str) -> dict[str, str]:
     return {name: "\n".join(form.values[name]) for name in form if name not in hidden}
 
 
-def refused(form: Form, error: Invalid | Conflict | Stale, *secrets: str) -> State:
+def refused(form: Form, error: Invalid | Conflict | Stale, *secrets: str) -> FormState:
     """The form as it was sent, with what was wrong: beside its fields, or above them."""
     values = given(form, *secrets)
     match error:
         case Invalid():
-            return State(values, error.faults)
+            return FormState(values, error.faults)
         case Conflict():
-            return State(values, headline=error.detail)
+            return FormState(values, headline=error.detail)
     words = "Somebody has changed this since you opened it. Load the page again, and look before you save."
-    return State(values, headline=words)
+    return FormState(values, headline=words)
 
 
 def _number(text: str) -> int | str:

@@ -82,7 +82,7 @@ class View:
         if place is None:
             return []
         found = [
-            (group.name, [link for entry in group.entries if (link := entry.link(place, here)) is not None])
+            (group.name, [link for item in group.items if (link := item.link(place, here)) is not None])
             for group in self._navigation
         ]
         return [(name, links) for name, links in found if links]

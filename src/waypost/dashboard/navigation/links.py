@@ -12,7 +12,7 @@ MOST_GENERAL = f"{HOME}/environments/{{environment}}".count("/")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuItem:
     """A line of the navigation. `path` is below `/dashboard`, with `{environment}` or `{organization}` in it.
 
     `also` are the beginnings of further paths that belong to it; it is offered to these roles only.
@@ -54,4 +54,4 @@ class Group:
     """Lines of the navigation under a heading."""
 
     name: str
-    entries: Sequence[Entry] = field(default_factory=tuple)
+    items: Sequence[MenuItem] = field(default_factory=tuple)

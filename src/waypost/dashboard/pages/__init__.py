@@ -7,7 +7,7 @@ there all the same is told so by the service.
 """
 
 from waypost.access import OWNER_OR_ADMIN
-from waypost.dashboard.navigation.links import Entry, Group
+from waypost.dashboard.navigation.links import Group, MenuItem
 from waypost.dashboard.pages import (
     account,
     apikeys,
@@ -52,29 +52,29 @@ NAVIGATION: tuple[Group, ...] = (
     Group(
         "Now",
         (
-            Entry("Overview", _HERE, "overview"),
-            Entry("Queues", f"{_HERE}/queues", "queues", also=("/queues/",)),
-            Entry("Logs", f"{_HERE}/logs", "logs", also=("/logs/",)),
-            Entry("Ledger", f"{_HERE}/ledger", "ledger"),
+            MenuItem("Overview", _HERE, "overview"),
+            MenuItem("Queues", f"{_HERE}/queues", "queues", also=("/queues/",)),
+            MenuItem("Logs", f"{_HERE}/logs", "logs", also=("/logs/",)),
+            MenuItem("Ledger", f"{_HERE}/ledger", "ledger"),
         ),
     ),
     Group(
         "Set-up",
         (
-            Entry("Destinations", f"{_HERE}/destinations", "destinations", also=("/destinations/",)),
-            Entry("Credentials", f"{_HERE}/credentials", "credentials", also=("/credentials/",)),
-            Entry("Sources", f"{_HERE}/sources", "sources", also=("/sources/",)),
-            Entry("Subscriptions", f"{_HERE}/subscriptions", "subscriptions", also=("/subscriptions/",)),
-            Entry("API keys", f"{_HERE}/apikeys", "apikeys", also=("/apikeys/",)),
-            Entry("Notifications", f"{_HERE}/notifications", "notifications"),
-            Entry("Egress", f"{_HERE}/egress", "egress"),
+            MenuItem("Destinations", f"{_HERE}/destinations", "destinations", also=("/destinations/",)),
+            MenuItem("Credentials", f"{_HERE}/credentials", "credentials", also=("/credentials/",)),
+            MenuItem("Sources", f"{_HERE}/sources", "sources", also=("/sources/",)),
+            MenuItem("Subscriptions", f"{_HERE}/subscriptions", "subscriptions", also=("/subscriptions/",)),
+            MenuItem("API keys", f"{_HERE}/apikeys", "apikeys", also=("/apikeys/",)),
+            MenuItem("Notifications", f"{_HERE}/notifications", "notifications"),
+            MenuItem("Egress", f"{_HERE}/egress", "egress"),
         ),
     ),
     Group(
         "Organization",
         (
-            Entry("Members", f"{_TENANT}/members", "members", organization_roles=OWNER_OR_ADMIN),
-            Entry("Audit", f"{_TENANT}/audit", "audit", organization_roles=OWNER_OR_ADMIN),
+            MenuItem("Members", f"{_TENANT}/members", "members", organization_roles=OWNER_OR_ADMIN),
+            MenuItem("Audit", f"{_TENANT}/audit", "audit", organization_roles=OWNER_OR_ADMIN),
         ),
     ),
 )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from waypost.access import ENGINEER, require_environment
 from waypost.apikeys.model import ApiKey
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.html.forms import Form, FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -27,7 +27,7 @@ async def list_(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """The form for another one."""
-    return await _new(visit, State())
+    return await _new(visit, FormState())
 
 
 async def create(visit: Visit) -> Response:
@@ -42,7 +42,7 @@ async def create(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """One key."""
-    return await _shown(visit, await _current(visit), State())
+    return await _shown(visit, await _current(visit), FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -82,13 +82,13 @@ async def _current(visit: Visit) -> ApiKey:
     return await visit.services.apikeys.get(visit.caller, visit.path("apikey_id"))
 
 
-async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _new(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ENGINEER)
     return await visit.page("apikeys/new.html", at=environment_id, form=form, status=status)
 
 
-async def _shown(visit: Visit, found: ApiKey, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: ApiKey, form: FormState, *, status: int = 200) -> Response:
     pasted = "" if found.jwk_set is None else json.dumps(found.jwk_set, indent=2)
     return await visit.page(
         "apikeys/one.html",

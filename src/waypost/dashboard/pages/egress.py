@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from waypost.access import OWNER
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -20,7 +20,7 @@ _LIST = (forms.lines("hosts"), forms.lines("cidrs"), forms.numbers("ports"))
 
 async def show(visit: Visit) -> Response:
     """The list."""
-    return await _shown(visit, State())
+    return await _shown(visit, FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -33,7 +33,7 @@ async def update(visit: Visit) -> Response:
     return visit.redirect(HOME + PATH.format(environment_id=environment_id), "Saved. It holds from now on.")
 
 
-async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     found = await visit.services.egress_lists.get(visit.caller, environment_id)
     environment = await visit.services.db.read(lambda tx: store.get(tx, environment_id))

@@ -23,7 +23,7 @@ async def show(visit: Visit) -> Response:
     require_environment(visit.caller, environment_id, ANY_ROLE)
     _, after = cursors.read(visit.query("after") or None) or (0, "")
 
-    def read(tx: Tx) -> tuple[store.Counts, list[store.Line], dict[str, Route]]:
+    def read(tx: Tx) -> tuple[store.Counts, list[store.LedgerLine], dict[str, Route]]:
         lines = store.page(tx, environment_id, after=after, count=COUNT)
         routes = names.routes(tx, [(line.subscription_id, line.destination_id) for line in lines])
         return store.total(tx, environment_id), lines, routes

@@ -5,14 +5,14 @@ from typing import Any
 from starlette.responses import Response
 
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.html.forms import Form, FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict, Invalid
 from waypost.notifications import model, outbox
 from waypost.notifications.model import Security
-from waypost.notifications.notice import Kind, sentence
+from waypost.notifications.notice import NoticeKind, sentence
 
 PATH = "/environments/{environment_id}/notifications"
 MOST_NOTICES = 50
@@ -31,7 +31,7 @@ _SMTP = (
 
 async def show(visit: Visit) -> Response:
     """The channels, and what went over them."""
-    return await _shown(visit, State())
+    return await _shown(visit, FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -69,7 +69,7 @@ def body(form: Form) -> dict[str, Any]:
     }
 
 
-async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     settings, environment = await visit.services.notifications.get(visit.caller, environment_id)
     notices = await visit.services.notifications.notices(visit.caller, environment_id, MOST_NOTICES)
@@ -87,7 +87,7 @@ async def _shown(visit: Visit, form: State, *, status: int = 200) -> Response:
 def _notice(row: Any, deliveries: Any) -> dict[str, Any]:
     return {
         "happened_at": row.happened_at,
-        "words": sentence(Kind(row.kind), outbox.data_of(row)),
+        "words": sentence(NoticeKind(row.kind), outbox.data_of(row)),
         "lasts": row.open_key is not None,
         "queue_id": row.queue_id,
         "deliveries": deliveries,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from waypost.access import ANY_ROLE, require_environment
 from waypost.dashboard.html import charts, forms
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.html.view import View
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.readings import allowance, guide
@@ -24,7 +24,7 @@ DATA_SET = "hl7v2-adt"
 PARTS = ("status", "held", "queues", "pace", "ledger", "failures")
 
 
-async def show(visit: Visit, form: State | None = None, status: int = 200) -> Response:
+async def show(visit: Visit, form: FormState | None = None, status: int = 200) -> Response:
     """How the environment stands."""
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ANY_ROLE)
@@ -34,7 +34,7 @@ async def show(visit: Visit, form: State | None = None, status: int = 200) -> Re
         steps = await visit.services.db.read(lambda tx: guide.read(tx, environment_id))
     pending = glance.figures.pending
     quotas = await visit.services.db.read(lambda tx: allowance.read(tx, environment_id, pending))
-    values = _values(glance, environment_id) | {"steps": steps, "quotas": quotas, "form": form or State()}
+    values = _values(glance, environment_id) | {"steps": steps, "quotas": quotas, "form": form or FormState()}
     return await visit.page("overview.html", at=environment_id, status=status, **values)
 
 
@@ -63,7 +63,7 @@ async def send_sample(visit: Visit) -> Response:
     try:
         await visit.services.samples.send(visit.caller, destination_id, body)
     except Conflict as error:
-        return await show(visit, State(headline=error.detail), status=409)
+        return await show(visit, FormState(headline=error.detail), status=409)
     return visit.redirect(f"{HOME}/environments/{environment_id}", "The sample messages are on their way.")
 
 

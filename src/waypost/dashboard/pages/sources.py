@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -13,7 +13,7 @@ from waypost.destinations import store as destinations
 from waypost.errors import Conflict, Invalid
 from waypost.sources.model import Source
 from waypost.subscriptions import store as subscriptions
-from waypost.subscriptions.model import Search, Subscription
+from waypost.subscriptions.model import Subscription, SubscriptionQuery
 
 LIST = "/environments/{environment_id}/sources"
 ONE = "/sources/{source_id}"
@@ -36,7 +36,7 @@ async def list_(visit: Visit) -> Response:
 
 async def new(visit: Visit) -> Response:
     """The form for another one."""
-    return await _new(visit, State())
+    return await _new(visit, FormState())
 
 
 async def create(visit: Visit) -> Response:
@@ -52,7 +52,7 @@ async def create(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """One source: what it is, who is subscribed to it, and how it sends."""
     found = await visit.services.sources.get(visit.caller, visit.path("source_id"))
-    return await _shown(visit, found, State())
+    return await _shown(visit, found, FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -78,19 +78,19 @@ async def delete(visit: Visit) -> Response:
     try:
         await visit.services.sources.delete(visit.caller, current.id)
     except Conflict as error:
-        return await _shown(visit, current, State(headline=error.detail), status=409)
+        return await _shown(visit, current, FormState(headline=error.detail), status=409)
     return visit.redirect(HOME + LIST.format(environment_id=current.environment_id), f"{current.name} is gone.")
 
 
-async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _new(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ENGINEER)
     return await visit.page("sources/new.html", at=environment_id, form=form, status=status)
 
 
-async def _shown(visit: Visit, found: Source, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Source, form: FormState, *, status: int = 200) -> Response:
     def read(tx: Tx) -> tuple[list[tuple[Subscription, str]], int]:
-        own = Search(source_id=found.id)
+        own = SubscriptionQuery(source_id=found.id)
         mine, total = subscriptions.page(tx, found.environment_id, own, offset=0, count=MOST_NAMED)
         names = {each.id: each.name for each in destinations.some(tx, [one.destination_id for one in mine])}
         return [(one, names.get(one.destination_id, "")) for one in mine], total

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER, require_environment
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.html.forms import Form, FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -20,7 +20,7 @@ from waypost.queues import standing
 from waypost.queues.standing import Standing
 from waypost.sources import store as sources
 from waypost.sources.model import Source
-from waypost.subscriptions.model import Search, Subscription
+from waypost.subscriptions.model import Subscription, SubscriptionQuery
 from waypost.web.routes.problems import status_of
 
 LIST = "/environments/{environment_id}/subscriptions"
@@ -31,7 +31,7 @@ MOST_CHOICES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SubscriptionRow:
     """A subscription with the names of its ends and how its queues stand."""
 
     subscription: Subscription
@@ -46,7 +46,7 @@ async def list_(visit: Visit) -> Response:
     search = visit.query("search")[:255]
     text = visit.query("page", "1")
     number = int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 7 else 1
-    wanted = Search(term=search or None)
+    wanted = SubscriptionQuery(term=search or None)
     found, total = await visit.services.subscriptions.list(
         visit.caller, environment_id, wanted, offset=(max(number, 1) - 1) * A_PAGE, count=A_PAGE
     )
@@ -66,7 +66,7 @@ async def list_(visit: Visit) -> Response:
 async def new(visit: Visit) -> Response:
     """The form for another one; `source` and `destination` may be chosen by the address."""
     chosen = {"source/id": visit.query("source"), "destination/id": visit.query("destination")}
-    return await _new(visit, State(chosen))
+    return await _new(visit, FormState(chosen))
 
 
 async def create(visit: Visit) -> Response:
@@ -82,7 +82,7 @@ async def create(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """One subscription: its ends, how its queues stand, its rules."""
-    return await _shown(visit, await _current(visit), State())
+    return await _shown(visit, await _current(visit), FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -123,14 +123,14 @@ async def _current(visit: Visit) -> Subscription:
     return await visit.services.subscriptions.get(visit.caller, visit.path("subscription_id"))
 
 
-async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
+async def _new(visit: Visit, form: FormState, *, status: int = 200) -> Response:
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ENGINEER)
     find, chosen = visit.query("find")[:255], form.value("destination/id")
 
     def read(tx: Tx) -> tuple[list[Source], list[Destination], bool]:
         finished = [each for each in sources.list_of(tx, environment_id) if each.setup_state is None]
-        wanted = listing.Wanted(environment_id, standing.held_destinations(environment_id), find, "all")
+        wanted = listing.DestinationQuery(environment_id, standing.held_destinations(environment_id), find, "all")
         found = listing.page(tx, wanted, after=None, count=MOST_CHOICES)
         offered = [each for each in found[:MOST_CHOICES] if each.setup_state is None]
         if chosen and chosen not in {each.id for each in offered}:
@@ -151,17 +151,17 @@ async def _new(visit: Visit, form: State, *, status: int = 200) -> Response:
     )
 
 
-async def _shown(visit: Visit, found: Subscription, form: State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Subscription, form: FormState, *, status: int = 200) -> Response:
     [row] = await visit.services.db.read(lambda tx: _rows(tx, found.environment_id, [found]))
     return await visit.page("subscriptions/one.html", at=found.environment_id, row=row, form=form, status=status)
 
 
-def _rows(tx: Tx, environment_id: str, found: list[Subscription]) -> list[Row]:
+def _rows(tx: Tx, environment_id: str, found: list[Subscription]) -> list[SubscriptionRow]:
     sending = {each.id: each.name for each in sources.list_of(tx, environment_id)}
     receiving = {each.id: each.name for each in destinations.some(tx, [one.destination_id for one in found])}
     standings = standing.of_subscriptions(tx, [one.id for one in found])
     return [
-        Row(
+        SubscriptionRow(
             one,
             sending.get(one.source_id, ""),
             receiving.get(one.destination_id, ""),

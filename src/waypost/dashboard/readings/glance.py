@@ -10,8 +10,8 @@ from waypost.ledger import minutes
 from waypost.ledger.minutes import Minute
 from waypost.logs import look
 from waypost.logs import store as logs
-from waypost.logs.look import Failure
-from waypost.metrics import Environment
+from waypost.logs.look import FailedAttempt
+from waypost.metrics import EnvironmentFigures
 from waypost.queues import figures, oldest
 from waypost.queues.figures import Holding
 
@@ -24,7 +24,7 @@ AMONG_FAILURES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldDestination:
     """A destination that holds, with its name."""
 
     holding: Holding
@@ -32,10 +32,10 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class AlikeFailures:
     """What failed in the same way at the same destination: the newest attempt, and of how many messages."""
 
-    last: Failure
+    last: FailedAttempt
     name: str
     count: int
 
@@ -45,11 +45,11 @@ class Glance:
     """Everything at one moment; `oldest_at` is when the oldest message that waits was accepted."""
 
     taken_at: int
-    figures: Environment
+    figures: EnvironmentFigures
     oldest_at: int | None
-    held: tuple[Held, ...]
+    held: tuple[HeldDestination, ...]
     minutes: tuple[Minute, ...]
-    failures: tuple[Failing, ...]
+    failures: tuple[AlikeFailures, ...]
 
     @property
     def queues(self) -> int:
@@ -116,16 +116,18 @@ def take(tx: Tx, environment_id: str, now_ms: int, oldest_at: int | None = None)
         taken_at=now_ms,
         figures=counted,
         oldest_at=oldest_at,
-        held=tuple(Held(each, called.get(each.destination_id, "")) for each in holding),
+        held=tuple(HeldDestination(each, called.get(each.destination_id, "")) for each in holding),
         minutes=tuple(minutes.last(tx, environment_id, MINUTES, now_ms, standing=standing)),
         failures=_alike(failures, called),
     )
 
 
-def _alike(failures: Sequence[Failure], called: Mapping[str, str]) -> tuple[Failing, ...]:
+def _alike(failures: Sequence[FailedAttempt], called: Mapping[str, str]) -> tuple[AlikeFailures, ...]:
     """The newest of each kind, newest first."""
-    kinds: dict[tuple[str, str | None], list[Failure]] = {}
+    kinds: dict[tuple[str, str | None], list[FailedAttempt]] = {}
     for each in failures:
         kinds.setdefault((each.destination_id, each.reason), []).append(each)
-    found = [Failing(alike[0], called.get(alike[0].destination_id, ""), len(alike)) for alike in kinds.values()]
+    found = [
+        AlikeFailures(alike[0], called.get(alike[0].destination_id, ""), len(alike)) for alike in kinds.values()
+    ]
     return tuple(found[:MOST_FAILURES])

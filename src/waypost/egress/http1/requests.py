@@ -23,7 +23,7 @@ class Unwritable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UrlParts:
     """Where a URL leads, as a request says it: `authority` is its host, with the port unless that is the usual."""
 
     https: bool
@@ -34,7 +34,7 @@ class Place:
 
 
 @lru_cache(maxsize=4096)
-def place(url: str) -> Place | None:
+def parts_of(url: str) -> UrlParts | None:
     """Where `url` leads; None when it cannot be asked for.
 
     An ASCII URL goes out letter by letter: signed ones break when they are put in order.
@@ -50,7 +50,7 @@ def place(url: str) -> Place | None:
         return None
     if not _VISIBLE.fullmatch(authority) or not _VISIBLE.fullmatch(read.raw_path_qs):
         return None
-    return Place(read.scheme == "https", host, port, authority, read.raw_path_qs)
+    return UrlParts(read.scheme == "https", host, port, authority, read.raw_path_qs)
 
 
 def head(method: str, target: str, authority: str, headers: Mapping[str, str], length: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class Onward:
     """From one answer of an operation: the parameter, where the answer has it, and who takes it.
 
     `kept` are parameters of the request's own path that those operations take as well.
@@ -24,7 +24,7 @@ class Links:
 
 
 LINKS = (
-    Links(
+    Onward(
         "createDestination", 201, "destinationId", "/payload/destination/id",
         (
             "getDestination", "updateDestination", "verifyDestination", "changeWebhookSigningSecret",
@@ -32,25 +32,25 @@ LINKS = (
             "getDeliveries", "deleteDestination",
         ),
     ),
-    Links("createSource", 201, "sourceId", "/payload/source/id", ("getSource", "updateSource", "deleteSource")),
-    Links(
+    Onward("createSource", 201, "sourceId", "/payload/source/id", ("getSource", "updateSource", "deleteSource")),
+    Onward(
         "createSubscription", 201, "subscriptionId", "/payload/subscription/id",
         ("getSubscription", "updateSubscription", "deleteSubscription"),
     ),
-    Links("createApiKey", 201, "apikeyId", "/payload/apikey/id", ("getApiKey", "updateApiKey", "deleteApiKey")),
-    Links(
+    Onward("createApiKey", 201, "apikeyId", "/payload/apikey/id", ("getApiKey", "updateApiKey", "deleteApiKey")),
+    Onward(
         "createAuthCredential", 201, "id", "/payload/credential/id",
         (
             "getAuthCredential", "updateAuthCredential", "getCredentialKeys", "getCredentialIssuer",
             "deleteAuthCredential",
         ),
     ),
-    Links(
+    Onward(
         "getQueues", 200, "queueId", "/payload/queues/0/queueId",
         ("getQueue", "pauseQueue", "resumeQueue", "retryQueue", "skipHead"),
     ),
-    Links("searchMetadata", 200, "logId", "/payload/results/0/id", ("getPayload", "getAttempts", "replayLog")),
-    Links("replayLogs", 201, "replayId", "/payload/replay/id", ("getReplay",), kept=("environmentId",)),
+    Onward("searchMetadata", 200, "logId", "/payload/results/0/id", ("getPayload", "getAttempts", "replayLog")),
+    Onward("replayLogs", 201, "replayId", "/payload/replay/id", ("getReplay",), kept=("environmentId",)),
 )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def add(document: Mapping[str, Any]) -> None:
             response["links"] = {one: _link(links, one) for one in links.targets if one in operations}
 
 
-def _link(links: Links, target: str) -> dict[str, Any]:
+def _link(links: Onward, target: str) -> dict[str, Any]:
     parameters = {name: f"$request.path.{name}" for name in links.kept}
     parameters[links.parameter] = f"$response.body#{links.pointer}"
     return {"operationId": target, "parameters": parameters}

@@ -25,17 +25,17 @@ code { overflow-wrap: anywhere; } pre { background: var(--soft); border-radius: 
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReferencePage:
     """The page, and the digest that lets its one style through the content security policy."""
 
     html: str
     style_digest: str
 
 
-def page(document: dict[str, Any]) -> Page:
+def page(document: dict[str, Any]) -> ReferencePage:
     """The page of a document."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return Page("".join(_lines(document)), digest)
+    return ReferencePage("".join(_lines(document)), digest)
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:

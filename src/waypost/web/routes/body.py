@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel
 
 from waypost.errors import Fault, Invalid, TooLarge, Unavailable, UnsupportedMedia
-from waypost.memory import Hold
+from waypost.memory import Share
 
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 64
@@ -68,7 +68,7 @@ async def read(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
-    hold = Hold(request.app.state.bodies)
+    hold = Share(request.app.state.bodies)
     try:
         chunks: list[bytes] = []
         size = 0

@@ -18,7 +18,7 @@ PREFIX = "/platform/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Paging:
     """Which page is wanted, and the request's address to make links from."""
 
     number: int
@@ -59,15 +59,15 @@ async def page(
     request: Request,
     number: Annotated[int, Query(alias="_page", ge=1, le=MOST_PAGE, description="Which page, from 1.")] = 1,
     count: Annotated[int, Query(alias="_count", ge=1, le=MOST_COUNT, description="Items on a page.")] = MOST_COUNT,
-) -> Page:
+) -> Paging:
     """The page that a request asks for; the rest of its query goes on into the links."""
     rest = tuple(
         (name, value) for name, value in request.query_params.multi_items() if name not in {"_page", "_count"}
     )
-    return Page(number, count, request.scope["path"], rest)
+    return Paging(number, count, request.scope["path"], rest)
 
 
-WantedPage = Annotated[Page, Depends(page)]
+WantedPage = Annotated[Paging, Depends(page)]
 
 
 class Links(Shown):

@@ -1,4 +1,4 @@
-"""Ids in paths that are numbers: what is not one names nothing, so it is simply not found."""
+"""Ids in paths. An organization's is a number: what is not one names nothing, so it is simply not found."""
 
 from typing import Annotated
 
@@ -20,3 +20,5 @@ async def organization_number(
 
 OrganizationId = Annotated[int, Depends(organization_number)]
 """Put it after the caller: who is nobody hears 401 first."""
+
+EnvironmentId = Annotated[str, Path(alias="environmentId")]

@@ -86,10 +86,10 @@ def render(error: errors.WaypostError, instance: str) -> Response:
     )  # fmt: skip
 
 
-Refused = Callable[[Request, errors.Forbidden], Awaitable[None]]
+OnRefusal = Callable[[Request, errors.Forbidden], Awaitable[None]]
 
 
-def install(app: FastAPI, refused: Refused) -> None:
+def install(app: FastAPI, refused: OnRefusal) -> None:
     """Answer every error of the application as a problem; `refused` hears of each Forbidden first."""
 
     @app.exception_handler(errors.WaypostError)

@@ -2,13 +2,13 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.signing_in import entry
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Invalid
-from waypost.sessions.model import Refused
+from waypost.sessions.model import NotSignedIn
 
 ACCOUNT = f"{HOME}/account"
 
@@ -25,11 +25,11 @@ async def change_password(visit: Visit) -> Response:
         visit.require(new == again, "again", "differs", "These are two different passwords.")
         changed = await visit.services.accounts.change_password(visit.caller, visit.session, current, new)
     except Invalid as error:
-        state = State(faults=error.faults, headline="The password is as it was.")
+        state = FormState(faults=error.faults, headline="The password is as it was.")
         return await shown(visit, password=state, status=400)
-    if isinstance(changed, Refused):
+    if isinstance(changed, NotSignedIn):
         words, status = entry.refusal(changed, entry.Wrong("The current password is wrong.", entry.PASSWORD.later))
-        return await shown(visit, password=State(headline=words), status=status)
+        return await shown(visit, password=FormState(headline=words), status=status)
     answer = visit.redirect(ACCOUNT, "The password is changed, and every other session has ended.")
     entry.give(answer, visit, changed)
     return answer
@@ -44,12 +44,16 @@ async def end_others(visit: Visit) -> Response:
 
 
 async def shown(
-    visit: Visit, *, password: State | None = None, factor: State | None = None, status: int = 200
+    visit: Visit, *, password: FormState | None = None, factor: FormState | None = None, status: int = 200
 ) -> Response:
     """The page, with what was wrong in one of its forms."""
     account = await visit.services.accounts.look(visit.session)
     return await visit.page(
-        "account.html", status=status, account=account, password=password or State(), factor=factor or State()
+        "account.html",
+        status=status,
+        account=account,
+        password=password or FormState(),
+        factor=factor or FormState(),
     )
 
 

@@ -55,7 +55,7 @@ async def ask(visit: Visit) -> Response:
     if strategy is None:
         about = {each.name: declared.about(each) for each in wish.strategies(visit)}
         return await visit.page("credentials/choose.html", at=wish.environment_id, wish=wish, about=about)
-    return await _new(visit, wish, strategy, forms.State())
+    return await _new(visit, wish, strategy, forms.FormState())
 
 
 async def create(visit: Visit) -> Response:
@@ -82,7 +82,7 @@ async def create(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """The form of one that is there."""
-    return await _edit(visit, await one.to_change(visit), forms.State())
+    return await _edit(visit, await one.to_change(visit), forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -128,7 +128,7 @@ async def _attached(visit: Visit, destination: Destination, made: Credential, th
 
 
 async def _new(
-    visit: Visit, wish: Wish, strategy: Strategy[Any], form: forms.State, *, status: int = 200
+    visit: Visit, wish: Wish, strategy: Strategy[Any], form: forms.FormState, *, status: int = 200
 ) -> Response:
     return await visit.page(
         "credentials/edit.html",
@@ -143,7 +143,7 @@ async def _new(
     )
 
 
-async def _edit(visit: Visit, found: Credential, form: forms.State, *, status: int = 200) -> Response:
+async def _edit(visit: Visit, found: Credential, form: forms.FormState, *, status: int = 200) -> Response:
     strategies = visit.services.credentials.strategies
     return await visit.page(
         "credentials/edit.html",

@@ -21,7 +21,7 @@ MOST_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class PublicHalf:
     """The public half of a credential's key and where it is served; or why there is none."""
 
     jwk: dict[str, Any] | None
@@ -54,18 +54,18 @@ async def to_change(visit: Visit) -> Credential:
     return found
 
 
-async def proof(visit: Visit, found: Credential, strategy: Strategy[Any]) -> Proof | None:
+async def proof(visit: Visit, found: Credential, strategy: Strategy[Any]) -> PublicHalf | None:
     """What the other side needs to check our signatures; None where the strategy signs nothing by a key."""
     if not strategy.keyed:
         return None
     address = visit.services.address()
     where = f"{address}/waypost/v1/credentials/{found.id}" if address else ""
     if keys.FIELD not in found.secrets:
-        return Proof(None, where, "There is no key.")
+        return PublicHalf(None, where, "There is no key.")
     try:
-        return Proof(await visit.services.credentials.public_key(found.id), where)
+        return PublicHalf(await visit.services.credentials.public_key(found.id), where)
     except WaypostError as error:
-        return Proof(None, where, error.detail)
+        return PublicHalf(None, where, error.detail)
 
 
 async def _shown(visit: Visit, found: Credential, *, refusal: str = "", status: int = 200) -> Response:

@@ -41,7 +41,7 @@ async def send_sample(visit: Visit) -> Response:
 
 async def ask_to_delete(visit: Visit) -> Response:
     """What goes with it, and the form. Raises Forbidden where only an owner may."""
-    return await _ending(visit, await _to_delete(visit), forms.State())
+    return await _ending(visit, await _to_delete(visit), forms.FormState())
 
 
 async def delete(visit: Visit) -> Response:
@@ -73,7 +73,7 @@ async def _secret(visit: Visit, found: Destination, secret: str) -> Response:
     )
 
 
-async def _ending(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _ending(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     standing_now = await visit.services.db.read(lambda tx: standing.of_destination(tx, found.id))
     return await visit.page(
         "destinations/delete.html",

@@ -20,7 +20,7 @@ _CREDENTIAL = "No authorization:"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class AtChange:
     """What a change found: how many had been delivered and how many waited, and when (ms)."""
 
     delivered: int
@@ -33,7 +33,7 @@ class Mark:
         return urlencode({"delivered": self.delivered, "waiting": self.waiting, "at": self.at})
 
     @classmethod
-    def of(cls, visit: Visit) -> "Mark | None":
+    def of(cls, visit: Visit) -> "AtChange | None":
         """The mark that is in the page's address."""
         parts = [visit.query(name) for name in ("delivered", "waiting", "at")]
         if not all(part.isascii() and part.isdigit() and len(part) <= 15 for part in parts):
@@ -47,7 +47,7 @@ class Moment:
 
     standing: Standing
     queues: list[QueueView]
-    mark: Mark | None = None
+    mark: AtChange | None = None
     points: str = ""
 
     @property
@@ -75,7 +75,7 @@ class Moment:
         return self.mark is not None and self.standing.waiting == 0 and self.since > 0
 
 
-def look(tx: Tx, destination_id: str, mark: Mark | None = None) -> Moment:
+def look(tx: Tx, destination_id: str, mark: AtChange | None = None) -> Moment:
     """The queues as they are now."""
     return Moment(
         standing.of_destination(tx, destination_id),
@@ -84,18 +84,18 @@ def look(tx: Tx, destination_id: str, mark: Mark | None = None) -> Moment:
     )
 
 
-async def now(visit: Visit, destination: Destination, mark: Mark | None = None) -> Moment:
+async def now(visit: Visit, destination: Destination, mark: AtChange | None = None) -> Moment:
     """The same, for a page."""
     return await visit.services.db.read(lambda tx: look(tx, destination.id, mark))
 
 
-async def mark_now(visit: Visit, destination: Destination) -> Mark:
+async def mark_now(visit: Visit, destination: Destination) -> AtChange:
     """The mark of a change that is about to be made."""
     found = (await now(visit, destination)).standing
-    return Mark(found.delivered, found.waiting, visit.services.clock.now_ms())
+    return AtChange(found.delivered, found.waiting, visit.services.clock.now_ms())
 
 
-def poll(visit: Visit, destination: Destination, mark: Mark | None) -> Poll:
+def poll(visit: Visit, destination: Destination, mark: AtChange | None) -> Poll:
     """What makes the fragments of a live page, and remembers how deep the queues were."""
     services, view = visit.services, visit.view
     depths: deque[int] = deque([mark.waiting] if mark else [], POINTS)

@@ -17,7 +17,7 @@ PATH = "/destinations/{destination_id}/edit"
 
 async def show(visit: Visit) -> Response:
     """The form."""
-    return await _shown(visit, await to_change(visit), forms.State())
+    return await _shown(visit, await to_change(visit), forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -61,7 +61,7 @@ async def fitting(visit: Visit, destination: Destination) -> list[Credential]:
     )
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     return await visit.page(
         "destinations/edit.html",
         at=found.environment_id,

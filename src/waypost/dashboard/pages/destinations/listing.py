@@ -9,14 +9,14 @@ from waypost.dashboard.visits.routes import get
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx, plan_for_values
 from waypost.destinations import listing
-from waypost.destinations.listing import State, Wanted
+from waypost.destinations.listing import DestinationQuery, Which
 from waypost.destinations.model import Destination
 from waypost.queues import standing
 from waypost.queues.standing import Standing
 
 PATH = "/environments/{environment_id}/destinations"
 A_PAGE = 50
-STATES: tuple[tuple[State, str], ...] = (
+STATES: tuple[tuple[Which, str], ...] = (
     ("all", "All"),
     ("held", "Held"),
     ("unfinished", "Set-up unfinished"),
@@ -29,15 +29,15 @@ async def show(visit: Visit) -> Response:
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ANY_ROLE)
     state = visit.query("state", "all")
-    wanted = Wanted(
+    wanted = DestinationQuery(
         environment_id,
         standing.held_destinations(environment_id),
         visit.query("search")[:255],
-        cast(State, state) if state in get_args(State) else "all",
+        cast(Which, state) if state in get_args(Which) else "all",
     )
     after = visit.query("after") or None
 
-    def read(tx: Tx) -> tuple[dict[State, int], list[Destination], dict[str, Standing]]:
+    def read(tx: Tx) -> tuple[dict[Which, int], list[Destination], dict[str, Standing]]:
         plan_for_values(tx)
         found = listing.page(tx, wanted, after=after, count=A_PAGE)
         return (

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from waypost.credentials import store as credentials
 from waypost.credentials.model import Credential
 from waypost.dashboard.pages.destinations import draining
-from waypost.dashboard.pages.destinations.draining import Mark
+from waypost.dashboard.pages.destinations.draining import AtChange
 from waypost.dashboard.visits.routes import get
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
@@ -14,7 +14,7 @@ from waypost.destinations.model import Destination
 from waypost.logs import store as logs
 from waypost.samples.model import DATA_SETS
 from waypost.subscriptions import store as subscriptions
-from waypost.subscriptions.model import Search, Subscription
+from waypost.subscriptions.model import Subscription, SubscriptionQuery
 
 PATH = "/destinations/{destination_id}"
 MOST_NAMED = 50
@@ -30,7 +30,7 @@ async def show(visit: Visit) -> Response:
         if found.credential_id is not None:
             credential = credentials.exists_in(tx, found.environment_id, found.credential_id)
         users = destinations.using(tx, found.credential_id or "", count=MOST_NAMED)
-        wanted = Search(destination_id=found.id)
+        wanted = SubscriptionQuery(destination_id=found.id)
         own, total = subscriptions.page(tx, found.environment_id, wanted, offset=0, count=MOST_NAMED)
         return credential, users, own, total, logs.names(tx, {each.source_id for each in own}, set())
 
@@ -53,7 +53,7 @@ async def show(visit: Visit) -> Response:
 async def live(visit: Visit) -> Response:
     """The queues as they move; with a mark, since that."""
     found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
-    mark = Mark.of(visit)
+    mark = AtChange.of(visit)
     key = f"draining {found.id} {mark.query if mark else ''}"
     often = DRAINING_SECONDS if mark else None
     return visit.stream(key, draining.poll(visit, found, mark), at=found.environment_id, every_seconds=often)

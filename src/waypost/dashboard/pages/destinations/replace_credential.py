@@ -12,7 +12,7 @@ from waypost.credentials.model import Credential
 from waypost.dashboard.html import declared, forms
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.pages.destinations import draining
-from waypost.dashboard.pages.destinations.draining import Mark
+from waypost.dashboard.pages.destinations.draining import AtChange
 from waypost.dashboard.pages.destinations.edit import fitting, to_change
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -48,7 +48,7 @@ class Used:
 async def show(visit: Visit) -> Response:
     """The reason, the forms, the queue. Who may not change anything is shown the rest."""
     found = await visit.services.destinations.get(visit.caller, visit.path("destination_id"))
-    return await _shown(visit, found, forms.State())
+    return await _shown(visit, found, forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -94,8 +94,8 @@ async def _used(visit: Visit, found: Destination) -> Used | None:
     return Used(credential, declared.of_credential(visit.services.credentials.strategies, credential), others)
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
-    mark = Mark.of(visit)
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
+    mark = AtChange.of(visit)
     others = [each for each in await fitting(visit, found) if each.id != found.credential_id]
     return await visit.page(
         "destinations/replace_credential.html",

@@ -16,7 +16,7 @@ PATH = "/destinations/{destination_id}/settings"
 
 async def show(visit: Visit) -> Response:
     """The form."""
-    return await _shown(visit, await to_change(visit), forms.State())
+    return await _shown(visit, await to_change(visit), forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -44,7 +44,7 @@ async def save(visit: Visit) -> Response:
     return visit.redirect(f"{HOME}/destinations/{found.id}", words)
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     return await visit.page(
         "destinations/settings.html", at=found.environment_id, status=status, destination=found, form=form
     )

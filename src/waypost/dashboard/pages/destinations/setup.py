@@ -33,7 +33,7 @@ SETTINGS = "cloudProviderSettings"
 
 async def ask(visit: Visit) -> Response:
     """Name and type of a new destination."""
-    return await _type(visit, await _environment(visit), forms.State())
+    return await _type(visit, await _environment(visit), forms.FormState())
 
 
 async def begin(visit: Visit) -> Response:
@@ -61,7 +61,7 @@ async def resume(visit: Visit) -> Response:
 
 async def settings(visit: Visit) -> Response:
     """The form of the kind."""
-    return await _settings(visit, await _unfinished(visit), forms.State())
+    return await _settings(visit, await _unfinished(visit), forms.FormState())
 
 
 async def save_settings(visit: Visit) -> Response:
@@ -83,7 +83,7 @@ async def save_settings(visit: Visit) -> Response:
 async def credential(visit: Visit) -> Response:
     """Which credential, if any."""
     found = await _unfinished(visit)
-    return _back(visit, found) or await _credential(visit, found, forms.State())
+    return _back(visit, found) or await _credential(visit, found, forms.FormState())
 
 
 async def save_credential(visit: Visit) -> Response:
@@ -179,7 +179,7 @@ async def _unfinished(visit: Visit) -> Destination:
     return found
 
 
-async def _type(visit: Visit, environment: Environment, form: forms.State, *, status: int = 200) -> Response:
+async def _type(visit: Visit, environment: Environment, form: forms.FormState, *, status: int = 200) -> Response:
     return await visit.page(
         "destinations/setup_type.html",
         at=environment.id,
@@ -190,7 +190,7 @@ async def _type(visit: Visit, environment: Environment, form: forms.State, *, st
     )
 
 
-async def _settings(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _settings(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     kind = found.chosen_kind or HTTPS
     saved = found.cloud or progress.draft(found)
     now = saved.get("settings") or {} if isinstance(kind, CloudKind) else {"endpoint": found.endpoint}
@@ -207,7 +207,7 @@ async def _settings(visit: Visit, found: Destination, form: forms.State, *, stat
     )
 
 
-async def _credential(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _credential(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     kind = found.chosen_kind or HTTPS
     return await _step(
         visit,
@@ -225,11 +225,11 @@ async def _verify(
     visit: Visit,
     found: Destination,
     *,
-    form: forms.State | None = None,
+    form: forms.FormState | None = None,
     outcome: Verified | NotVerified | None = None,
     status: int = 200,
 ) -> Response:
-    shown = form or forms.State(forms.given(visit.form))
+    shown = form or forms.FormState(forms.given(visit.form))
     return await _step(visit, "verify", found, status=status, form=shown, outcome=outcome)
 
 

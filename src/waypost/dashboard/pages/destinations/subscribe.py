@@ -17,7 +17,7 @@ USUAL = ("PatientAdmin", "Scheduling", "Results", "Order", "Notes", "Clinical Su
 
 async def show(visit: Visit) -> Response:
     """The form."""
-    return await _shown(visit, await to_change(visit), forms.State())
+    return await _shown(visit, await to_change(visit), forms.FormState())
 
 
 async def save(visit: Visit) -> Response:
@@ -35,7 +35,7 @@ async def save(visit: Visit) -> Response:
     )
 
 
-async def _shown(visit: Visit, found: Destination, form: forms.State, *, status: int = 200) -> Response:
+async def _shown(visit: Visit, found: Destination, form: forms.FormState, *, status: int = 200) -> Response:
     sources = await visit.services.sources.list(visit.caller, found.environment_id)
     return await visit.page(
         "destinations/subscribe.html",

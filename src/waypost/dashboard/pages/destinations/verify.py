@@ -26,7 +26,7 @@ async def verify(visit: Visit) -> Response:
     except NotVerified as error:
         return await _shown(visit, found, outcome=error, status=409)
     except Conflict as error:
-        return await _shown(visit, found, form=forms.State(headline=error.detail), status=409)
+        return await _shown(visit, found, form=forms.FormState(headline=error.detail), status=409)
     except Invalid as error:
         return await _shown(visit, found, form=forms.refused(visit.form, error), status=400)
     return await _shown(visit, done.destination, outcome=done)
@@ -42,7 +42,7 @@ async def _shown(
     visit: Visit,
     found: Destination,
     *,
-    form: forms.State | None = None,
+    form: forms.FormState | None = None,
     outcome: Verified | NotVerified | None = None,
     status: int = 200,
 ) -> Response:
@@ -51,7 +51,7 @@ async def _shown(
         at=found.environment_id,
         status=status,
         destination=found,
-        form=form or forms.State(forms.given(visit.form)),
+        form=form or forms.FormState(forms.given(visit.form)),
         outcome=outcome,
     )
 

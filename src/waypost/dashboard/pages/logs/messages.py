@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from waypost.access import ENGINEER_OR_SUPPORT, require_environment
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.pages.logs import searches
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -25,7 +25,7 @@ async def ask(visit: Visit) -> Response:
     """The form."""
     environment_id = visit.path("environment_id")
     require_environment(visit.caller, environment_id, ENGINEER_OR_SUPPORT)
-    return await _shown(visit, environment_id, State())
+    return await _shown(visit, environment_id, FormState())
 
 
 async def search(visit: Visit) -> Response:
@@ -42,18 +42,18 @@ async def search(visit: Visit) -> Response:
         )
     except Invalid as error:
         faults = [_beside_the_terms(fault) for fault in error.faults]
-        return await _shown(visit, environment_id, State(given, faults, NOT_MADE), status=400)
+        return await _shown(visit, environment_id, FormState(given, faults, NOT_MADE), status=400)
     except Unavailable as error:
-        return await _shown(visit, environment_id, State(given, (), error.detail), status=503)
+        return await _shown(visit, environment_id, FormState(given, (), error.detail), status=503)
     following, back_to = "", None
     if found.following is not None:
         following, back_to = cursor_of(found.following), found.following.accepted_at
     values = {"results": results, "found": found, "following": following, "back_to": back_to}
-    return await _shown(visit, environment_id, State(given), values=values)
+    return await _shown(visit, environment_id, FormState(given), values=values)
 
 
 async def _shown(
-    visit: Visit, environment_id: str, form: State, status: int = 200, values: dict[str, Any] | None = None
+    visit: Visit, environment_id: str, form: FormState, status: int = 200, values: dict[str, Any] | None = None
 ) -> Response:
     shown: dict[str, Any] = {"results": None, "found": None, "following": "", "back_to": None} | (values or {})
     shown |= {

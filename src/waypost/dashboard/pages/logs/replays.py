@@ -12,7 +12,7 @@ from waypost.dashboard.visits.live import Fragments
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import Conflict
-from waypost.replays.model import Progress
+from waypost.replays.model import ReplayOfMany
 
 PATH = "/environments/{environment_id}/replays"
 ONE = PATH + "/{replay_id}"
@@ -50,7 +50,7 @@ async def start(visit: Visit) -> Response:
     except Conflict as error:
         here = visit.link(f"{HOME}/environments/{environment_id}/replays/new", **given)
         return visit.redirect(here, f"Nothing was replayed. {error.detail}", kind="warning")
-    assert isinstance(begun, Progress)  # noqa: S101 - it is no dry run
+    assert isinstance(begun, ReplayOfMany)  # noqa: S101 - it is no dry run
     return visit.redirect(f"{HOME}/environments/{environment_id}/replays/{begun.id}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import Form, State
+from waypost.dashboard.html.forms import Form, FormState
 from waypost.db.database import Tx
 from waypost.destinations import store as destinations
 from waypost.errors import Fault
@@ -44,15 +44,15 @@ def body(given: Mapping[str, str]) -> dict[str, str]:
     return forms.body(form, *(forms.optional(name) for name in NAMES))
 
 
-def checked(given: Mapping[str, str]) -> tuple[MetadataSearch, State]:
+def checked(given: Mapping[str, str]) -> tuple[MetadataSearch, FormState]:
     """The search, and what its form shows; with a fault in it, the search for everything."""
     found, faults = check(MetadataSearch, body(given))
     return found or MetadataSearch(), state(given, faults)
 
 
-def state(given: Mapping[str, str], faults: list[Fault]) -> State:
+def state(given: Mapping[str, str], faults: list[Fault]) -> FormState:
     """What the form shows."""
-    return State(dict(given), faults, "This search cannot be made." if faults else "")
+    return FormState(dict(given), faults, "This search cannot be made." if faults else "")
 
 
 def choices(tx: Tx, environment_id: str) -> dict[str, list[tuple[str, str]] | None]:

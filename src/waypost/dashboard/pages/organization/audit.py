@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from waypost.access import OWNER_OR_ADMIN, require_organization
 from waypost.audit import store
-from waypost.audit.store import Filter
+from waypost.audit.store import EventQuery
 from waypost.clock import from_iso
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.visits.routes import get
 from waypost.dashboard.visits.visit import Visit
 from waypost.db.database import Tx
@@ -44,7 +44,7 @@ async def show(visit: Visit) -> Response:
         events=[_event(each, people) for each in found[:A_PAGE]],
         people=people,
         statuses=STATUSES,
-        form=State(asked, faults, "This search cannot be made." if faults else ""),
+        form=FormState(asked, faults, "This search cannot be made." if faults else ""),
         asked={name: value for name, value in asked.items() if value},
         following=number + 1 if len(found) > A_PAGE else 0,
         is_first=number == 1,
@@ -52,7 +52,7 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def _filter(asked: Mapping[str, str]) -> tuple[Filter, list[Fault]]:
+def _filter(asked: Mapping[str, str]) -> tuple[EventQuery, list[Fault]]:
     times: dict[str, int | None] = {}
     faults = []
     for name in ("from", "to"):
@@ -65,10 +65,10 @@ def _filter(asked: Mapping[str, str]) -> tuple[Filter, list[Fault]]:
     if user and not (user.isascii() and user.isdigit() and len(user) < 19):
         faults.append(Fault("/user", "invalid_id", "Choose a person, or everybody."))
     if faults:
-        return Filter(), faults
+        return EventQuery(), faults
     types = (asked["type"],) if asked["type"] else ()
     number = int(user) if user else None
-    return Filter(number, times["from"], times["to"], asked["status"] or None, types), []
+    return EventQuery(number, times["from"], times["to"], asked["status"] or None, types), []
 
 
 def _event(row: Mapping[str, Any], people: Mapping[int, str]) -> dict[str, Any]:

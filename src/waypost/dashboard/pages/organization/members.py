@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from waypost import access
 from waypost.access import EnvironmentRole, OrganizationRole
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation.addresses import HOME
 from waypost.dashboard.visits.routes import get, post
 from waypost.dashboard.visits.visit import Visit
@@ -22,7 +22,7 @@ NO_ROLE = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberRow:
     """Somebody in the organization; `user` as the API shows it, roles by environment id."""
 
     user: Mapping[str, Any]
@@ -41,7 +41,7 @@ async def list_(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     """One member's roles."""
-    return await _shown(visit, State())
+    return await _shown(visit, FormState())
 
 
 async def update(visit: Visit) -> Response:
@@ -50,7 +50,7 @@ async def update(visit: Visit) -> Response:
     try:
         changed = await _change_roles(visit, member, places)
     except (Invalid, Conflict) as error:
-        return await _shown(visit, State(headline=error.detail), status=409)
+        return await _shown(visit, FormState(headline=error.detail), status=409)
     words = f"{member.user['fullname']}: roles saved. They hold on every node within seconds."
     return visit.redirect(_url(visit, member), words if changed else "Nothing was different.")
 
@@ -62,7 +62,7 @@ async def invite(visit: Visit) -> Response:
         visit.caller, member.user["lowercaseEmail"], drops_factor="dropsFactor" in visit.form
     )
     return await _shown(
-        visit, State(), link=(visit.services.address() or "") + made.path, until=made.expires_at_ms
+        visit, FormState(), link=(visit.services.address() or "") + made.path, until=made.expires_at_ms
     )
 
 
@@ -73,12 +73,12 @@ async def remove(visit: Visit) -> Response:
     try:
         await visit.services.roles.remove_from_organization(visit.caller, organization_id, _who(member))
     except Conflict as error:
-        return await _shown(visit, State(headline=error.detail), status=409)
+        return await _shown(visit, FormState(headline=error.detail), status=409)
     back = HOME + LIST.format(organization_id=organization_id)
     return visit.redirect(back, f"{member.user['fullname']} is no longer a member.")
 
 
-async def _change_roles(visit: Visit, member: Member, places: Sequence[Environment]) -> bool:
+async def _change_roles(visit: Visit, member: MemberRow, places: Sequence[Environment]) -> bool:
     """Make every change that the form asks for; whether there was any."""
     roles, caller = visit.services.roles, visit.caller
     wanted = visit.form.text("organizationRole", member.role)
@@ -99,7 +99,7 @@ async def _change_roles(visit: Visit, member: Member, places: Sequence[Environme
     return changed
 
 
-async def _everybody(visit: Visit) -> tuple[list[Member], list[Environment]]:
+async def _everybody(visit: Visit) -> tuple[list[MemberRow], list[Environment]]:
     """Every member, and the environments. Raises NotFound, Forbidden."""
     organization_id, roles = visit.number("organization_id"), visit.services.roles
     listed = await roles.of_organization(visit.caller, organization_id)
@@ -108,11 +108,11 @@ async def _everybody(visit: Visit) -> tuple[list[Member], list[Environment]]:
     for place in places:
         for one in await roles.of_environment(visit.caller, place.id):
             held.setdefault(one["user"]["id"], {})[place.id] = one["role"]["name"]
-    members = [Member(one["user"], one["role"]["name"], held.get(one["user"]["id"], {})) for one in listed]
+    members = [MemberRow(one["user"], one["role"]["name"], held.get(one["user"]["id"], {})) for one in listed]
     return members, places
 
 
-async def _member(visit: Visit) -> tuple[Member, list[Environment]]:
+async def _member(visit: Visit) -> tuple[MemberRow, list[Environment]]:
     members, places = await _everybody(visit)
     for member in members:
         if member.user["id"] == visit.path("user_id"):
@@ -121,7 +121,7 @@ async def _member(visit: Visit) -> tuple[Member, list[Environment]]:
 
 
 async def _shown(
-    visit: Visit, form: State, *, status: int = 200, link: str = "", until: int | None = None
+    visit: Visit, form: FormState, *, status: int = 200, link: str = "", until: int | None = None
 ) -> Response:
     organization_id = visit.number("organization_id")
     member, places = await _member(visit)
@@ -144,15 +144,15 @@ def _is_owner(visit: Visit, organization_id: int) -> bool:
     return visit.session.user.organizations.get(organization_id) in access.OWNER
 
 
-def _who(member: Member) -> dict[str, Any]:
+def _who(member: MemberRow) -> dict[str, Any]:
     return {"user": {"id": member.user["id"]}}
 
 
-def _as(member: Member, role: str) -> dict[str, Any]:
+def _as(member: MemberRow, role: str) -> dict[str, Any]:
     return _who(member) | {"role": {"name": role}}
 
 
-def _url(visit: Visit, member: Member) -> str:
+def _url(visit: Visit, member: MemberRow) -> str:
     place = {"organization_id": visit.number("organization_id"), "user_id": member.user["id"]}
     return HOME + ONE.format(**place)
 

@@ -86,7 +86,7 @@ async def skip(visit: Visit) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Surroundings:
     """A queue with what lies around its cursor."""
 
     queue: QueueView
@@ -96,10 +96,10 @@ class Found:
     ended: list[sa.Row[Any]]
 
 
-async def _find(visit: Visit) -> Found:
+async def _find(visit: Visit) -> Surroundings:
     queue = await visit.services.queues.get(visit.caller, visit.path("queue_id"))
 
-    def read(tx: Tx) -> Found:
+    def read(tx: Tx) -> Surroundings:
         route = names.routes(tx, [(queue.subscription_id, queue.destination_id)])[queue.subscription_id]
         waiting, ended = store.around(tx, queue.queue_id, AROUND)
         rows = {row.id: row for row in logs.listed(tx, [*waiting, *ended])}
@@ -108,7 +108,7 @@ async def _find(visit: Visit) -> Found:
             return [rows[log_id] for log_id in log_ids if log_id in rows]
 
         credential_id = destinations.credential_of(tx, queue.destination_id)
-        return Found(queue, route, credential_id, kept(waiting), kept(ended))
+        return Surroundings(queue, route, credential_id, kept(waiting), kept(ended))
 
     return await visit.services.db.read(read)
 
@@ -131,7 +131,7 @@ class History:
         return (oldest[1] - newest[1]) / (newest[0] - oldest[0]) if newest[0] > oldest[0] else 0.0
 
 
-def _values(visit: Visit, found: Found, history: History, *, may_write: bool) -> dict[str, Any]:
+def _values(visit: Visit, found: Surroundings, history: History, *, may_write: bool) -> dict[str, Any]:
     """What the templates are given; the history has this look in it, too."""
     history.add(visit.services.clock.now_ms() / 1000, found.queue.depth)
     pace = history.pace

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from waypost.dashboard.html import forms
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.html.words import span
 from waypost.dashboard.navigation import addresses
 from waypost.dashboard.visits import cookies
 from waypost.dashboard.visits.visit import Visit
-from waypost.sessions.model import Refused, SignedIn
+from waypost.sessions.model import NotSignedIn, SignedIn
 from waypost.web.routes.callers import client_ip
 
 STEP_COOKIE = "waypost_step"
@@ -42,13 +42,13 @@ async def sign_in_form(visit: Visit, wanted: str, headline: str = "", *, status:
     return await visit.page(
         "sign_in.html",
         status=status,
-        form=State(forms.given(visit.form, "password"), headline=headline),
+        form=FormState(forms.given(visit.form, "password"), headline=headline),
         wanted=wanted,
         provider=None if provider is None else provider.name,
     )
 
 
-def refusal(refused: Refused, wrong: Wrong) -> tuple[str, int]:
+def refusal(refused: NotSignedIn, wrong: Wrong) -> tuple[str, int]:
     """A refusal in words, and its status."""
     if not refused.wait_seconds:
         return wrong.now, 403

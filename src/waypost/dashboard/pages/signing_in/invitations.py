@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages.signing_in import entry
 from waypost.dashboard.visits.routes import open_get, open_post
@@ -18,7 +18,7 @@ async def show(visit: Visit) -> Response:
         email = await visit.services.invitations.look(visit.path("token"))
     except NotFound:
         return await _ended(visit)
-    return await _form(visit, email, State())
+    return await _form(visit, email, FormState())
 
 
 async def accept(visit: Visit) -> Response:
@@ -37,16 +37,16 @@ async def accept(visit: Visit) -> Response:
     return visit.redirect(addresses.SIGN_IN, "The password is set. Sign in with it.")
 
 
-def _state(faults: tuple[Fault, ...]) -> State:
-    return State(faults=faults, headline="The password is not set.")
+def _state(faults: tuple[Fault, ...]) -> FormState:
+    return FormState(faults=faults, headline="The password is not set.")
 
 
-async def _form(visit: Visit, email: str, form: State, *, status: int = 200) -> Response:
+async def _form(visit: Visit, email: str, form: FormState, *, status: int = 200) -> Response:
     return await visit.page("invitation.html", status=status, email=email, form=form)
 
 
 async def _ended(visit: Visit) -> Response:
-    return await visit.page("invitation.html", status=404, email=None, form=State())
+    return await visit.page("invitation.html", status=404, email=None, form=FormState())
 
 
 PAGES = [open_get(PATH, show), open_post(PATH, accept)]

@@ -13,7 +13,7 @@ from waypost.dashboard.visits import cookies
 from waypost.dashboard.visits.routes import open_get
 from waypost.dashboard.visits.visit import Visit
 from waypost.errors import NotFound
-from waypost.sessions.model import COOKIE_LENGTH, Refused
+from waypost.sessions.model import COOKIE_LENGTH, NotSignedIn
 from waypost.sessions.oidc import NotVouched, Provider
 
 FLOW_SECONDS = 600
@@ -41,7 +41,7 @@ async def come_back(visit: Visit) -> Response:
     entered = await visit.services.sessions.come_from_provider(flow, given, **entry.arrival(visit))
     if isinstance(entered, NotVouched):
         return await entry.sign_in_form(visit, wanted, entered.reason, status=403)
-    if isinstance(entered, Refused):
+    if isinstance(entered, NotSignedIn):
         words, status = entry.refusal(entered, entry.PASSWORD)
         return await entry.sign_in_form(visit, wanted, words, status=status)
     return await entry.let_in(visit, entered, wanted)

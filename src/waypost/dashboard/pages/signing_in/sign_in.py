@@ -2,13 +2,13 @@
 
 from starlette.responses import Response
 
-from waypost.dashboard.html.forms import State
+from waypost.dashboard.html.forms import FormState
 from waypost.dashboard.navigation import addresses
 from waypost.dashboard.pages.signing_in import entry
 from waypost.dashboard.visits import cookies
 from waypost.dashboard.visits.routes import open_get, open_post, owed_post
 from waypost.dashboard.visits.visit import Visit
-from waypost.sessions.model import STEP_MS, Expired, NeedsCode, Refused
+from waypost.sessions.model import STEP_MS, Expired, NeedsCode, NotSignedIn
 
 CODE = f"{addresses.SIGN_IN}/code"
 
@@ -26,7 +26,7 @@ async def sign_in(visit: Visit) -> Response:
     entered = await visit.services.sessions.sign_in(
         visit.form.text("email"), visit.form.raw("password"), **entry.arrival(visit)
     )
-    if isinstance(entered, Refused):
+    if isinstance(entered, NotSignedIn):
         words, status = entry.refusal(entered, entry.PASSWORD)
         return await entry.sign_in_form(visit, wanted, words, status=status)
     if isinstance(entered, NeedsCode):
@@ -53,7 +53,7 @@ async def give_code(visit: Visit) -> Response:
         answer = visit.redirect(addresses.SIGN_IN, "That took too long. Sign in again.", kind="note")
         cookies.drop(answer, visit.request, entry.STEP_COOKIE)
         return answer
-    if isinstance(entered, Refused):
+    if isinstance(entered, NotSignedIn):
         words, status = entry.refusal(entered, entry.CODE)
         return await _code_form(visit, wanted, words, status=status)
     return await entry.let_in(visit, entered, wanted)
@@ -72,7 +72,7 @@ def _step(visit: Visit) -> str:
 
 
 async def _code_form(visit: Visit, wanted: str, headline: str = "", *, status: int = 200) -> Response:
-    return await visit.page("code.html", status=status, form=State(headline=headline), wanted=wanted)
+    return await visit.page("code.html", status=status, form=FormState(headline=headline), wanted=wanted)
 
 
 PAGES = [

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from waypost import access
 from waypost.audit import store
-from waypost.audit.store import Filter
+from waypost.audit.store import EventQuery
 from waypost.clock import from_iso, iso
 from waypost.db.database import Database
 from waypost.validation import Shown
@@ -61,7 +61,7 @@ def _moment(text: str) -> int:
         raise PydanticCustomError("invalid_date_time", "Give an ISO 8601 date-time.") from None
 
 
-Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+DateTime = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -81,13 +81,13 @@ def router(db: Database) -> APIRouter:
         organization_id: OrganizationId,
         page: WantedPage,
         user_id: Annotated[int | None, Query(alias="userId", ge=0, lt=2**63)] = None,
-        start: Annotated[Moment | None, Query(alias="startDateTime")] = None,
-        stop: Annotated[Moment | None, Query(alias="stopDateTime")] = None,
+        start: Annotated[DateTime | None, Query(alias="startDateTime")] = None,
+        stop: Annotated[DateTime | None, Query(alias="stopDateTime")] = None,
         status: Annotated[Word | None, Query()] = None,
         types: Annotated[list[Word] | None, Query(alias="actionType", max_length=MOST_TYPES)] = None,
     ) -> Response:
         access.require_organization(caller, organization_id, access.OWNER_OR_ADMIN)
-        wanted = Filter(user_id, start, stop, status, tuple(types or ()))
+        wanted = EventQuery(user_id, start, stop, status, tuple(types or ()))
 
         def read(tx: sa.Connection) -> tuple[int, list[sa.RowMapping]]:
             found = store.page(tx, organization_id, wanted, offset=page.offset, count=page.size)
