@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from manual import drawing
+from manual import api, drawing
 from manual.__main__ import pages
 from manual.document import document, written
 from manual.publishing import PUBLISHED, RECORD, unrecorded
@@ -70,3 +70,35 @@ def keywords(schemas: Iterable[Any]) -> Iterator[str]:
 
 def test_every_fate_of_an_attempt_is_drawn() -> None:
     assert {attempt.follows for attempt in drawing.ATTEMPTS} == {"pending", "delivered", "parked"}
+
+
+def page_of(member: dict[str, Any], **schemas: Any) -> str:
+    """The page of a document with one operation, whose body has this `member`."""
+    body = {"type": "object", "properties": {"member": member}}
+    operation = {
+        "tags": ["Things"],
+        "summary": "Make a thing",
+        "operationId": "makeThing",
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+        "responses": {"200": {}},
+    }
+    return api.page({"paths": {"/things": {"post": operation}}, "components": {"schemas": schemas}})
+
+
+def test_many_shapes_that_stand_in_their_place_are_named_by_their_titles() -> None:
+    shapes = [{"type": "object", "title": f"Kind{number}", "properties": {"is": {}}} for number in range(5)]
+    union = {"anyOf": [{"$ref": "#/components/schemas/Kinds"}, {"type": "null"}]}
+
+    page = page_of(union, Kinds={"oneOf": shapes})
+    assert (
+        "| `member` | one of `Kind0`, `Kind1`, `Kind2`, `Kind3`, `Kind4` in [openapi.json](openapi.json) or null |"
+        in page
+    )
+
+
+def test_many_shapes_that_are_called_alike_are_named_once() -> None:
+    texts = [{"type": "string", "maxLength": length} for length in (1, 2, 3)]
+    named = {"$ref": "#/components/schemas/Round"}
+
+    page = page_of({"oneOf": [*texts, named, named]}, Round={"type": "object"})
+    assert "| `member` | one of `string`, `Round` in [openapi.json](openapi.json) |" in page
