@@ -1,6 +1,7 @@
 """What `make docs` makes, the published OpenAPI document above all, held to the code."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -48,6 +49,20 @@ def test_what_is_on_record_may_change(made: dict[str, Any]) -> None:
 
     assert unrecorded(changed, written(made), "") == ["POST /endpoint is gone"]
     assert unrecorded(changed, written(made), record) == []
+
+
+def test_a_kind_of_destination_may_come_and_none_may_go(made: dict[str, Any]) -> None:
+    """As a fifth one would: a shape more in what is sent and in what is answered."""
+    changed = deepcopy(made)
+    kinds = changed["components"]["schemas"]["CloudProviderSettings"]["oneOf"]
+    acme = deepcopy(kinds[0])
+    acme["properties"]["typeId"]["const"] = acme["title"] = "acme"
+    kinds.append(acme)
+
+    assert unrecorded(changed, written(made), "") == []
+    gone = unrecorded(made, written(changed), "")
+    assert len(gone) > 3
+    assert [words for words in gone if not re.search("may no longer be object of typeId 'acme' and", words)] == []
 
 
 def test_the_document_has_nothing_that_the_comparison_does_not_know(made: dict[str, Any]) -> None:
