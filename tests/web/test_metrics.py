@@ -1,4 +1,7 @@
-"""What `/metrics` says of the store, and to whom: figures of each environment, on both stores; or that it is away."""
+"""What `/metrics` says of the store: the figures of each environment, on both stores; or that it is away.
+
+From outside loopback it says that to the bearer of its token alone.
+"""
 
 from collections.abc import Iterator
 from typing import Any
