@@ -83,7 +83,7 @@ def test_audit_events_are_kept_for_as_many_days_as_the_setting_says(house: House
     house.clock.ahead_ms += 5 * DAY_MS // 2
     house.call("POST", f"/platform/v1/environments/{house.environments['Development']}/sources", {"name": "Lab"})
     house.clock.ahead_ms += DAY_MS
-    house.run(house.waypost.retention.run())
+    purged_to(house, 0)
 
     trail = f"/platform/v1/organizations/{house.household.clinic.id}/audit-events"
     found = [event["type"] for event in house.call("GET", trail, by="owner").payload["results"]]
