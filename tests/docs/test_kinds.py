@@ -52,7 +52,7 @@ def test_every_cloud_kind_has_its_settings_and_its_host_among_our_choices(kind: 
     said = " ".join(section("docs/compatibility.md", "### Cloud destinations").split())
     taken = re.findall(re.escape(named(kind)) + r" takes `\{([\w, ]+)\}`", said)
     assert [set(names.split(", ")) for names in taken] == [set(kind.settings.model_fields)]
-    assert f"`WAYPOST_{kind.host.upper()}`" in said
+    assert f"`{kind.variable}`" in said
 
 
 @every_kind
