@@ -79,7 +79,8 @@ def _words(document: Json, schema: Json) -> str:
     plain = _plain(document, schema)
     several = [*plain.get("anyOf", ()), *plain.get("oneOf", ())]
     if len(several) > MOST_SPELLED_OUT:
-        return f"one of {', '.join(f'`{_name(each)}`' for each in several)} in [openapi.json](openapi.json)"
+        names = dict.fromkeys(_name(document, each) for each in several)
+        return f"one of {', '.join(f'`{name}`' for name in names)} in [openapi.json](openapi.json)"
     if several:
         return " or ".join(dict.fromkeys(_words(document, each) for each in several))
     if "enum" in plain or "const" in plain:
@@ -91,8 +92,9 @@ def _words(document: Json, schema: Json) -> str:
     return str(plain.get("type", "anything"))
 
 
-def _name(schema: Json) -> str:
-    return str(schema.get("$ref", "")).rpartition("/")[2]
+def _name(document: Json, schema: Json) -> str:
+    """What a shape is called: where it stands by itself by that, in place by its title, and else by its type."""
+    return str(schema.get("$ref", "")).rpartition("/")[2] or schema.get("title") or _words(document, schema)
 
 
 def _plain(document: Json, schema: Json) -> Json:

@@ -4,7 +4,8 @@
 
 Pure: two OpenAPI documents in, sentences out. What a client may send must not get less, and what it is answered
 must not lose anything or become something else. New operations, optional fields, ways to fail, and members and
-listed values of an answer are compatible: clients overlook what they do not know.
+listed values of an answer are compatible: clients overlook what they do not know. So is one more shape of an
+answer that a member tells apart from all there were: its value is a new one of a member that lists them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -63,6 +64,18 @@ class Node:
     def kind(self) -> str:
         """Its type, as one word."""
         return str(self.schema.get("type", ANYTHING))
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The members that can have one value only, with it: what tells an object from its alternatives."""
+        listed = {name: self.within(one).plain.values for name, one in self.schema.get("properties", {}).items()}
+        return {name: values[0] for name, values in listed.items() if values is not None and len(values) == 1}
+
+    @property
+    def called(self) -> str:
+        """What tells it apart, in words: its constants, or else its name, its title, its type."""
+        told = " and ".join(f"{name} {value!r}" for name, value in self.constants.items())
+        return f"{self.kind} of {told}" if told else self.name or self.schema.get("title") or self.kind
 
 
 @dataclass
@@ -126,11 +139,13 @@ class _Operation:
         if side == "answer":
             yield from (f"{where} may now be {kind}" for kind in _lost(has, had) if not kind.startswith("'"))
         pairs, gone, come = _paired(had, has)
-        yield from (f"{where} may no longer be {one.name or one.kind}" for one in gone)
+        yield from (f"{where} may no longer be {one.called}" for one in gone)
         if side == "answer":
-            yield from (f"{where} may now be {one.name or one.kind}" for one in come)
+            yield from (f"{where} may now be {one.called}" for one in come if not _listed(one, had))
+        objects = [one for one in had if one.kind == "object"]
         for one, other in pairs:
-            yield from self.alike(side, one, other, at)
+            among = one in objects and len(objects) > 1
+            yield from self.alike(side, one, other, f"{at or ' body'} ({one.called})" if among else at)
 
     def alike(self, side: Side, before: Node, after: Node, at: str) -> Iterator[str]:
         """The same for two schemas of one type: bounds, members, items."""
@@ -172,22 +187,37 @@ def _parameters(operation: Json) -> dict[str, Json]:
 
 
 def _paired(before: list[Node], after: list[Node]) -> tuple[list[tuple[Node, Node]], list[Node], list[Node]]:
-    """Alternatives of one type that belong together, by name or else in order; and the objects left over."""
+    """Alternatives of one type that belong together, by what tells them apart; and the objects left over."""
     pairs: list[tuple[Node, Node]] = []
     left, rest = list(before), list(after)
-    for by_name in (True, False):
+    for belongs in (_same_constants, _same_name, _not_told_apart):
         for one in tuple(left):
-            found = next((other for other in rest if _alike(one, other, by_name=by_name)), None)
+            found = next((other for other in rest if one.kind == other.kind and belongs(one, other)), None)
             if found is not None:
                 pairs.append((one, found))
                 left.remove(one)
                 rest.remove(found)
-    both = {one.kind for one, _ in pairs} & {"object"}  # a type that is new or gone is told as that
+    # A type that is new or gone is told as that.
+    both = {one.kind for one in before} & {one.kind for one in after} & {"object"}
     return pairs, [one for one in left if one.kind in both], [one for one in rest if one.kind in both]
 
 
-def _alike(one: Node, other: Node, *, by_name: bool) -> bool:
-    return one.kind == other.kind and (not by_name or one.name == other.name != "")
+def _same_constants(one: Node, other: Node) -> bool:
+    return one.constants == other.constants != {}
+
+
+def _same_name(one: Node, other: Node) -> bool:
+    return one.name == other.name != ""
+
+
+def _not_told_apart(one: Node, other: Node) -> bool:
+    """Whether no member has one value in the one and another in the other: they may be the same, in order."""
+    return all(other.constants.get(name, value) == value for name, value in one.constants.items())
+
+
+def _listed(come: Node, had: list[Node]) -> bool:
+    """Whether a shape is told from each that there was by a value of a member that lists them."""
+    return not any(one.kind == come.kind and _not_told_apart(one, come) for one in had)
 
 
 def _lost(before: list[Node], after: list[Node]) -> list[str]:

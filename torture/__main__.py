@@ -30,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="torture", description="What Waypost must survive, at length.")
     parser.add_argument("part", choices=PARTS, help="; ".join(f"{name}: {words}" for name, words in WORDS.items()))
     part = parser.parse_args(given[:1]).part
-    signal.signal(signal.SIGTERM, _interrupt)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(highlight=False, soft_wrap=True)
     try:
         return PARTS[part](given[1:], console)
@@ -45,4 +43,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     sys.exit(main())

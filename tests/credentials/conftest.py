@@ -23,7 +23,7 @@ from waypost.environments.store import Environment, Flag
 from waypost.errors import Forbidden, Unauthenticated
 from waypost.vault.vault import Vault
 from waypost.web.application import application
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 ORGANIZATION = 118
 DEVELOPMENT = "a31a92e5-43b7-45df-8085-4ac5a746d105"

@@ -44,7 +44,7 @@ async def sign(fields: Signing, occasion: Occasion) -> Grant | NotAuthorized:
     return Grant({"x-signature": f"{fields.keyId} {occasion.request.method}"}, query="sig=1")
 
 
-SIGNING: Strategies = {**STRATEGIES, "Signing": Strategy("Signing", Signing, sign, signs=True)}
+SIGNING: Strategies = {**STRATEGIES, "Signing": Strategy("Signing", Signing, sign, each_time=True)}
 
 
 async def test_any_user_reads_the_documented_strategies(world: World) -> None:

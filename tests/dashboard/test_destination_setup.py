@@ -84,6 +84,9 @@ def test_each_kind_has_the_form_of_its_settings(quiet: House, kind: CloudKind) -
     asked = ann.get(own(made) + "/setup/credential")
     offers = f"/dashboard/credentials/new?destination={made['id']}&next=setup" in asked.links
     assert offers is kind.takes_credential
+    page = ann.get(own(made))
+    assert ("Nothing is sent to a cloud store without one" in page.text) is kind.takes_credential
+    assert (own(made) + "/replace-credential" in page.links) is kind.takes_credential
 
 
 def test_settings_that_are_wrong_are_told_beside_their_fields(quiet: House) -> None:

@@ -1,20 +1,23 @@
 """What is delivered at the same time is recorded together, and each as if it were alone."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from tests.conftest import SetClock
 from tests.queues.conftest import World
 from tests.support import traffic
-from waypost.db.database import Database
+from waypost.db.database import Beside, Database, Tx
 from waypost.db.sqlite import library
 from waypost.delivery.due import DueClock
 from waypost.delivery.model import Delivered, Failed, Schedule
 from waypost.delivery.settling import Attempted, Settled, Settling
+from waypost.errors import Unavailable
 from waypost.queues.model import QueueState, Versions
 
 
@@ -84,3 +87,37 @@ async def test_what_fails_is_recorded_beside_what_is_delivered(world: World) -> 
     settled = await at_once(world, given)
     states = [each.state for each in settled if isinstance(each, Settled)]
     assert states == [QueueState.idle] * 3 + [QueueState.held] + [QueueState.idle] * 2
+
+
+class Away:
+    """The store, away as long as it is said to be."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.is_away = True
+        self.refused = asyncio.Semaphore(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    async def write(self, fn: Callable[[Tx], Any], *, beside: Beside | None = None) -> Any:
+        if self.is_away:
+            self.refused.release()
+            raise Unavailable("The store is away.")
+        return await self._db.write(fn, beside=beside)
+
+
+async def test_what_ends_while_the_store_is_away_is_recorded_once_it_is_back_and_told_of_once(
+    world: World,
+) -> None:
+    given = await attempted(world, 6)
+    store = Away(world.db)
+    records = Settling(store, world.hot, DueClock(world.clock), Schedule((10.0,)))
+    with capture_logs() as lines:
+        recording = [asyncio.create_task(records.recorded(each)) for each in given]
+        await asyncio.wait_for(store.refused.acquire(), 10)
+        store.is_away = False
+        settled = await asyncio.gather(*recording)
+    assert settled == [Settled(QueueState.idle, unchanged=True, due_now=False)] * 6
+    assert [line["event"] for line in lines] == ["attempts.unrecorded", "attempts.recorded"]
+    assert await world.traffic.rows("SELECT 1 FROM log WHERE state = 'pending'") == []

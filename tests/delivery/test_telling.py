@@ -1,5 +1,7 @@
 """What the log says of a queue: why it holds, once and when the reason changes; and that it moves again."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.house import House
@@ -8,22 +10,80 @@ from tests.support.receiver import Receiver, answer
 from tests.support.waiting import until
 
 
+class Heard:
+    """What the log said of one lane's queue."""
+
+    def __init__(self, lane: Lane, capfd: pytest.CaptureFixture[str]) -> None:
+        self.lines: list[str] = []
+        self._lane = lane
+        self._capfd = capfd
+
+    def until(self, *words: str) -> None:
+        """Wait for a line with these words in it."""
+
+        def is_said() -> bool:
+            out = self._capfd.readouterr().out.splitlines()
+            self.lines.extend(line for line in out if self._lane.queue_id in line)
+            return any(all(word in line for word in words) for line in self.lines)
+
+        until(is_said, f"{' '.join(words)} in the log")
+
+    @property
+    def events(self) -> list[str]:
+        return [word for line in self.lines for word in line.split() if word.startswith("queue.")]
+
+
+@pytest.fixture
+def held(
+    patient: House, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+) -> Iterator[tuple[Lane, Heard, str]]:
+    """A lane that its receiver refuses, and that would wait for an hour."""
+    receiver.behave(answer(401))
+    with Lane(patient, endpoint=receiver.url) as lane:
+        heard = Heard(lane, capfd)
+        first, _ = lane.send(1, 2)
+        heard.until("queue.held", "401 Unauthorized")
+        yield lane, heard, first
+
+
 def test_a_hold_is_told_once_and_again_when_its_reason_changes(
     quick: House, receiver: Receiver, capfd: pytest.CaptureFixture[str]
 ) -> None:
     receiver.behave(answer(500), answer(500), answer(401), answer(401), answer(200))
-    said: list[str] = []
-
-    def is_released() -> bool:
-        said.extend(line for line in capfd.readouterr().out.splitlines() if lane.queue_id in line)
-        return bool(said) and "queue.released" in said[-1]
-
     with Lane(quick, endpoint=receiver.url) as lane:
+        heard = Heard(lane, capfd)
         lane.send(1, 2)
-        until(is_released, "the queue's release in the log")
-    expected = [
-        ("queue.held", "500 Internal"),
-        ("queue.held", "401 Unauthorized"),
-        ("queue.released", "after_attempts"),
-    ]
-    assert [all(word in line for word in words) for line, words in zip(said, expected, strict=True)] == [True] * 3
+        heard.until("queue.released")
+    expected = [("queue.held", "500 Internal"), ("queue.held", "401 Unauthorized"), ("queue.released", "4")]
+    assert [all(word in line for word in words) for line, words in zip(heard.lines, expected, strict=True)] == [
+        True, True, True,
+    ]  # fmt: skip
+
+
+def test_a_queue_that_a_change_sets_free_is_told_of(held: tuple[Lane, Heard, str], receiver: Receiver) -> None:
+    lane, heard, _ = held
+    receiver.behave(answer(200))
+    lane.patch(verificationToken="the-right-one")
+    heard.until("queue.released")
+    assert heard.events == ["queue.held", "queue.released"]
+
+
+def test_a_change_that_does_not_help_is_no_second_hold(held: tuple[Lane, Heard, str], receiver: Receiver) -> None:
+    lane, heard, first = held
+    lane.patch(name="Ward 7")
+    until(lambda: len(lane.attempts(first)) == 2, "the attempt after the change")
+    receiver.behave(answer(200))
+    lane.act("retry")
+    heard.until("queue.released")
+    assert heard.events == ["queue.held", "queue.released"]
+
+
+def test_a_queue_whose_message_is_skipped_is_told_of(held: tuple[Lane, Heard, str], receiver: Receiver) -> None:
+    lane, heard, first = held
+    receiver.behave(answer(200))
+    skipped = lane.house.call(
+        "POST", f"/waypost/v1/queues/{lane.queue_id}/skip", {"logId": first, "reason": "not ours"}
+    )
+    assert skipped.status == 200, skipped.body
+    heard.until("queue.released")
+    assert heard.events == ["queue.held", "queue.released"]

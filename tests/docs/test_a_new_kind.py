@@ -1,4 +1,4 @@
-"""A new kind of destination, as CONTRIBUTING.md says: `kind/folder.py` and one line, in a copy of the source.
+"""A new kind of destination, as CONTRIBUTING.md says: `kind/example.py` and one line, in a copy of the source.
 
 It keeps the contract of every store, and what is tested of each kind in the table holds for it with no word more.
 """
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KINDS = Path("src", "waypost", "destinations", "kinds")
 TESTS = {
-    "tests/docs/kind/contract_folder.py": 11,
+    "tests/docs/kind/contract_example.py": 11,
     "tests/destinations/kinds/test_declarations.py": 90,
     "tests/dashboard/test_destination_setup.py": 20,
 }
@@ -26,15 +26,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source with the kind in it."""
     made = tmp_path_factory.mktemp("tree")
     shutil.copytree(ROOT / "src", made / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "tests" / "docs" / "kind" / "folder.py", made / KINDS)
+    shutil.copy(ROOT / "tests" / "docs" / "kind" / "example.py", made / KINDS)
     table = made / KINDS / "__init__.py"
-    line = "        gcs.KIND,\n"
-    before = table.read_text()
-    assert before.count(line) == 1
+    before, end = table.read_text(), "    )\n}"
+    assert before.count(end) == 1
+    line = "from waypost.destinations.kinds import example\n"
     table.write_text(
-        before.replace(line, f"{line}        folder.KIND,\n").replace(
-            "import azure, gcs", "import azure, folder, gcs"
-        )
+        before.replace("from waypost", f"{line}from waypost", 1).replace(end, f"        example.KIND,\n{end}")
     )
     return made
 

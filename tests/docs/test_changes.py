@@ -7,6 +7,22 @@ import pytest
 
 from manual.changes import incompatible
 
+
+def bucket(provider: str, product: str, *, longest: int = 63) -> dict[str, Any]:
+    """A shape that stands in its place, told from its alternatives by two members of one value each."""
+    return {
+        "type": "object",
+        "properties": {
+            "typeId": {"type": "string", "const": provider},
+            "productId": {"type": "string", "enum": [product]},
+            "bucket": {"type": "string", "maxLength": longest},
+        },
+        "required": ["typeId", "productId", "bucket"],
+    }
+
+
+A_X, A_Y, B_X, B_Z = bucket("a", "x"), bucket("a", "y"), bucket("b", "x"), bucket("b", "z")
+UNTOLD = {"type": "object", "title": "Bucket", "properties": {"bucket": {"type": "string"}}}
 THING: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -17,6 +33,7 @@ THING: dict[str, Any] = {
         "count": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
         "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Thing"}},
         "shape": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Round", "Square")]},
+        "store": {"oneOf": [A_X, A_Y, B_X]},
     },
 }
 ROUND = {"type": "object", "properties": {"radius": {"type": "number"}}, "required": ["radius"]}
@@ -50,6 +67,8 @@ REQUEST, SHOWN = ("components", "schemas", "Thing"), ("components", "schemas", "
 OPERATION = ("paths", "/things/{id}", "patch")
 GONE = object()
 SHAPES = [{"$ref": f"#/components/schemas/{name}"} for name in ("Flat", "Round", "Square")]
+SHOWN_STORES = (*SHOWN, "properties", "store", "oneOf")
+STORES = (*REQUEST, "properties", "store", "oneOf")
 NAME = "PATCH /things/{id}"
 
 
@@ -121,6 +140,30 @@ def changed(*path: Any, to: Any = GONE) -> dict[str, Any]:
             changed(*SHOWN, "properties", "shape", "oneOf", to=SHAPES),
             f"{NAME}: the answer's/shape may now be Flat",
         ),
+        (
+            changed(*STORES, to=[A_X, B_X, B_Z]),
+            f"{NAME}: the request's/store may no longer be object of typeId 'a' and productId 'y'",
+        ),
+        (
+            changed(*SHOWN_STORES, to=[B_X, A_X]),
+            f"{NAME}: the answer's/store may no longer be object of typeId 'a' and productId 'y'",
+        ),
+        (
+            changed(*STORES, to=[A_X, bucket("a", "y", longest=20), B_X]),
+            f"{NAME}: the request's/store (object of typeId 'a' and productId 'y')/bucket: maxLength is now 20",
+        ),
+        (
+            changed(*SHOWN_STORES, to=[A_X, A_Y, B_X, A_Y]),
+            f"{NAME}: the answer's/store may now be object of typeId 'a' and productId 'y'",
+        ),
+        (
+            changed(*SHOWN_STORES, to=[A_X, A_Y, B_X, UNTOLD]),
+            f"{NAME}: the answer's/store may now be Bucket",
+        ),
+        (
+            changed(*SHOWN_STORES, to=[A_X, A_Y, B_X, {"type": "null"}]),
+            f"{NAME}: the answer's/store may now be null",
+        ),
         (changed(*SHOWN, "properties", "name"), f"{NAME}: the answer's/name is gone"),
         (changed(*SHOWN, "required", to=[]), f"{NAME}: the answer's/name may now be missing"),
         (
@@ -153,6 +196,10 @@ def test_an_incompatible_change_is_named(new: dict[str, Any], said: str) -> None
         changed(*REQUEST, "properties", "state", "enum"),
         changed(*REQUEST, "properties", "count", "anyOf", 0, "type", to="number"),
         changed(*REQUEST, "properties", "shape", "oneOf", to=SHAPES),
+        changed(*STORES, to=[B_Z, B_X, A_Y, A_X]),
+        changed(*STORES, to=[A_X, A_Y, B_X, UNTOLD]),
+        changed(*SHOWN_STORES, to=[B_Z, B_X, A_Y, A_X]),
+        changed(*SHOWN_STORES, to=[A_X, bucket("a", "y", longest=20), B_X]),
         changed(*SHOWN, "properties", "more", to={"type": "string"}),
         changed(*SHOWN, "properties", "state", "enum", to=["on", "off", "half"]),
         changed(*SHOWN, "required", to=["name", "state"]),

@@ -27,15 +27,13 @@ WAYS = {
         {
             "clock.py": "this is it",
             "ids.py": "an id's time orders nothing",
-            "web/limits.py": "the library that counts goes by the machine's clock",
+            "web/rates.py": "the library that counts goes by the machine's clock",
         },
     ),
     "an id is made by `ids.py`": (
         r"uuid\.uuid\d",
         {
             "ids.py": "this is it",
-            "destinations/kinds/objects.py": "the name of a probe",
-            "destinations/verification.py": "the challenge of a handshake",
             "roles/model.py": "made from a role's name, always the same",
         },
     ),

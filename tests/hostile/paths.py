@@ -15,8 +15,8 @@ from waypost.credentials.authorization import Authorizer, NotAuthorized
 from waypost.credentials.model import Credential
 from waypost.credentials.sending import Sender, Under
 from waypost.delivery.attempt import Deliverer
+from waypost.delivery.item import Opened
 from waypost.delivery.model import Failed
-from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
 from waypost.destinations.model import Destination
 from waypost.destinations.probing import Prober

@@ -80,7 +80,9 @@ async def test_no_setting_of_a_credential_becomes_a_second_header(
                 assert isinstance(grant, NotAuthorized) or _is_written_in_lines(grant), (field, value)
 
 
-@pytest.mark.parametrize("name", [name for name, each in STRATEGIES.items() if name in CASES and not each.signs])
+@pytest.mark.parametrize(
+    "name", [name for name, each in STRATEGIES.items() if name in CASES and not each.each_time]
+)
 async def test_no_token_that_comes_back_becomes_a_second_header(
     name: str, client: Client, clock: SetClock
 ) -> None:

@@ -15,7 +15,7 @@ from waypost.environments import store as environments
 from waypost.environments.store import Environment, Flag
 from waypost.errors import Forbidden, Unauthenticated
 from waypost.web.application import application
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 ORGANIZATION, OTHER_ORGANIZATION = 118, 122
 DEVELOPMENT = "10000000-0000-4000-8000-000000000001"

@@ -13,7 +13,7 @@ from waypost.environments.store import Environment, Flag
 from waypost.errors import Forbidden, Unauthenticated
 from waypost.ids import new_id
 from waypost.web.application import application
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 

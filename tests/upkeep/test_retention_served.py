@@ -16,11 +16,13 @@ from waypost.queues import recount
 from waypost.queues.store import entry, message
 
 TERM = 0.00001  # less than a second
+DAY_MS = 24 * 3600 * 1000
 
 
 @pytest.fixture(params=STORES)
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    settings: dict[str, Any] = {"allowed_networks": LOOPBACK, "retention_days": TERM, "retry_schedule": "3600"}
+    terms = {"retention_days": TERM, "audit_retention_days": 2}
+    settings: dict[str, Any] = {"allowed_networks": LOOPBACK, "retry_schedule": "3600"} | terms
     with House(tmp_path, on=request.param, **settings) as made:
         yield made
 
@@ -75,3 +77,14 @@ def test_messages_are_delivered_in_order_while_others_are_purged(house: House) -
         purged_to(house, 0)
         assert ward.of("ann") == list(range(1, 41))
         assert house.read(recount.faults) == []
+
+
+def test_audit_events_are_kept_for_as_many_days_as_the_setting_says(house: House) -> None:
+    house.clock.ahead_ms += 5 * DAY_MS // 2
+    house.call("POST", f"/platform/v1/environments/{house.environments['Development']}/sources", {"name": "Lab"})
+    house.clock.ahead_ms += DAY_MS
+    purged_to(house, 0)
+
+    trail = f"/platform/v1/organizations/{house.household.clinic.id}/audit-events"
+    found = [event["type"] for event in house.call("GET", trail, by="owner").payload["results"]]
+    assert found == ["audit-events-purged", "source-created"]

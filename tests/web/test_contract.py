@@ -11,7 +11,7 @@ from tests.support.house import House
 from torture.contract import CLOSED_PROXY, MESSAGES, Contract
 from torture.inside import asking
 from torture.walks import walk
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 CASES = 5
 WALKS = 12

@@ -17,7 +17,7 @@ from waypost.errors import Forbidden, Unauthenticated
 from waypost.web.application import application
 from waypost.web.arguments import plainly
 from waypost.web.directory import Directory
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 from waypost.web.routes.body import JsonBody
 from waypost.web.routes.callers import UserCaller
 from waypost.web.routes.envelope import answer

@@ -4,7 +4,7 @@ import pytest
 
 from waypost.access import Caller, Principal, Source, User
 from waypost.errors import RateLimited
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 
 def caller(principal: Principal, ip: str = "192.0.2.1") -> Caller:

@@ -1,6 +1,10 @@
-"""What `/metrics` says of the store: the figures of each environment, on both stores; or that it is away."""
+"""What `/metrics` says of the store: the figures of each environment, on both stores; or that it is away.
+
+From outside loopback it says that to the bearer of its token alone.
+"""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +19,8 @@ from tests.support.stores import STORES
 from waypost.metrics import Metrics
 from waypost.web import root
 
+TOKEN = "for-the-scraper"
+ELSEWHERE = "203.0.113.7"
 Figures = dict[tuple[str, frozenset[str]], float]
 """Values by name and by the labels' values."""
 NEVER_ENOUGH = 10**18
@@ -31,12 +37,31 @@ def figures(text: str) -> Figures:
 @pytest.fixture(scope="module", params=STORES)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     place = tmp_path_factory.mktemp("metrics")
-    with House(place, on=request.param, allowed_networks=LOOPBACK, retry_schedule=(36000,)) as made:
+    settings: dict[str, Any] = {"allowed_networks": LOOPBACK, "retry_schedule": (36000,)}
+    asked: dict[str, Any] = {"metrics_token": TOKEN, "trusted_proxies": "127.0.0.1"}
+    with House(place, on=request.param, **settings, **asked) as made:
         yield made
 
 
 def scrape(house: House) -> Figures:
     return figures(Client(house.port)("GET", "/metrics").body.decode())
+
+
+@pytest.mark.parametrize(
+    ("origin", "token", "status"),
+    [
+        (ELSEWHERE, TOKEN, 200),
+        (ELSEWHERE, TOKEN[:-1], 401),
+        (ELSEWHERE, None, 401),
+        ("127.0.0.1", None, 200),
+    ],
+)
+def test_from_outside_loopback_they_are_for_the_bearer_of_the_token(
+    house: House, origin: str, token: str | None, status: int
+) -> None:
+    answered = house.call("GET", "/metrics", by=None, token=token, headers={"X-Forwarded-For": origin})
+    assert answered.status == status
+    assert (b"waypost_" in answered.body) is (status == 200)
 
 
 def test_every_environment_stands_as_its_queues_do(house: House) -> None:

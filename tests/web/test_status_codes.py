@@ -12,7 +12,7 @@ from tests.support.serving import Answer
 from waypost.access import operator
 from waypost.apikeys import store as apikeys
 from waypost.errors import RateLimited
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 
 NOWHERE = "7d7f5d4e-3c49-4b53-8d5c-2a1f6f1f0b11"
 ENVIRONMENT = "/platform/v1/environments/{env}"

@@ -11,7 +11,7 @@ from waypost.access import Principal, Source, User
 from waypost.errors import Forbidden, Unauthenticated
 from waypost.web.application import application
 from waypost.web.document import unbuilt, vendor
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 from waypost.web.routes.callers import UserCaller
 
 PRINCIPALS: dict[str, Principal] = {"user": User(1, "u"), "source": Source("s", "e")}

@@ -17,6 +17,9 @@ from waypost.environments.store import Environment
 from waypost.errors import NotFound
 from waypost.validation import checked, checked_patch
 
+OAUTH_KEY_CREATED = "oauth-key-created"
+"""What the audit trail calls a new OAuth key, whoever makes it."""
+
 _FIELDS = {"name": "name", "jwksURL": "jwks_url", "jwkSet": "jwk_set"}
 
 
@@ -50,7 +53,7 @@ class ApiKeys:
         def insert(tx: Tx) -> None:
             store.insert(tx, made, self._clock.now_ms())
             details = {"id": made.id, "after": made.audited()}
-            self._record(tx, caller, "oauth-key-created", environment_id, details)
+            self._record(tx, caller, OAUTH_KEY_CREATED, environment_id, details)
 
         await self._db.write(insert)
         self._changed()

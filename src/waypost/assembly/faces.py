@@ -37,7 +37,7 @@ from waypost.tokens import api as tokens_api
 from waypost.web import root
 from waypost.web.application import application
 from waypost.web.document import unbuilt
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 from waypost.web.refusals import Refusals
 
 

@@ -140,8 +140,8 @@ class Authorizer:
             request=request,
             home=self._home(credential.id),
         )
-        if self._signs(credential):
-            return await self._signed(credential, secrets, occasion)
+        if self._is_each_time(credential):
+            return await self._this_time(credential, secrets, occasion)
         held = self._holder(credential)
         known = held.usable(self._clock.now_ms(), egress)
         if known is not None:
@@ -154,11 +154,11 @@ class Authorizer:
             held.failed_within = egress
             return await self._fetch(held, credential, secrets, occasion, quiet)
 
-    def _signs(self, credential: Credential) -> bool:
+    def _is_each_time(self, credential: Credential) -> bool:
         strategy = self._strategies.get(credential.strategy)
-        return strategy is not None and strategy.signs
+        return strategy is not None and strategy.each_time
 
-    async def _signed(
+    async def _this_time(
         self, credential: Credential, secrets: Mapping[str, str], occasion: Occasion
     ) -> Authorized | NotAuthorized:
         """Authorize this one request; nothing is kept of it."""

@@ -2,9 +2,9 @@
 
 from waypost.clock import Clock
 from waypost.credentials.sending import Carrier, Sender
-from waypost.delivery import request
+from waypost.delivery import answers, item
+from waypost.delivery.item import Opened
 from waypost.delivery.model import Failed, Outcome
-from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
 from waypost.destinations import ports
 from waypost.settings import Settings
@@ -23,7 +23,5 @@ class Deliverer:
         port = ports.port(target.destination, target.secrets, self._settings, self._clock.now_ms())
         if isinstance(port, str):
             return Failed(port)
-        verdict = await port.deliver(
-            request.item(target, message, attempt_id), Carrier(self._sender, target.under)
-        )
-        return request.outcome(verdict, self._clock.now_ms())
+        verdict = await port.deliver(item.of(target, message, attempt_id), Carrier(self._sender, target.under))
+        return answers.outcome(verdict, self._clock.now_ms())

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
+from waypost.delivery.item import Opened
 from waypost.delivery.model import Parking
-from waypost.delivery.request import Opened
 from waypost.delivery.slots import Slot
 from waypost.delivery.target import Target, Targets
 from waypost.delivery.waits import Cursors, Waits

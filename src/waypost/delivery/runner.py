@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from waypost.clock import Clock
 from waypost.delivery import waits
 from waypost.delivery.attempt import Deliverer
+from waypost.delivery.item import Opened
 from waypost.delivery.loading import Load, Loader
 from waypost.delivery.model import Delivered, Failed, Outcome
 from waypost.delivery.pacing import Turnstile
-from waypost.delivery.request import Opened
 from waypost.delivery.settling import Attempted, Settled, Settling
 from waypost.delivery.slots import Slot
 from waypost.delivery.telling import Telling
@@ -26,11 +26,15 @@ MESSAGES_A_TURN = 128
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """Where a queue stands in a load: its cursor, and what counts against the message behind it."""
+    """Where a queue stands in a load: its cursor, and what counts against the message behind it.
+
+    `tried` counts the failures that no longer count, too: of before a change of destination or credential.
+    """
 
     cursor: int
     failures: int = 0
     refused: int = 0
+    tried: int = 0
 
 
 class Runner:
@@ -68,7 +72,8 @@ class Runner:
                     return True
                 left -= 1
                 continue
-            turn = _Turn(load.head.cursor, load.head.failures, load.head.refusals)
+            head = load.head
+            turn = _Turn(head.cursor, head.failures, head.refusals, head.attempts)
             for message in load.messages:
                 await self._pace.turn()
                 if not self._loader.is_current(load):
@@ -130,7 +135,7 @@ class Runner:
                 last=message is load.messages[-1],
             )
         )
-        self._telling.ended(load.head, ended, turn.failures, settled)
+        self._telling.ended(load.head, ended, turn.tried, settled)
         return settled
 
     def _ended(self, head: Head, outcome: Outcome, attempt_id: str, started_at: int) -> Ended:

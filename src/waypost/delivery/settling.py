@@ -6,6 +6,7 @@ recorded by statements that run once. What failed, and what is in several queues
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -68,6 +69,7 @@ class Settling:
         self._hot = hot
         self._due = due
         self._schedule = schedule
+        self._late = 0
         self._delivered = Gathering(self._together, at_once=AT_ONCE, most=MOST_TOGETHER)
 
     async def recorded(self, given: Attempted) -> Settled | None:
@@ -75,14 +77,30 @@ class Settling:
 
         None when another worker owns the queue by now.
         """
-        while True:
-            try:
-                if isinstance(given.outcome, Delivered) and not given.fence.others:
-                    return await self._delivered.written(given)
-                return await self._alone(given)
-            except Unavailable as error:
-                log.warning("attempt.unrecorded", detail=error.detail)
+        try:
+            return await self._once(given)
+        except Unavailable as error:
+            return await self._later(given, error.detail)
+
+    async def _once(self, given: Attempted) -> Settled | None:
+        if isinstance(given.outcome, Delivered) and not given.fence.others:
+            return await self._delivered.written(given)
+        return await self._alone(given)
+
+    async def _later(self, given: Attempted, detail: str) -> Settled | None:
+        """Once the store is back. The first that waits says so for all, and the last."""
+        if not self._late:
+            log.warning("attempts.unrecorded", detail=detail)
+        self._late += 1
+        try:
+            while True:
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
+                with suppress(Unavailable):
+                    return await self._once(given)
+        finally:
+            self._late -= 1
+            if not self._late:
+                log.info("attempts.recorded")
 
     async def _alone(self, given: Attempted) -> Settled | None:
         queue_ids = [queue_id for queue_id, _ in given.fence.others]

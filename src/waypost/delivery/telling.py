@@ -15,20 +15,21 @@ class Telling:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._told: dict[str, str | None] = {}
-        """Why each queue holds, as it was told last."""
+        """Why each queue holds that this node has seen fail."""
 
-    def ended(self, head: Head, ended: Ended, failures: int, settled: Settled | None) -> None:
-        """Hear how an attempt ended, after so many failures in a row, and how its queue stands."""
+    def ended(self, head: Head, ended: Ended, tried: int, settled: Settled | None) -> None:
+        """Hear how an attempt ended, after so many in a row had failed, and how its queue stands."""
         self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
         words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
-        before = self._told.pop(head.queue_id, ended.reason)
+        told = self._told.pop(head.queue_id, None)
+        was_held = tried > 0 or told is not None
         if settled is None:
             log.warning("queue.taken_over", **words)
         elif settled.parked:
             log.warning("message.parked", reason=ended.reason, status=ended.status, **words)
         elif ended.outcome == "failed":
             self._told[head.queue_id] = ended.reason
-            if not failures or before != ended.reason:
+            if not was_held or told not in {None, ended.reason}:
                 log.warning("queue.held", reason=ended.reason, status=ended.status, **words)
-        elif failures:
-            log.info("queue.released", after_attempts=failures, **words)
+        elif was_held:
+            log.info("queue.released", after_attempts=tried, **words)

@@ -205,10 +205,14 @@ class Destination:
         return kind_of(partial.get("cloudProviderSettings") or None)
 
     @property
+    def takes_credential(self) -> bool:
+        """Whether there are credentials that its kind can use."""
+        return self.kind is None or self.kind.takes_credential
+
+    @property
     def lacks_credential(self) -> bool:
         """Whether it has no credential and its kind delivers nothing without one."""
-        kind = self.kind if self.is_cloud else None
-        return kind is not None and kind.takes_credential and self.credential_id is None
+        return self.is_cloud and self.takes_credential and self.credential_id is None
 
     @property
     def is_development(self) -> bool:

@@ -42,7 +42,10 @@ def store(destination: Destination, settings: Settings) -> StorePort | str:
     given, faults = check(kind.settings, destination.cloud.get("settings"))
     if given is None:
         return f"The destination's cloud settings are no longer valid: {faults[0].pointer}."
-    return kind.open(settings, given)
+    where = getattr(settings, kind.where)
+    if where is None and kind.needs_where:
+        return f"The operator has not said where such a store is ({kind.variable})."
+    return kind.open(where, given)
 
 
 def under(

@@ -21,6 +21,9 @@ from waypost.quotas import store as quotas
 from waypost.validation import check, checked
 from waypost.vault.vault import Vault
 
+VERIFIED = "destination-verified"
+"""Of a verification that succeeded, and with the status `attempted` of one that did not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -180,7 +183,7 @@ class Destinations:
             changed = self._write(tx, current, sent, verification)
             details = {"id": current.id, "method": method, "verified": True}
             details |= changes.difference(current, changed, sent)
-            self._record(tx, caller, "destination-verified", environment, details)
+            self._record(tx, caller, VERIFIED, environment, details)
             return changed, bool(sent)
 
         return await self._change_and_wake(change)
@@ -192,7 +195,7 @@ class Destinations:
             current = self._in_reach(tx, caller, destination_id, ENGINEER)
             environment = environments.get(tx, current.environment_id)
             details = {"id": current.id, "method": method, "verified": False}
-            self._record(tx, caller, "destination-verified", environment, details, status="attempted")
+            self._record(tx, caller, VERIFIED, environment, details, status="attempted")
 
         await self._db.write(change)
 

@@ -1,6 +1,5 @@
 """Verify destination: an endpoint proves by a handshake that its owner wants messages; a store takes a probe."""
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from waypost.destinations.service import Destinations
 from waypost.egress import identity
 from waypost.egress.client import Answer, Client, Unreached
 from waypost.errors import Conflict, Fault, Invalid
+from waypost.ids import random_id
 from waypost.validation import check
 
 TIMEOUT_SECONDS = 10
@@ -86,7 +86,7 @@ class Verifier:
         faults += self._missing(destination, endpoint, token)
         if given is None or faults or endpoint is None or token is None:
             raise Invalid(faults)
-        made = Handshake(method, endpoint, token, str(uuid.uuid4()), self._application_name)
+        made = Handshake(method, endpoint, token, random_id(), self._application_name)
         answer = await self._send(destination, secrets, made)
         fault, exchange = handshake.fault(made, answer), handshake.exchange(made, answer)
         if fault is not None:

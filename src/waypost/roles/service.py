@@ -21,6 +21,8 @@ from waypost.users import memberships
 from waypost.validation import check, checked
 
 NOUN = "role assignment"
+UPDATED = "role-updated"
+REMOVED = "role-removed"
 
 
 class Roles:
@@ -72,7 +74,7 @@ class Roles:
         before = memberships.in_organization(tx, organization_id, wanted.user_id)
         if before is not wanted.role:
             memberships.change(tx, organization_id, wanted.user_id, wanted.role)
-            self._record(tx, caller, organization_id, None, wanted.user_id, before, wanted.role)
+            self._record(tx, caller, UPDATED, organization_id, None, wanted.user_id, before, wanted.role)
 
     def _remove_from_organization(self, tx: Tx, caller: Caller, organization_id: int, raw: Any) -> None:
         user_id = _removed(raw)
@@ -80,7 +82,7 @@ class Roles:
         if before is None:
             raise NotFound(NOUN)
         memberships.leave(tx, organization_id, user_id)
-        self._record(tx, caller, organization_id, None, user_id, before, None)
+        self._record(tx, caller, REMOVED, organization_id, None, user_id, before, None)
 
     def _assign(self, tx: Tx, caller: Caller, environment_id: str, raw: Any) -> None:
         place = _managed(tx, caller, environment_id)
@@ -88,7 +90,9 @@ class Roles:
         if memberships.in_environment(tx, place.id, wanted.user_id) is not None:
             raise Conflict("The user has a role in this environment; PUT changes it.")
         memberships.assign(tx, place.id, wanted.user_id, wanted.role)
-        self._record(tx, caller, place.organization_id, place.id, wanted.user_id, None, wanted.role)
+        self._record(
+            tx, caller, "role-assigned", place.organization_id, place.id, wanted.user_id, None, wanted.role
+        )
 
     def _reassign(self, tx: Tx, caller: Caller, environment_id: str, raw: Any) -> None:
         place = _managed(tx, caller, environment_id)
@@ -98,7 +102,7 @@ class Roles:
             raise NotFound(NOUN)
         if before is not wanted.role:
             memberships.reassign(tx, place.id, wanted.user_id, wanted.role)
-            self._record(tx, caller, place.organization_id, place.id, wanted.user_id, before, wanted.role)
+            self._record(tx, caller, UPDATED, place.organization_id, place.id, wanted.user_id, before, wanted.role)
 
     def _unassign(self, tx: Tx, caller: Caller, environment_id: str, raw: Any) -> None:
         place = _managed(tx, caller, environment_id)
@@ -107,19 +111,19 @@ class Roles:
         if before is None:
             raise NotFound(NOUN)
         memberships.unassign(tx, place.id, user_id)
-        self._record(tx, caller, place.organization_id, place.id, user_id, before, None)
+        self._record(tx, caller, REMOVED, place.organization_id, place.id, user_id, before, None)
 
     def _record(
         self,
         tx: Tx,
         caller: Caller,
+        type_: str,
         organization_id: int,
         environment_id: str | None,
         user_id: int,
         before: OrganizationRole | EnvironmentRole | None,
         after: OrganizationRole | EnvironmentRole | None,
     ) -> None:
-        type_ = "role-assigned" if before is None else "role-removed" if after is None else "role-updated"
         audit.record(
             tx, caller, type_, organization_id=organization_id, environment_id=environment_id,
             now_ms=self._clock.now_ms(),

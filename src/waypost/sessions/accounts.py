@@ -87,7 +87,7 @@ class Accounts:
             now = self._clock.now_ms()
             store.put_password(tx, session.user_id, derived, now)
             store.drop_invitations(tx, session.user_id)
-            events.record(tx, caller, "password-set", session.user_id, now, details={"after": "changed"})
+            events.record(tx, caller, events.PASSWORD_SET, session.user_id, now, details={"after": "changed"})
             return self._renewed(tx, session, session.means)
 
         return await self._db.write(change)
@@ -157,7 +157,7 @@ class Accounts:
 
         def remove(tx: Tx) -> SignedIn:
             factors.drop(tx, session.user_id)
-            events.record(tx, caller, "second-factor-removed", session.user_id, self._clock.now_ms())
+            events.record(tx, caller, events.FACTOR_REMOVED, session.user_id, self._clock.now_ms())
             left = Means.password if session.means is Means.code else session.means
             return self._renewed(tx, session, left)
 

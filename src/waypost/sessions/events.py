@@ -10,6 +10,9 @@ from waypost.db.database import Tx
 from waypost.sessions.model import CLIENT_ID, Arrival
 from waypost.users import memberships
 
+PASSWORD_SET = "password-set"  # noqa: S105 - a word
+FACTOR_REMOVED = "second-factor-removed"
+
 
 def person(tx: Tx, user_id: int) -> User:
     """The user as a principal, with the roles as they are now."""

@@ -81,11 +81,11 @@ class Invitations:
         store.put_password(tx, user_id, derived, now)
         store.end_all(tx, user_id)
         throttle.clear(tx, Guarded.account(users.get(tx, user_id).email))
-        events.record(tx, caller, "password-set", user_id, now, details={"after": "changed"})
+        events.record(tx, caller, events.PASSWORD_SET, user_id, now, details={"after": "changed"})
         if drops_factor and factors.since(tx, user_id) is not None:
             factors.drop(tx, user_id)
             throttle.clear(tx, Guarded.codes(user_id))
-            events.record(tx, caller, "second-factor-removed", user_id, now, details={"by": "invitation"})
+            events.record(tx, caller, events.FACTOR_REMOVED, user_id, now, details={"by": "invitation"})
 
 
 def require(caller: Caller, held: Mapping[int, OrganizationRole]) -> None:

@@ -16,6 +16,7 @@ from waypost.sources import store
 from waypost.sources.model import IMMUTABLE, Source, SourceCreate, SourcePatch, given
 from waypost.validation import checked, checked_patch
 
+CREATED = "source-created"
 TEST_SOURCE = "Waypost test source"
 
 
@@ -48,7 +49,7 @@ class Sources:
             made = Source(ids.new_id(), environment_id, environment.flag, **given(raw))
             store.insert(tx, made, self._clock.now_ms())
             environments.bump(tx, environment_id)
-            self._record(tx, caller, "source-created", made, {"after": made.shown()})
+            self._record(tx, caller, CREATED, made, {"after": made.shown()})
             return made
 
         return await self._db.write(insert)
@@ -94,7 +95,7 @@ class Sources:
         made = Source(ids.new_id(), environment.id, environment.flag, TEST_SOURCE, is_test=True)
         store.insert(tx, made, self._clock.now_ms())
         environments.bump(tx, environment.id)
-        self._record(tx, caller, "source-created", made, {"after": made.shown()})
+        self._record(tx, caller, CREATED, made, {"after": made.shown()})
         return made
 
     async def _to_change(self, caller: Caller, source_id: str) -> Source:

@@ -30,6 +30,8 @@ from waypost.subscriptions.model import (
 from waypost.validation import checked, checked_patch
 from waypost.vault.vault import Vault
 
+CREATED = "subscription-created"
+
 
 class Subscriptions:
     """The use cases.
@@ -95,7 +97,7 @@ class Subscriptions:
             )
             store.insert(tx, made, self._clock.now_ms())
             self._opened(tx, made)
-            self._record(tx, caller, "subscription-created", made, {"after": made.shown_whole()})
+            self._record(tx, caller, CREATED, made, {"after": made.shown_whole()})
             return made
 
         return await self._db.write(insert)
@@ -118,7 +120,7 @@ class Subscriptions:
         made = Subscription(ids.new_id(), environment.id, environment.flag, source_id, destination_id, data_model)
         store.insert(tx, made, self._clock.now_ms())
         self._opened(tx, made)
-        self._record(tx, caller, "subscription-created", made, {"after": made.shown_whole()})
+        self._record(tx, caller, CREATED, made, {"after": made.shown_whole()})
         return made
 
     async def update(self, caller: Caller, subscription_id: str, raw: Any) -> Subscription:

@@ -9,7 +9,7 @@ from waypost import __version__
 from waypost.memory import Budget
 from waypost.web import middleware
 from waypost.web.directory import Directory
-from waypost.web.limits import Limits
+from waypost.web.rates import Limits
 from waypost.web.routes import problems
 from waypost.web.routes.callers import Authenticate
 

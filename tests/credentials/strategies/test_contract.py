@@ -26,7 +26,7 @@ def case(request: pytest.FixtureRequest, clock: SetClock) -> Iterator[tuple[str,
         yield request.param, running
 
 
-@pytest.fixture(params=[name for name in CASES if not STRATEGIES[name].signs])
+@pytest.fixture(params=[name for name in CASES if not STRATEGIES[name].each_time])
 def fetching(request: pytest.FixtureRequest, clock: SetClock) -> Iterator[tuple[str, Running]]:
     """A strategy that fetches tokens."""
     with CASES[request.param](clock) as running:

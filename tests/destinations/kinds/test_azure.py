@@ -164,6 +164,6 @@ def test_a_bearer_token_comes_with_a_version_of_the_api(house: House, peer: Http
 
 def test_the_host_is_made_of_the_checked_account() -> None:
     given = AzureDatabricksSettings(containerName="inbox", storageAccountName="clinicdata")
-    assert AzureContainer(load(), given).look("a/b c").url == (
+    assert AzureContainer(load().azure_blob_url, given).look("a/b c").url == (
         "https://clinicdata.blob.core.windows.net/inbox/a/b%20c"
     )

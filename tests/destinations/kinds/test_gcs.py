@@ -51,7 +51,7 @@ class TestGcs(OverHttp):
 def test_the_service_is_googles_unless_an_operator_says_another() -> None:
     settings = GcpCloudStorageSettings(bucketName="inbox")
     name = "storage/v1/b/inbox/o/a%2Fb%20c?fields=size,metadata"
-    assert GcsBucket(load(), settings).look("a/b c").url == f"https://storage.googleapis.com/{name}"
-    own = GcsBucket(load(gcs_url="https://gcs.clinic.example"), settings)
+    assert GcsBucket(None, settings).look("a/b c").url == f"https://storage.googleapis.com/{name}"
+    own = GcsBucket(load(gcs_url="https://gcs.clinic.example").gcs_url, settings)
     assert own.look("a/b c").url == f"https://gcs.clinic.example/{name}"
     assert own.write("n", b"{}", {}).url.startswith("https://gcs.clinic.example/upload/")

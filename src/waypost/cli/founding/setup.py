@@ -7,6 +7,7 @@ from typing import Any
 from waypost.access import Caller, EnvironmentRole, OrganizationRole, operator
 from waypost.apikeys import store as apikeys
 from waypost.apikeys.model import ApiKey, ApiKeyCreate
+from waypost.apikeys.service import OAUTH_KEY_CREATED
 from waypost.app import Waypost
 from waypost.audit import store as audit
 from waypost.cli.founding.plan import FIRST, FixedApiKey, FixedOrganization, FixedUser, SetupPlan
@@ -114,7 +115,7 @@ def _api_key(tx: Tx, waypost: Waypost, fixed: FixedApiKey, now_ms: int) -> None:
     key = ApiKey(fixed.clientId, environment.id, environment.flag, fixed.name, fixed.jwksURL, fixed.jwkSet)
     apikeys.insert(tx, key, now_ms)
     audit.record(
-        tx, CALLER, "oauth-key-created",
+        tx, CALLER, OAUTH_KEY_CREATED,
         organization_id=environment.organization_id, environment_id=environment.id,
         details={"id": key.id, "after": key.audited()}, now_ms=now_ms,
     )  # fmt: skip

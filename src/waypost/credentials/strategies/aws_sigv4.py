@@ -54,7 +54,7 @@ async def authorize(fields: AwsSigv4, occasion: Occasion) -> Grant | NotAuthoriz
     return Grant(signed(fields, occasion.request, occasion.now_ms))
 
 
-STRATEGY = Strategy("AwsSigv4", AwsSigv4, authorize, signs=True)
+STRATEGY = Strategy("AwsSigv4", AwsSigv4, authorize, each_time=True)
 
 
 def signed(fields: AwsSigv4, request: Outgoing, now_ms: int) -> dict[str, str]:

@@ -46,8 +46,8 @@ async def authorize(fields: AzureSAS, occasion: Occasion) -> Grant | NotAuthoriz
     return Grant({}, query=fields.sasToken.removeprefix("?"))
 
 
-STRATEGY = Strategy("AzureSAS", AzureSAS, authorize, signs=True, ours=True)
-"""It `signs`, so that its end is looked at each time."""
+STRATEGY = Strategy("AzureSAS", AzureSAS, authorize, each_time=True, ours=True)
+"""Asked `each_time`, so that its end is looked at."""
 
 
 def parameters(token: str) -> dict[str, str]:

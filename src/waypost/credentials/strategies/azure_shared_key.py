@@ -56,7 +56,7 @@ async def authorize(fields: AzureSharedKey, occasion: Occasion) -> Grant | NotAu
     return Grant({**dated, "authorization": f"SharedKey {request.account}:{base64.b64encode(signature).decode()}"})
 
 
-STRATEGY = Strategy("AzureSharedKey", AzureSharedKey, authorize, signs=True, ours=True)
+STRATEGY = Strategy("AzureSharedKey", AzureSharedKey, authorize, each_time=True, ours=True)
 
 
 def to_sign(request: Outgoing, more: Mapping[str, str]) -> str:

@@ -29,4 +29,4 @@ async def authorize(fields: Basic, occasion: Occasion) -> Grant | NotAuthorized:
     return Grant({"authorization": f"Basic {base64.b64encode(pair).decode()}"})
 
 
-STRATEGY = Strategy("Basic", Basic, authorize, signs=True, ours=True)
+STRATEGY = Strategy("Basic", Basic, authorize, each_time=True, ours=True)

@@ -55,4 +55,4 @@ async def authorize(fields: Header, occasion: Occasion) -> Grant | NotAuthorized
     return Grant({fields.headerName.lower(): fields.headerValue})
 
 
-STRATEGY = Strategy("Header", Header, authorize, signs=True, ours=True)
+STRATEGY = Strategy("Header", Header, authorize, each_time=True, ours=True)

@@ -104,15 +104,16 @@ F = TypeVar("F", bound=Fields)
 class Strategy(Generic[F]):
     """A way to authorize: its name in the API, its fields, and what it does with them.
 
-    One that `signs`, or has nothing to fetch, is asked anew for every request, which the occasion then has; the
-    grants of the others are kept while they last. One that is `keyed` has the fields `privateKey` and `algorithm`:
-    Waypost makes the key when none is given, and shows its public half. `ours` is what Redox does not document.
+    One that signs requests, or has nothing to fetch, is asked `each_time`, for the request that the occasion then
+    has; the grants of the others are kept while they last. One that is `keyed` has the fields `privateKey` and
+    `algorithm`: Waypost makes the key when none is given, and shows its public half. `ours` is what Redox does not
+    document.
     """
 
     name: str
     fields: type[F]
     authorize: Callable[[F, Occasion], Awaitable[Grant | NotAuthorized]]
-    signs: bool = False
+    each_time: bool = False
     keyed: bool = False
     ours: bool = False
 

@@ -16,7 +16,6 @@ from waypost.destinations.kinds.kind import CloudKind, Item
 from waypost.destinations.kinds.naming import Prefix, metadata_of, name_of
 from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties, length_of, marked, path_of
 from waypost.egress.client import Answer
-from waypost.settings import Settings
 from waypost.validation import Body
 
 VERSION = "2023-11-03"
@@ -85,10 +84,10 @@ class AzureContainer(ObjectStore):
         "401": "Check the destination's credential.",
     }
 
-    def __init__(self, settings: Settings, given: AzureDatabricksSettings) -> None:
+    def __init__(self, where: str, given: AzureDatabricksSettings) -> None:
         super().__init__(given.fileNamePrefix)
         self._account = given.storageAccountName
-        host = settings.azure_blob_url.replace("{account}", given.storageAccountName)
+        host = where.replace("{account}", given.storageAccountName)
         self._url = f"{host}/{given.containerName}"
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
@@ -152,6 +151,6 @@ KIND = CloudKind(
     " Contributor on the container for an OAuth identity (scope"
     " `https://storage.azure.com/.default`), `sp=rcd` in a SAS.",
     example={"containerName": "inbox", "storageAccountName": "clinicdata", "fileNamePrefix": "ward/"},
-    host="azure_blob_url",
+    where="azure_blob_url",
     open=AzureContainer,
 )

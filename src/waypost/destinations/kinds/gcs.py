@@ -20,7 +20,6 @@ from waypost.destinations.kinds.naming import Prefix
 from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties
 from waypost.destinations.kinds.s3 import is_address
 from waypost.egress.client import Answer
-from waypost.settings import Settings
 from waypost.validation import Body
 
 GOOGLE = "https://storage.googleapis.com"
@@ -64,9 +63,9 @@ class GcsBucket(ObjectStore):
         " check that billing is on.",
     }
 
-    def __init__(self, settings: Settings, given: GcpCloudStorageSettings) -> None:
+    def __init__(self, where: str | None, given: GcpCloudStorageSettings) -> None:
         super().__init__(given.fileNamePrefix)
-        self._host = settings.gcs_url or GOOGLE
+        self._host = where or GOOGLE
         self._bucket = given.bucketName
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
@@ -135,6 +134,6 @@ KIND = CloudKind(
     needs="`storage.objects.create` and `storage.objects.get`, and `storage.objects.delete` for the probe of a"
     " verification: the role Storage Object User on the bucket.",
     example={"bucketName": "inbox", "fileNamePrefix": "ward/"},
-    host="gcs_url",
+    where="gcs_url",
     open=GcsBucket,
 )

@@ -14,7 +14,6 @@ from pydantic import BaseModel
 
 from waypost.credentials.sending import Carrier
 from waypost.egress.client import Answer
-from waypost.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +114,23 @@ class CloudKind(Kind):
     """A kind whose messages are kept in a store: named by provider and product in `cloudProviderSettings`.
 
     `needs` says what must be allowed: to the credential's identity or, where none is needed, to Waypost itself.
-    `example` are settings that are right. `host` names the setting of Waypost's own that says where the store is.
-    `open` makes the port from Waypost's settings and the destination's, or says why it cannot.
+    `example` are settings that are right. `where` names the setting of Waypost's own by which the operator says
+    where the store is; `needs_where`: while it is unset there is no place to go to. `open` makes the port from it
+    and the destination's settings.
     """
 
     provider: str = ""
     product: str = ""
     needs: str = ""
     example: Mapping[str, Any] = field(kw_only=True)
-    host: str = field(kw_only=True)
-    open: Callable[[Settings, Any], StorePort | str] = field(kw_only=True)
+    where: str = field(kw_only=True)
+    needs_where: bool = False
+    open: Callable[[Any, Any], StorePort] = field(kw_only=True)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable by which the operator says where the store is."""
+        return f"WAYPOST_{self.where.upper()}"
 
     def named(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """`cloudProviderSettings` with these settings."""

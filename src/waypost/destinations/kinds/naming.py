@@ -1,6 +1,8 @@
 """How messages are named and marked in every store, whatever speaks to it.
 
-A name is the same for every attempt, so that a store which never overwrites keeps each message once.
+A name is the same for every attempt, so that a store which never overwrites keeps each message once. Whatever
+comes from a tenant is checked before it gets here (`Prefix`; a subscription's data model; ids are ours), so that a
+name may stand in a path: it has no empty part, and none that is a dot or two.
 """
 
 import re

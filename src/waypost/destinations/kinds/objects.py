@@ -6,7 +6,6 @@ attempt before this one may have put it there without our hearing of it; the obj
 """
 
 import re
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from waypost.credentials.strategies.strategy import Outgoing
 from waypost.destinations.kinds.kind import Item, Probed, Refused, Taken, said
 from waypost.destinations.kinds.naming import metadata_of, name_of, probe_name
 from waypost.egress.client import Answer
+from waypost.ids import random_id
 
 PROBE_BODY = b'{"probe":true}'
 JSON = "application/json"
@@ -54,7 +54,7 @@ class ObjectStore(ABC):
 
     async def probe(self, carrier: Carrier) -> Probed:
         """Write, look at and remove a small object, each as a delivery does it."""
-        probe_id = str(uuid.uuid4())
+        probe_id = random_id()
         name = probe_name(self.prefix, probe_id)
         marks = {"logid": probe_id, "length": str(len(PROBE_BODY))}
         if (trouble := self._trouble(await carrier.send(self.write(name, PROBE_BODY, marks)))) is not None:

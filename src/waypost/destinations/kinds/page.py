@@ -18,13 +18,14 @@ queue with its reason, and everything passes the one egress policy, with the des
 OBJECTS = """\
 ## Objects
 
-Every message is one object, written whole by one request that never overwrites:
+Every message is one object, written whole, and never over another:
 
     <fileNamePrefix><data model, spaces as ->/<subscription id>/<date, UTC>/<20-digit sequence>-<log id>.json
 
 The date is that of the acceptance; the data model is spelled as in the subscription. Inside one subscription names
-sort as sent. The content type is `application/json`, and the metadata is `source`, `datamodel`, `eventtype`,
-`logid`, `sequence` and `length` (bytes), percent-encoded where a header cannot carry a value.
+sort as sent. In a store over HTTP the content type is `application/json`, and the metadata is `source`,
+`datamodel`, `eventtype`, `logid`, `sequence` and `length` (bytes), percent-encoded where a header cannot carry a
+value.
 
 If the name is there already, Waypost looks at the object: with this message's log id, and as long as its metadata
 says, it counts as delivered, because an attempt that was cut off has put it there; else the queue holds.
@@ -50,7 +51,7 @@ def _section(kind: Kind) -> str:
     lines += ["", f"Credentials: {kind.accepted}.", ""]
     if isinstance(kind, CloudKind):
         lines += [f"What must be allowed: {kind.needs}", ""]
-        lines += [f"The operator says where the store is, by `WAYPOST_{kind.host.upper()}`. An example:", ""]
+        lines += [f"The operator says where the store is, by `{kind.variable}`. An example:", ""]
         lines += ["```json", json.dumps(kind.named(kind.example), indent=2), "```", ""]
     return "\n".join(lines)
 

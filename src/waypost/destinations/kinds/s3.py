@@ -17,7 +17,6 @@ from waypost.destinations.kinds.kind import CloudKind
 from waypost.destinations.kinds.naming import Prefix
 from waypost.destinations.kinds.objects import JSON, ObjectStore, Properties, length_of, marked, path_of
 from waypost.egress.client import Answer
-from waypost.settings import Settings
 from waypost.validation import Body
 
 META = "x-amz-meta-"
@@ -87,9 +86,9 @@ class S3Bucket(ObjectStore):
         "403": "Check the destination's credential and what it may do.",
     }
 
-    def __init__(self, settings: Settings, given: AwsS3Settings) -> None:
+    def __init__(self, where: str | None, given: AwsS3Settings) -> None:
         super().__init__(given.fileNamePrefix)
-        self._url = _url(settings.s3_url, given.bucketName, given.region)
+        self._url = _url(where, given.bucketName, given.region)
 
     def write(self, name: str, body: bytes, metadata: Mapping[str, str]) -> Outgoing:
         """PutObject."""
@@ -142,6 +141,6 @@ KIND = CloudKind(
     needs="`s3:PutObject` and `s3:GetObject` on the objects under the prefix, and `s3:DeleteObject` for the"
     " probe of a verification. The credential's `serviceName` is `s3`.",
     example={"bucketName": "inbox", "region": "eu-central-1", "fileNamePrefix": "ward/"},
-    host="s3_url",
+    where="s3_url",
     open=S3Bucket,
 )

@@ -1,4 +1,4 @@
-"""`local`/`folder`, on the file system; `tests/docs/test_a_new_kind.py` runs it where the source has the kind."""
+"""`example`/`folder`, on the file system: `tests/docs/test_a_new_kind.py` runs it where the source has it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def peer(house: House) -> Peer:
     def cloud(bucket: str, prefix: str) -> dict[str, Any]:
         settings = {"folderName": bucket, "fileNamePrefix": prefix}
-        return {"typeId": "local", "productId": "folder", "settings": settings}
+        return {"typeId": "example", "productId": "folder", "settings": settings}
 
     return FolderPeer(Folders(house.waypost.ground.settings.data / "delivered"), cloud)
 

@@ -1,4 +1,4 @@
-"""`local`/`folder`: a file a message in a folder of this machine: the example of a kind that is no HTTP.
+"""`example`/`folder`: a file a message in a folder of this machine: the example of a kind that is no HTTP.
 
 No part of Waypost: `tests/docs/test_a_new_kind.py` adds it to a copy of the source, as CONTRIBUTING.md says.
 """
@@ -9,6 +9,8 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -17,13 +19,12 @@ from pydantic import Field, StringConstraints
 from waypost.credentials.sending import Carrier
 from waypost.destinations.kinds.kind import CloudKind, Item, Probed, Refused, Taken
 from waypost.destinations.kinds.naming import Prefix, name_of, probe_name
-from waypost.settings import Settings
 from waypost.validation import Body
 
 Word = TypeVar("Word")
 
 
-class LocalFolderSettings(Body):
+class ExampleFolderSettings(Body):
     """A folder of this machine (ours)."""
 
     folderName: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")] = Field(
@@ -32,11 +33,11 @@ class LocalFolderSettings(Body):
     fileNamePrefix: Prefix = ""
 
 
-class LocalFolder:
+class ExampleFolder:
     """A folder below `delivered` in the data folder."""
 
-    def __init__(self, settings: Settings, given: LocalFolderSettings) -> None:
-        self._folder = settings.data / "delivered" / given.folderName
+    def __init__(self, where: Path, given: ExampleFolderSettings) -> None:
+        self._folder = where / "delivered" / given.folderName
         self._prefix = given.fileNamePrefix
 
     async def deliver(self, item: Item, carrier: Carrier) -> Taken | Refused:
@@ -51,16 +52,13 @@ class LocalFolder:
         return await _within(carrier, lambda: self._try(name), late)
 
     def _write(self, item: Item) -> Taken | Refused:
-        path = self._folder / name_of(self._prefix, item)
+        name = name_of(self._prefix, item)
         try:
-            self._put(path, item.body)
-        except FileExistsError:
-            if _is(item, path):
+            if self._put(self._folder / name, item.body) or _is(item, (self._folder / name).read_bytes()):
                 return Taken()
-            return Refused(f"There is a file {path.relative_to(self._folder)} already, which is not this message.")
         except OSError as error:
             return Refused(_trouble(error))
-        return Taken()
+        return Refused(f"There is a file {name} already, which is not this message.")
 
     def _try(self, name: str) -> Probed:
         try:
@@ -70,26 +68,47 @@ class LocalFolder:
             return Probed(f"No file could be written: {_trouble(error)}", name=name)
         return Probed(None, name=name)
 
-    def _put(self, path: Path, body: bytes) -> None:
-        """A whole file, on disk, of a name that nothing has. Raises OSError."""
+    def _put(self, path: Path, body: bytes) -> bool:
+        """A whole file, on disk, of a name that nothing has; False when something has it. Raises OSError."""
         with tempfile.NamedTemporaryFile(dir=self._folder) as part:
             part.write(body)
             part.flush()
             os.fsync(part.fileno())
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(part.name, path)
+            try:
+                os.link(part.name, path)
+            except FileExistsError:
+                return False
+        for folder in path.relative_to(self._folder).parents:
+            _sync(self._folder / folder)
+        return True
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Of this kind alone: a disk that hangs keeps them, and must keep nothing else."""
+    return ThreadPoolExecutor(16, thread_name_prefix="example-folder")
 
 
 async def _within(carrier: Carrier, work: Callable[[], Word], late: Word) -> Word:
     """The work in a thread, for as long as an attempt may take."""
+    working = asyncio.get_running_loop().run_in_executor(_threads(), work)
     try:
-        return await asyncio.wait_for(asyncio.to_thread(work), carrier.timeout_seconds)
+        return await asyncio.wait_for(working, carrier.timeout_seconds)
     except TimeoutError:
         return late
 
 
-def _is(item: Item, path: Path) -> bool:
-    there = path.read_bytes()
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _is(item: Item, there: bytes) -> bool:
+    """Whether what is there is the message, of this attempt or of one before."""
     try:
         return there == item.body or json.loads(there)["Meta"]["Logs"][0]["ID"] == item.log_id
     except (ValueError, LookupError, TypeError):
@@ -103,15 +122,15 @@ def _trouble(error: OSError) -> str:
 
 
 KIND = CloudKind(
-    name="local/folder",
+    name="example/folder",
     title="A folder of this machine (ours)",
     about="A file for each message in a folder of the machine that Waypost runs on.",
-    settings=LocalFolderSettings,
+    settings=ExampleFolderSettings,
     only=(),
-    provider="local",
+    provider="example",
     product="folder",
     needs="Waypost writes below `delivered` in its data folder.",
     example={"folderName": "inbox", "fileNamePrefix": "ward/"},
-    host="data",
-    open=LocalFolder,
+    where="data",
+    open=ExampleFolder,
 )

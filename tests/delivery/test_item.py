@@ -10,9 +10,9 @@ import pytest
 from waypost.clock import from_iso
 from waypost.credentials.sending import Under
 from waypost.credentials.store import Credential
-from waypost.delivery import request
+from waypost.delivery import answers, item
+from waypost.delivery.item import Opened
 from waypost.delivery.model import Delivered, Failed, Outcome
-from waypost.delivery.request import Opened
 from waypost.delivery.target import Target
 from waypost.destinations import ports
 from waypost.destinations.kinds.https import Endpoint
@@ -56,25 +56,25 @@ def headers(target: Target, *, replay_of: str | None = None, operator: Settings 
     """The headers of the message's delivery."""
     port = ports.port(target.destination, target.secrets, operator, 0)
     assert isinstance(port, Endpoint)
-    return port.post(request.item(target, opened(replay_of=replay_of), "attempt-1")).headers
+    return port.post(item.of(target, opened(replay_of=replay_of), "attempt-1")).headers
 
 
 def outcome(target: Target, answer: Answer) -> Outcome:
     """What an answer comes to."""
     port = ports.port(target.destination, target.secrets, OPERATOR, 0)
     assert isinstance(port, Endpoint)
-    return request.outcome(port.judge(answer), 0)
+    return answers.outcome(port.judge(answer), 0)
 
 
 def test_only_meta_differs_from_what_came_in() -> None:
-    sent, came = request.body(a_target(), opened(), "attempt-1"), opened()
+    sent, came = item.body(a_target(), opened(), "attempt-1"), opened()
     before, after = BODY[: came.pending.meta_start], BODY[came.pending.meta_end :]
     assert sent.startswith(before)
     assert sent.endswith(after)
 
 
 def test_meta_names_source_this_destination_only_and_the_attempt() -> None:
-    meta = json.loads(request.body(a_target(), opened(), "attempt-1"))["Meta"]
+    meta = json.loads(item.body(a_target(), opened(), "attempt-1"))["Meta"]
     assert meta == {
         "DataModel": "Results",
         "EventType": "New",
@@ -88,13 +88,13 @@ def test_meta_names_source_this_destination_only_and_the_attempt() -> None:
 
 
 def test_what_meta_says_besides_keeps_its_bytes() -> None:
-    sent = request.body(a_target(), opened(), "attempt-1")
+    sent = item.body(a_target(), opened(), "attempt-1")
     assert b'"Message":{"ID":1.0}' in sent
 
 
 def test_the_log_id_stays_and_the_attempt_id_is_new() -> None:
     first, second = (
-        json.loads(request.body(a_target(), opened(), attempt))["Meta"]["Logs"][0] for attempt in ("one", "two")
+        json.loads(item.body(a_target(), opened(), attempt))["Meta"]["Logs"][0] for attempt in ("one", "two")
     )
     assert first["ID"] == second["ID"]
     assert first["AttemptID"] != second["AttemptID"]
@@ -168,7 +168,7 @@ def test_another_answer_fails_with_its_status_in_words(status: int, words: str) 
 def test_only_the_beginning_of_a_refusal_is_kept() -> None:
     found = outcome(a_target(), Answer(500, {}, b"x" * 65536))
     assert isinstance(found, Failed)
-    assert len(found.answer) == request.MOST_ANSWER_BYTES_KEPT
+    assert len(found.answer) == answers.MOST_ANSWER_BYTES_KEPT
 
 
 NOW = from_iso("2026-11-23T12:00:00Z")
@@ -198,11 +198,11 @@ NOW = from_iso("2026-11-23T12:00:00Z")
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert request.retry_after({"retry-after": text}, NOW) == seconds
+    assert answers.retry_after({"retry-after": text}, NOW) == seconds
 
 
 def test_without_retry_after_nothing_is_asked() -> None:
-    assert request.retry_after({}, NOW) is None
+    assert answers.retry_after({}, NOW) is None
 
 
 @pytest.fixture
@@ -217,4 +217,4 @@ def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("in_new_york")
 @pytest.mark.parametrize("text", ["Mon Nov 23 12:01:30 2026", "Mon, 23 Nov 2026 12:01:30 GMT"])
 def test_a_date_means_utc_wherever_the_server_stands(text: str) -> None:
-    assert request.retry_after({"retry-after": text}, NOW) == 90
+    assert answers.retry_after({"retry-after": text}, NOW) == 90
