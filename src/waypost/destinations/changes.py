@@ -3,24 +3,35 @@
 Pure. A secret appears only as "changed".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from waypost.audit.masking import CHANGED, masked_url
 from waypost.destinations.model import Destination
 
-COLUMNS = {
-    "name": "name",
-    "authCredential": "credential_id",
-    "endpoint": "endpoint",
-    "cloudProviderSettings": "cloud",
-    "setupState": "setup",
-    "timeoutSeconds": "timeout_seconds",
-    "successStatus": "success_status",
-    "sendTokenAsBearer": "token_as_bearer",
+
+@dataclass(frozen=True, slots=True)
+class Settable:
+    """A field that a change may have: its column, and its value in a destination."""
+
+    column: str
+    of: Callable[[Destination], Any]
+
+
+FIELDS: Mapping[str, Settable] = {
+    "name": Settable("name", attrgetter("name")),
+    "authCredential": Settable("credential_id", attrgetter("credential_id")),
+    "endpoint": Settable("endpoint", attrgetter("endpoint")),
+    "cloudProviderSettings": Settable("cloud", attrgetter("cloud")),
+    "setupState": Settable("setup", attrgetter("setup_state")),
+    "timeoutSeconds": Settable("timeout_seconds", attrgetter("timeout_seconds")),
+    "successStatus": Settable("success_status", attrgetter("success_status")),
+    "sendTokenAsBearer": Settable("token_as_bearer", attrgetter("token_as_bearer")),
 }
 TLS_COLUMNS = {"caCertificate": "ca_certificate", "clientCertificate": "client_certificate"}
-SETTABLE = COLUMNS.keys() | {"verificationToken"}
+SETTABLE = FIELDS.keys() | {"verificationToken"}
 
 
 def audited(destination: Destination, *, token: bool = False) -> dict[str, Any]:
@@ -31,23 +42,16 @@ def audited(destination: Destination, *, token: bool = False) -> dict[str, Any]:
     return shown | ({"verificationToken": CHANGED} if token else {})
 
 
-def _settings(destination: Destination) -> dict[str, Any]:
-    """What `given` names can name, as it is now; secrets apart."""
-    return {
-        "name": destination.name,
-        "authCredential": destination.credential_id,
-        "endpoint": destination.endpoint,
-        "cloudProviderSettings": destination.cloud,
-        "setupState": destination.setup_state,
-        "timeoutSeconds": destination.timeout_seconds,
-        "successStatus": destination.success_status,
-        "sendTokenAsBearer": destination.token_as_bearer,
-    }
+def columns(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of the supplied fields, secrets apart."""
+    tls = given.get("tls") or {}
+    plain = {FIELDS[name].column: value for name, value in given.items() if name in FIELDS}
+    return plain | {column: tls[name] for name, column in TLS_COLUMNS.items() if name in tls}
 
 
 def differing(current: Destination, known: Mapping[str, str | None], given: Mapping[str, Any]) -> dict[str, Any]:
     """The supplied fields whose value is not what it was; a secret that is not `known` always differs."""
-    now = _settings(current)
+    now = {name: field.of(current) for name, field in FIELDS.items()}
     tls_now = {"caCertificate": current.tls.ca_certificate, "clientCertificate": current.tls.client_certificate}
     if "token" in known:
         now["verificationToken"] = known["token"]
@@ -69,7 +73,7 @@ def difference(before: Destination, after: Destination, fields: Mapping[str, Any
     """Before and after of the changed fields, for the audit trail: secrets only as changed."""
 
     def said(destination: Destination) -> dict[str, Any]:
-        plain = {name: value for name, value in _settings(destination).items() if name in fields}
+        plain = {name: field.of(destination) for name, field in FIELDS.items() if name in fields}
         if isinstance(plain.get("endpoint"), str):
             plain["endpoint"] = masked_url(plain["endpoint"])
         return plain

@@ -281,18 +281,11 @@ class Destinations:
     def _write(
         self, tx: Tx, current: Destination, given: Mapping[str, Any], verification: model.Verification
     ) -> Destination:
-        values: dict[str, Any] = {
-            changes.COLUMNS[name]: value for name, value in given.items() if name in changes.COLUMNS
-        }
-        values |= {
+        values = changes.columns(given) | {
             "updated_at": self._clock.now_ms(),
             "verification_state": verification.state,
             "verification_at": verification.at,
             "verification_method": verification.method,
-        }
-        certificates = given.get("tls") or {}
-        values |= {
-            column: certificates[name] for name, column in changes.TLS_COLUMNS.items() if name in certificates
         }
         if secrets := changes.secrets_of(given):
             row = store.row(tx, current.id)

@@ -1,1 +1,4 @@
-"""The schema, step by step, and what brings a store to the newest of them."""
+"""The schema, step by step, and what brings a store to the newest of them.
+
+Numbers that are missing were set aside for steps that were not needed.
+"""
