@@ -171,7 +171,8 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def _filled(folder: Path, url: str | None = None) -> Made:
     with Receiver(*[answer()] * DELIVERED, answer(500, b"a kept answer")) as receiver:
-        async with opened(settings(folder, url), clock=SetClock(), new=True) as waypost:
+        once = settings(folder, url, retry_schedule=(3600,))  # one answer is kept, however soon the worker stops
+        async with opened(once, clock=SetClock(), new=True) as waypost:
             tenant = await _made(waypost, receiver.url)
             await waypost.engine.worker.start()
             await receiver.arrived(DELIVERED + 1)
