@@ -78,7 +78,7 @@ async def set_up_destination(scene: Scene, url: str) -> object:
 
 async def verify_destination(scene: Scene, url: str) -> object:
     body = {"endpoint": url, "verificationToken": "t0ken"}
-    return await scene.waypost.configuration.verification.verify(CALLER, scene.destination, body)
+    return await scene.waypost.configuration.verifier.verify(CALLER, scene.destination, body)
 
 
 async def create_credential(scene: Scene, url: str) -> object:

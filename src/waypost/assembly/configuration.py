@@ -34,7 +34,7 @@ class Configuration:
 
     destinations: Destinations
     signing: SigningSecrets
-    verification: Verifier
+    verifier: Verifier
     egress_lists: EgressLists
     credentials: Credentials
     sources: Sources
@@ -55,7 +55,7 @@ def build_configuration(ground: Ground, engine: Engine) -> Configuration:
     return Configuration(
         destinations=destinations,
         signing=SigningSecrets(db, vault, clock, wake=wake),
-        verification=_verification(ground, engine, destinations),
+        verifier=_verifier(ground, engine, destinations),
         egress_lists=EgressLists(db, clock, policy, touch=destination_rows.touch_all, wake=wake),
         credentials=Credentials(
             db, vault, clock, policy, wake=engine.wake_credential, in_use=destination_rows.users_of_credential
@@ -80,7 +80,7 @@ def _destinations(ground: Ground, engine: Engine) -> Destinations:
     )
 
 
-def _verification(ground: Ground, engine: Engine, destinations: Destinations) -> Verifier:
+def _verifier(ground: Ground, engine: Engine, destinations: Destinations) -> Verifier:
     return Verifier(
         destinations,
         ground.client,

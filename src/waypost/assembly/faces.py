@@ -102,7 +102,7 @@ def _routers(ground: Ground, people: People, engine: Engine, configuration: Conf
         credentials_api.router(configuration.credentials),
         credentials_api.public(configuration.credentials, ground.whereabouts.home_of),
         sources_api.router(configuration.sources),
-        destinations_api.router(configuration.destinations, configuration.verification, configuration.signing),
+        destinations_api.router(configuration.destinations, configuration.verifier, configuration.signing),
         samples_api.router(configuration.samples),
         subscriptions_api.router(configuration.subscriptions),
         queues_api.router(engine.queues, engine.skipping.skip),
@@ -143,6 +143,6 @@ def _services(
         sources=configuration.sources,
         subscriptions=configuration.subscriptions,
         users=people.users,
-        verification=configuration.verification,
+        verifier=configuration.verifier,
         address=ground.whereabouts.address,
     )

@@ -89,12 +89,12 @@ class SettingsPayload(Shown):
     destination: SettingsShown
 
 
-def router(destinations: Destinations, verification: Verifier, signing: SigningSecrets) -> APIRouter:
+def router(destinations: Destinations, verifier: Verifier, signing: SigningSecrets) -> APIRouter:
     """The routes of destinations."""
     routes = APIRouter(tags=["Destinations"])
     _add_reads(routes, destinations)
     _add_changes(routes, destinations)
-    _add_verify(routes, verification)
+    _add_verify(routes, verifier)
     _add_signing(routes, signing)
     _add_ours(routes, destinations)
     return routes
@@ -171,7 +171,7 @@ def _add_changes(routes: APIRouter, destinations: Destinations) -> None:
         return answer({"message": f"Destination id [{destinationId.lower()}] was successfully deleted.{ended}"})
 
 
-def _add_verify(routes: APIRouter, verification: Verifier) -> None:
+def _add_verify(routes: APIRouter, verifier: Verifier) -> None:
     @routes.post(
         "/platform/v1/destinations/{destinationId}/verify",
         operation_id="verifyDestination",
@@ -184,7 +184,7 @@ def _add_verify(routes: APIRouter, verification: Verifier) -> None:
         destinationId: str,
         raw: Annotated[Any, Depends(JsonBody(model.DestinationVerify, required=False))],
     ) -> Response:
-        done = await verification.verify(caller, destinationId, raw)
+        done = await verifier.verify(caller, destinationId, raw)
         found = done.destination
         payload: dict[str, Any] = {"destination": found.shown() | {"verificationStatus": found.verification.state}}
         if done.warnings:

@@ -1,6 +1,5 @@
 """Taking a message in: read, routed, sealed, and durable with all its logs before anybody says 200."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from waypost.db.database import Database
 from waypost.disk import Room
 from waypost.errors import Conflict, Unavailable
 from waypost.ids import new_id
-from waypost.messages import model, routing
+from waypost.messages import model
+from waypost.messages.current import CurrentRoutes
 from waypost.messages.idempotency import Once
 from waypost.messages.model import Message, MessageInvalid
 from waypost.messages.routing import NotAccepted, Routes, Unroutable
@@ -56,7 +56,7 @@ class Intake:
         room: Room,
         meter: Meter,
     ) -> None:
-        self._db = db
+        self._routes = CurrentRoutes(db, vault)
         self._writing = Writing(db, hot)
         self._vault = vault
         self._clock = clock
@@ -64,8 +64,6 @@ class Intake:
         self._arrived = arrived
         self.require_room = room
         self.meter = meter
-        self._routes: dict[str, Routes] = {}
-        self._loading: dict[str, asyncio.Task[Routes]] = {}
 
     async def accept(self, environment_id: str, body: bytes, *, key: str | None = None) -> dict[str, Any]:
         """The answer's `Meta`. Raises MessageInvalid, Unroutable, Conflict (a key used for another message).
@@ -85,22 +83,22 @@ class Intake:
         """
         self.require_room()
         admitted, over = self.meter.admit(environment_id, len(given))
-        outcomes = [self._read(environment_id, each) for each in given[:admitted]]
+        read: list[_Read | NotAccepted] = [self._read(environment_id, each) for each in given[:admitted]]
         if over is not None:
-            outcomes += [over] * (len(given) - admitted)
-        messages = [each for each in outcomes if isinstance(each, _Read)]
-        if not messages:
-            return [each for each in outcomes if not isinstance(each, _Read)]
+            read += [over] * (len(given) - admitted)
+        good = [each for each in read if isinstance(each, _Read)]
+        written = iter(await self._written(environment_id, good) if good else ())
+        return [next(written) if isinstance(each, _Read) else each for each in read]
+
+    async def _written(self, environment_id: str, good: Sequence[_Read]) -> list[dict[str, Any] | NotAccepted]:
+        """What readable messages come to, under the routes as they are when they are written."""
         await self._vault.prepare(environment_id)
         for _ in range(MOST_ROUTE_LOADS):
-            routes = self._routes.get(environment_id) or await self._load(environment_id)
+            routes = await self._routes.of(environment_id)
             try:
-                settled = iter(await self._accept([self._planned(routes, each) for each in messages], routes))
+                return await self._accept([self._planned(routes, each) for each in good], routes)
             except RoutesMoved:
-                if self._routes.get(environment_id) is routes:  # else somebody has loaded newer ones meanwhile
-                    await self._load(environment_id)
-                continue
-            return [next(settled) if isinstance(each, _Read) else each for each in outcomes]
+                await self._routes.renew(routes)
         raise Conflict("The routes of this environment keep changing; send the message again.")
 
     def _read(self, environment_id: str, given: Given) -> _Read | NotAccepted:
@@ -114,24 +112,6 @@ class Intake:
         if given.key is None:
             return _Read(message, None)
         return _Read(message, _once(environment_id, given.key, given.body, self._clock.now_ms()))
-
-    async def _load(self, environment_id: str) -> Routes:
-        """The routes as they are now: one load for all who wait for them."""
-        loading = self._loading.get(environment_id)
-        if loading is None:
-            loading = self._loading[environment_id] = asyncio.create_task(self._read_routes(environment_id))
-            loading.add_done_callback(lambda done: self._loaded(environment_id, done))
-        return await asyncio.shield(loading)
-
-    def _loaded(self, environment_id: str, done: "asyncio.Task[Routes]") -> None:
-        del self._loading[environment_id]
-        if not done.cancelled():
-            done.exception()  # those who wait have it; there may be none left
-
-    async def _read_routes(self, environment_id: str) -> Routes:
-        routes = await self._db.read(lambda tx: routing.load(tx, self._vault, environment_id))
-        self._routes[environment_id] = routes
-        return routes
 
     def _planned(self, routes: Routes, read: _Read) -> Plan:
         message = read.message

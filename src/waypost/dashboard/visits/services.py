@@ -56,6 +56,6 @@ class Services:
     sources: Sources
     subscriptions: Subscriptions
     users: Users
-    verification: Verifier
+    verifier: Verifier
     address: Callable[[], str | None]
     """Where clients reach this server, `https://host[:port]`; None while nobody has said so."""

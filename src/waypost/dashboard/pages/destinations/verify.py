@@ -35,7 +35,7 @@ async def verify(visit: Visit) -> Response:
 async def verified(visit: Visit, found: Destination) -> Verified:
     """Verify it by the chosen method. Raises NotVerified, Conflict, Invalid."""
     body = {} if found.is_cloud else forms.body(visit.form, forms.optional("verificationMethod"))
-    return await visit.services.verification.verify(visit.caller, found.id, body)
+    return await visit.services.verifier.verify(visit.caller, found.id, body)
 
 
 async def _shown(
