@@ -56,12 +56,14 @@ async def test_work_says_when_it_is_done_next(loops: list[Loop]) -> None:
 
 
 async def test_neither_a_store_that_is_away_nor_a_fault_ends_it_and_the_log_says_which(loops: list[Loop]) -> None:
-    work = Work(Unavailable("The store is away."), RuntimeError("a secret"), A_DAY)
+    work = Work(Unavailable("Away."), Unavailable("Away."), A_DAY, RuntimeError("a secret"), A_DAY)
     with capture_logs() as lines:
-        started(loops, work)
+        loop = started(loops, work)
         await work.times(3)
+        loop.wake()
+        await work.times(2)
     assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("sweeping.rests", "warning"), ("sweeping.failed", "error"),
+        ("sweeping.rests", "warning"), ("sweeping.resumed", "info"), ("sweeping.failed", "error"),
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What a node does again and again in the background: begun, woken and ended in one way, and ended by no fault.
 
-A store that is away is a line in the log (`<name>.rests`), a fault of ours another (`<name>.failed`); either way
-the work is done again after a rest.
+A store that is away is a line in the log (`<name>.rests`), and one when it is back (`<name>.resumed`); a fault of
+ours is a line each time (`<name>.failed`). Either way the work is done again after a rest.
 """
 
 import asyncio
@@ -25,11 +25,23 @@ async def ended(*tasks: asyncio.Task[None] | None) -> None:
 class Loop:
     """Work that says after how many seconds it should be done next. `start` and `stop` are safe to call twice."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[float]], *, rest_seconds: float) -> None:
-        """`name` is the noun in the log; `rest_seconds` passes after work that failed."""
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[float]],
+        *,
+        rest_seconds: float,
+        fault_seconds: float | None = None,
+    ) -> None:
+        """`name` is the noun in the log; `rest_seconds` passes while the store is away.
+
+        After a fault of ours `fault_seconds` pass where that is longer: it may come again each time.
+        """
         self._name = name
         self._work = work
         self._rest_seconds = rest_seconds
+        self._fault_seconds = fault_seconds or rest_seconds
+        self._rests = False
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -56,12 +68,19 @@ class Loop:
         """Do the work now; the seconds until it should be done next."""
         self._woken.clear()
         try:
-            return await self._work()
+            seconds = await self._work()
         except Unavailable as error:
-            log.warning(f"{self._name}.rests", detail=error.detail)
+            if not self._rests:
+                log.warning(f"{self._name}.rests", detail=error.detail)
+            self._rests = True
+            return self._rest_seconds
         except Exception as error:  # a fault of ours must not end it for good
             log.error(f"{self._name}.failed", exc_info=error)
-        return self._rest_seconds
+            return self._fault_seconds
+        if self._rests:
+            log.info(f"{self._name}.resumed")
+        self._rests = False
+        return seconds
 
     async def _again(self, seconds: float) -> None:
         while True:

@@ -27,8 +27,8 @@ class _Making:
         self._ends: deque[str] = deque()
         self._begins = (-1, "")
 
-    def begin(self) -> str:
-        """The time, in ms."""
+    def head(self) -> str:
+        """The first part of an id: the time in ms, as text."""
         now_ms = time.time_ns() // 1_000_000
         begins = self._begins
         if begins[0] != now_ms:
@@ -36,7 +36,7 @@ class _Making:
             begins = self._begins = now_ms, f"{text[:8]}-{text[8:]}"
         return begins[1]
 
-    def end(self) -> str:
+    def tail(self) -> str:
         """Random bits that nobody else has: not another thread, nor the process that this one was forked from."""
         if self._process != os.getpid():
             self._ends = deque()
@@ -59,7 +59,7 @@ _making = _Making()
 
 def new_id() -> str:
     """A fresh UUIDv7 (RFC 9562) as text."""
-    return f"{_making.begin()}-{_making.end()}"
+    return f"{_making.head()}-{_making.tail()}"
 
 
 def random_id() -> str:

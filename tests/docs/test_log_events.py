@@ -43,7 +43,7 @@ def listed() -> dict[tuple[str, str], set[str]]:
 def test_every_line_of_the_log_is_on_the_page_with_its_fields_and_no_other() -> None:
     page, code = listed(), list(told())
     assert len(code) > 30
-    background = {("<name>.rests", "warning"), ("<name>.failed", "error")}
+    background = {("<name>.rests", "warning"), ("<name>.resumed", "info"), ("<name>.failed", "error")}
     assert {(event, level) for event, level, _ in code} == page.keys() - background
     assert [(event, fields) for event, level, fields in code if not fields <= page[event, level]] == []
 

@@ -96,11 +96,13 @@ class Settling:
             while True:
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
                 with suppress(Unavailable):
-                    return await self._once(given)
+                    settled = await self._once(given)
+                    break
         finally:
             self._late -= 1
-            if not self._late:
-                log.info("attempts.recorded")
+        if not self._late:
+            log.info("attempts.recorded")
+        return settled
 
     async def _alone(self, given: Attempted) -> Settled | None:
         queue_ids = [queue_id for queue_id, _ in given.fence.others]

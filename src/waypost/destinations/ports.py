@@ -53,7 +53,7 @@ def under(
 ) -> Under:
     """What is sent to the destination is sent under this; the time is its own but where another is given.
 
-    Raises KeyUnavailable.
+    Raises KeyUnavailable, NotFound.
     """
     credential = credentials.get(tx, destination.credential_id) if destination.credential_id else None
     tls = destination.tls

@@ -25,7 +25,7 @@ class Prober:
         self._settings = settings
 
     async def probe(self, destination: Destination, secrets: Secrets) -> Probed:
-        """Have the store write and remove a probe. Raises KeyUnavailable."""
+        """Have the store write and remove a probe. Raises KeyUnavailable, NotFound."""
         store = ports.store(destination, self._settings)
         if isinstance(store, str):
             return Probed(store)

@@ -17,7 +17,6 @@ from waypost.quotas import store
 from waypost.quotas.model import FULL_SECONDS, QuotaReached, Quotas
 
 LOOK_SECONDS = 1.0
-AWAY_SECONDS = 5.0
 REST = 20
 """A look that takes long is followed by a rest so many times as long: an environment may have 100,000 queues."""
 
@@ -78,7 +77,7 @@ class Meter:
         self._pending = pending
         self._now = now
         self._known: dict[str, _Standing] = {}
-        self._loop = Loop("quotas", self._turn, rest_seconds=AWAY_SECONDS)
+        self._loop = Loop("quotas", self._turn, rest_seconds=LOOK_SECONDS)
 
     def admit(self, environment_id: str, wanted: int) -> tuple[int, QuotaReached | None]:
         """How many of so many messages may be taken, and what is said to the rest."""
@@ -127,7 +126,8 @@ class Meter:
     async def start(self) -> None:
         """Look now, and every second from now on."""
         if not self._loop.is_running:
-            self._loop.start(after_seconds=await self._loop.once())
+            await self._loop.once()
+            self._loop.start(after_seconds=LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Look no more."""

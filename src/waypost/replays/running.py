@@ -12,6 +12,7 @@ from waypost.background import Loop, ended
 from waypost.clock import Clock
 from waypost.db.database import Database, Tx
 from waypost.disk import Room
+from waypost.errors import Unavailable
 from waypost.queues.model import Addressee, Arrived, Replay
 from waypost.queues.port import Hot
 from waypost.replays import places, store
@@ -91,8 +92,11 @@ class Running:
             try:
                 self._require_room()
                 more = await self.step(replay_id)
-            except Exception as error:  # a store that is away, or a fault of ours: neither may end it
-                log.error("replay.rests", replay_id=replay_id, exc_info=error)
+            except Unavailable as error:
+                log.warning("replay.rests", replay_id=replay_id, detail=error.detail)
+                await asyncio.sleep(REST_SECONDS)
+            except Exception as error:  # a fault of ours must not end it
+                log.error("replay.failed", replay_id=replay_id, exc_info=error)
                 await asyncio.sleep(REST_SECONDS)
 
     def _page(self, tx: Tx, replay_id: str) -> NextLogs | None:

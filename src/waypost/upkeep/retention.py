@@ -92,7 +92,7 @@ class Retention:
         self._pace = pace
         self._rest_share = pace.rest_share
         self._every = MOST_SECONDS if days is None else min(MOST_SECONDS, max(1.0, days * 3600))
-        self._loop = Loop("retention", self._turn, rest_seconds=AGAIN_SECONDS)
+        self._loop = Loop("retention", self._turn, rest_seconds=AGAIN_SECONDS, fault_seconds=self._every)
         self._removed: Counter[str] = Counter()
         self._told = 0.0
 

@@ -85,8 +85,8 @@ class Unsure(Unavailable):
 class Connections:
     """Connections of one user, kept while they are good; each is looked after while it is in use."""
 
-    def __init__(self, engine: AsyncEngine, watch: Watch) -> None:
-        self._engine = engine
+    def __init__(self, made_by: AsyncEngine, watch: Watch) -> None:
+        self._engine = made_by
         self._watch = watch
         self._idle: list[AsyncConnection] = []
 

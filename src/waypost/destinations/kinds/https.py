@@ -53,8 +53,8 @@ class Endpoint:
     bearer: bool
     only_200: bool
     application_name: str
-    signing: Sequence[str] = field(default=(), repr=False)
-    now_ms: int = 0
+    signing: Sequence[str] = field(repr=False)
+    now_ms: int
 
     async def deliver(self, item: Item, carrier: Carrier) -> Taken | Refused:
         """One POST; its status decides."""
