@@ -6,6 +6,7 @@ ours is a line each time (`<name>.failed`). Either way the work is done again af
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -14,7 +15,7 @@ from waypost.errors import Unavailable
 log = structlog.get_logger("waypost.background")
 
 
-async def ended(*tasks: asyncio.Task[None] | None) -> None:
+async def ended(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel these, and wait until they are over."""
     there = [task for task in tasks if task is not None]
     for task in there:
@@ -35,7 +36,7 @@ class Loop:
     ) -> None:
         """`name` is the noun in the log; `rest_seconds` passes while the store is away.
 
-        After a fault of ours `fault_seconds` pass where that is longer: it may come again each time.
+        After a fault of ours `fault_seconds` pass, where they are given: it may come again each time.
         """
         self._name = name
         self._work = work

@@ -1,6 +1,7 @@
 """What the log says of a queue: why it holds, once and when the reason changes; and that it moves again."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_change_that_does_not_help_is_no_second_hold(held: Refused, receiver: 
 def test_a_queue_that_was_skipped_empty_is_told_of_when_it_holds_again(held: Refused) -> None:
     lane, heard, log_ids = held
     for log_id in log_ids:
-        until(lambda wanted=log_id: is_head(lane, wanted), "the message at the head, held")  # type: ignore[misc]
+        until(partial(is_head, lane, log_id), "the message at the head, held")
         skip = {"logId": log_id, "reason": "not ours"}
         assert lane.house.call("POST", f"/waypost/v1/queues/{lane.queue_id}/skip", skip).status == 200
     lane.until("idle")

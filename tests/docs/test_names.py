@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 
 from tests.docs.test_architecture import SRC
 
@@ -17,6 +18,7 @@ OPTIONS = {"Client", "Url", "User"}
 """What options of commands are named, after what they name."""
 
 
+@cache
 def classes_and_types() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The files in which a class has a name, and those in which a type is given one."""
     classes, types = defaultdict(list), defaultdict(list)

@@ -6,11 +6,10 @@ from waypost.delivery.settling import Settled
 from waypost.metrics import Metrics
 from waypost.queues.model import Ended, Head
 
-log = structlog.get_logger("waypost.delivery")
-
-
 MOST_TOLD = 10_000
 """Of the reasons that are remembered; one that is forgotten is not told again when it changes."""
+
+log = structlog.get_logger("waypost.delivery")
 
 
 class Telling:
@@ -24,7 +23,7 @@ class Telling:
         """Hear how an attempt ended, after so many in a row had failed, and how its queue stands."""
         self._metrics.attempt(ended.outcome, max(0, ended.ended_at - ended.started_at) / 1000)
         words = {"queue_id": head.queue_id, "destination_id": head.destination_id}
-        told = self._told.pop(head.queue_id, None) if self._told else None
+        told = self._told.pop(head.queue_id, None)
         if settled is None:
             log.warning("queue.taken_over", **words)
         elif settled.parked:

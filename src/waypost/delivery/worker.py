@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from waypost.background import ended
 from waypost.db.database import Database, Tx
 from waypost.delivery.due import DueClock
 from waypost.delivery.ownership import Ownership
@@ -99,9 +100,7 @@ class Worker:
         tasks = [each.task for each in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=within_seconds)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
         await self._ownership.end()
 
     def is_running(self, queue_id: str) -> bool:
